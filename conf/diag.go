@@ -1,0 +1,49 @@
+package conf
+
+// Severity of a diagnostic.
+type Severity uint8
+
+// Severities. Any Error means the configuration is not used.
+const (
+	Error Severity = iota + 1
+	Warning
+	Note
+)
+
+// String returns the lower-case word.
+func (s Severity) String() string {
+	switch s {
+	case Error:
+		return "error"
+	case Warning:
+		return "warning"
+	case Note:
+		return "note"
+	}
+	return "unknown"
+}
+
+// Diagnostic is one remark about a configuration.
+type Diagnostic struct {
+	Severity Severity `json:"severity"`
+	Code     string   `json:"code"` // stable, for example "unknown_key"
+	File     string   `json:"file"`
+	Line     int      `json:"line,omitempty"` // from 1; 0 = whole file
+	Col      int      `json:"col,omitempty"`  // from 1
+	Summary  string   `json:"summary"`
+	Hint     string   `json:"hint,omitempty"`
+	Snippet  string   `json:"snippet,omitempty"` // the source line
+}
+
+// Diagnostics are all remarks, in source order.
+type Diagnostics []Diagnostic
+
+// HasErrors reports whether any diagnostic is an error.
+func (d Diagnostics) HasErrors() bool {
+	for _, x := range d {
+		if x.Severity == Error {
+			return true
+		}
+	}
+	return false
+}

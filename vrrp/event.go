@@ -1,0 +1,183 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Event is something that happened. The engine keeps no reference to an event
+// or to what it points at, so callers may reuse one value.
+type Event interface{ event() }
+
+// Configure replaces the whole set of virtual routers in one step: unknown
+// ones start, missing ones leave (priority 0, addresses removed), the others
+// change in place without a transition.
+type Configure struct {
+	Routers []Config
+	// Resume names the routers that the runtime record proves to have been
+	// master less than a master-down ago under the same living supervisor;
+	// they start as master. All others start as backup.
+	Resume map[RouterID]bool
+	// PeerHeard names the routers on which another router was ever heard, as
+	// remembered across restarts. It decides LeaseAuto.
+	PeerHeard map[RouterID]bool
+	// Refused names the routers that must stay in fault because another VRRP
+	// daemon of this host runs them, with the text to show.
+	Refused map[RouterID]string
+	// AwaitReady holds back preemption until TableReady, at most ReadyBound.
+	AwaitReady bool
+}
+
+// Tick tells that time has passed: send it at or after Output.Next.
+type Tick struct{}
+
+// Received is one IP packet with protocol 112 as it arrived.
+type Received struct {
+	Interface string
+	Family    Family
+	Src, Dst  netip.Addr
+	TTL       uint8
+	Payload   []byte // the VRRP message, without the IP header
+}
+
+// Link tells the present state of an interface. It is sent once for every
+// interface in use at start and again on every change.
+type Link struct {
+	Interface string
+	Exists    bool
+	Up        bool // administratively up and with carrier
+	// Primary is the source address of our IPv4 adverts; the zero value means
+	// the interface has none, which is a fault.
+	Primary netip.Addr
+	// MTU bounds the number of virtual addresses in one advert.
+	MTU int
+}
+
+// LeaseLost tells that the kernel removed a virtual address because its
+// lifetime ended: somebody else may own it by now.
+type LeaseLost struct {
+	ID      RouterID
+	Address netip.Prefix
+}
+
+// SendFailed tells that the last advert of a router could not be sent.
+type SendFailed struct {
+	ID  RouterID
+	Err string
+}
+
+// TableReady tells that the checker has programmed the IPVS table and that
+// its first round of checks is done.
+type TableReady struct{}
+
+// Stop makes every virtual router leave: priority 0 from masters, addresses
+// removed, state initialize.
+type Stop struct{}
+
+func (*Configure) event()  {}
+func (*Tick) event()       {}
+func (*Received) event()   {}
+func (*Link) event()       {}
+func (*LeaseLost) event()  {}
+func (*SendFailed) event() {}
+func (*TableReady) event() {}
+func (*Stop) event()       {}
+
+// Action is something the caller must do, in the order given. Actions and
+// what they point at are valid until the next Step.
+type Action interface{ action() }
+
+// SendAdvert asks for one multicast advert.
+type SendAdvert struct {
+	ID       RouterID
+	Version  uint8
+	Priority uint8
+	Src      netip.Addr // the interface's primary address
+	Dst      netip.Addr // 224.0.0.18
+	Payload  []byte     // complete VRRP message with checksum
+}
+
+// Hold asks that the router's addresses be on the interface: added when
+// missing, refreshed when there. It is repeated while the router is master.
+type Hold struct {
+	ID        RouterID
+	Addresses []netip.Prefix
+	// Epoch grows with every change of ownership; an older Hold that was
+	// queued is void once a Release or newer Hold was given.
+	Epoch uint64
+	// Lease is the kernel lifetime to set, whole seconds; 0 = permanent.
+	Lease time.Duration
+	// Deadline is when this Hold stops being true: a writer that reaches it
+	// later must drop it.
+	Deadline time.Time
+	// Refresh is set on repetitions: no address is to be added by it that
+	// the writer has found missing (that is the put-back's decision).
+	Refresh bool
+	// AfterAdvert is set in strict mode: skip it when the advert sent just
+	// before in the same output failed.
+	AfterAdvert bool
+}
+
+// Release asks that those of the router's addresses that are ours be removed.
+type Release struct {
+	ID        RouterID
+	Addresses []netip.Prefix
+	Epoch     uint64
+}
+
+// Gratuitous asks for one block of gratuitous ARPs (neighbour advertisements
+// for IPv6): every address Repeat times.
+type Gratuitous struct {
+	ID        RouterID
+	Addresses []netip.Prefix
+	Repeat    int
+	Epoch     uint64
+}
+
+// Transition reports a change of state.
+type Transition struct {
+	ID       RouterID
+	Name     string
+	From, To State
+	Reason   Reason
+	// Peer is the router whose advert caused it, if one did.
+	Peer         netip.Addr
+	PeerPriority uint8
+	Detail       string
+}
+
+// Drop reports a rejected packet.
+type Drop struct {
+	Interface string
+	Family    Family
+	VRID      uint8
+	Src       netip.Addr
+	Reason    DropReason
+	// Alarm is set for a packet with our VRID that was rejected while we are
+	// master or about to become it: two masters may be alive.
+	Alarm bool
+}
+
+// Report is a noteworthy fact that changes no state.
+type Report struct {
+	ID     RouterID
+	Name   string
+	Kind   ReportKind
+	Peer   netip.Addr
+	Detail string
+}
+
+func (*SendAdvert) action() {}
+func (*Hold) action()       {}
+func (*Release) action()    {}
+func (*Gratuitous) action() {}
+func (*Transition) action() {}
+func (*Drop) action()       {}
+func (*Report) action()     {}
+
+// Output is what one Step asks for.
+type Output struct {
+	Actions []Action
+	// Next is when a Tick is due at the latest; zero when nothing is pending.
+	Next time.Time
+}

@@ -1,0 +1,162 @@
+package vrrp
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
+// Family is the address family of a virtual router. VRID spaces of the two
+// families on one interface are independent (RFC 9568 §1.2).
+type Family uint8
+
+// Address families, numbered as people name them.
+const (
+	IPv4 Family = 4
+	IPv6 Family = 6
+)
+
+// String returns "ipv4" or "ipv6".
+func (f Family) String() string {
+	switch f {
+	case IPv4:
+		return "ipv4"
+	case IPv6:
+		return "ipv6"
+	}
+	return fmt.Sprintf("family(%d)", uint8(f))
+}
+
+// RouterID is the identity of a virtual router on this director: everything
+// else about it can change in place, this cannot.
+type RouterID struct {
+	Interface string
+	Family    Family
+	VRID      uint8 // 1..255
+}
+
+// String returns the form used in logs, for example "eth0/ipv4/51".
+func (id RouterID) String() string {
+	return fmt.Sprintf("%s/%s/%d", id.Interface, id.Family, id.VRID)
+}
+
+// State is the state of one virtual router (RFC 9568 §6.3), plus Fault, in
+// which the interface cannot carry it and no advert is sent or expected.
+type State uint8
+
+// States of a virtual router.
+const (
+	StateInitialize State = iota
+	StateFault
+	StateBackup
+	StateMaster
+)
+
+// String returns the lower-case name of the state.
+func (s State) String() string {
+	switch s {
+	case StateInitialize:
+		return "initialize"
+	case StateFault:
+		return "fault"
+	case StateBackup:
+		return "backup"
+	case StateMaster:
+		return "master"
+	}
+	return fmt.Sprintf("state(%d)", uint8(s))
+}
+
+// MarshalText makes states readable in JSON.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *State) UnmarshalText(b []byte) error {
+	for c := StateInitialize; c <= StateMaster; c++ {
+		if c.String() == string(b) {
+			*s = c
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown state %q", b)
+}
+
+// Checksum selects the form of the VRRPv3 over IPv4 checksum that is sent.
+// Both forms are always accepted.
+type Checksum uint8
+
+// Checksum forms.
+const (
+	// ChecksumPseudo covers the IPv4 pseudo-header (RFC 5798 as keepalived
+	// and FRR read it, and the only form they accept).
+	ChecksumPseudo Checksum = iota
+	// ChecksumPlain covers the message alone (RFC 9568 §5.2.8).
+	ChecksumPlain
+)
+
+// LeaseMode says how long the kernel keeps a virtual address without a living
+// daemon behind it.
+type LeaseMode uint8
+
+// Lease modes.
+const (
+	// LeaseAuto is LeaseHeal when another director is configured or was ever
+	// heard, otherwise LeaseOff.
+	LeaseAuto LeaseMode = iota
+	// LeaseHeal outlives every backup's takeover, then ends by itself.
+	LeaseHeal
+	// LeaseStrict ends before any backup can take over.
+	LeaseStrict
+	// LeaseOff adds permanent addresses.
+	LeaseOff
+)
+
+// String returns the configuration word.
+func (m LeaseMode) String() string {
+	switch m {
+	case LeaseAuto:
+		return "auto"
+	case LeaseHeal:
+		return "heal"
+	case LeaseStrict:
+		return "strict"
+	case LeaseOff:
+		return "off"
+	}
+	return fmt.Sprintf("lease(%d)", uint8(m))
+}
+
+// Defaults that keepalived users expect.
+const (
+	DefaultPriority       = 100
+	PriorityOwner         = 255
+	DefaultAdvertInterval = time.Second
+	DefaultGARPRepeat     = 5
+	DefaultGARPDelay      = 5 * time.Second
+	// ReadyBound is how long a fresh start waits for the checker's first
+	// round before it may preempt a living master.
+	ReadyBound = 30 * time.Second
+)
+
+// Announce sets how a new master announces its addresses.
+type Announce struct {
+	Repeat int           // gratuitous ARPs per address and block, 1..100
+	Delay  time.Duration // when the second block follows; 0 sends none
+}
+
+// Config describes one virtual router. The zero value is not valid; package
+// conf fills the defaults and checks the ranges.
+type Config struct {
+	Name           string
+	ID             RouterID
+	Version        uint8          // 2 or 3
+	Priority       uint8          // 1..254, 255 = address owner
+	AdvertInterval time.Duration  // v2 whole seconds 1..255 s, v3 10 ms..40.95 s in steps of 10 ms
+	Addresses      []netip.Prefix // virtual addresses in configured order, with prefix length
+	Preempt        bool
+	Checksum       Checksum
+	Lease          LeaseMode
+	// Peers is set when the configuration names another director.
+	Peers    bool
+	Announce Announce
+}
