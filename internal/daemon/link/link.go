@@ -1,0 +1,227 @@
+// Package link connects the supervisor with its roles: calls and notices as
+// length-prefixed JSON over one stream, the same code over a socketpair
+// between processes and over an in-memory pipe within one.
+//
+// Losing the stream is how a process learns that its neighbour died.
+package link
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// Handler answers calls and takes notices. A notice's result is discarded.
+// Notices are handled one after the other in the order they were sent, calls
+// each in a goroutine of their own.
+type Handler func(ctx context.Context, method string, body json.RawMessage) (any, error)
+
+// ErrClosed is returned by calls on a link that has ended.
+var ErrClosed = errors.New("link closed")
+
+// queueLen bounds what a sender can have waiting: the advert path sends
+// notices and must never wait for a slow reader.
+const queueLen = 4096
+
+// message is one frame on the wire.
+type message struct {
+	ID     uint64          `json:"id,omitempty"` // of a call; 0 = notice
+	Reply  bool            `json:"reply,omitempty"`
+	Method string          `json:"method,omitempty"`
+	Body   json.RawMessage `json:"body,omitempty"`
+	Error  string          `json:"error,omitempty"`
+}
+
+// Peer is one end of a link.
+type Peer struct {
+	conn    io.ReadWriteCloser
+	handler Handler
+	out     chan message
+	done    chan struct{}
+	once    sync.Once
+
+	mu      sync.Mutex
+	nextID  uint64
+	waiting map[uint64]chan message
+	lost    uint64 // notices that did not fit the queue
+}
+
+// New returns one end of a link. Run must be called for it to work.
+func New(conn io.ReadWriteCloser, h Handler) *Peer {
+	return &Peer{
+		conn: conn, handler: h,
+		out: make(chan message, queueLen), done: make(chan struct{}),
+		waiting: make(map[uint64]chan message),
+	}
+}
+
+// Run reads and writes until the stream ends, which it reports as nil for a
+// clean end of file. Handlers see a context that ends with the link.
+func (p *Peer) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer p.Close()
+	go p.write()
+	stop := context.AfterFunc(ctx, p.Close)
+	defer stop()
+	r := bufio.NewReader(p.conn)
+	for {
+		m, err := readFrame(r)
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+			return nil
+		}
+		if err != nil {
+			return p.readError(err)
+		}
+		p.dispatch(ctx, m)
+	}
+}
+
+// readError hides the error of a stream that we closed ourselves.
+func (p *Peer) readError(err error) error {
+	select {
+	case <-p.done:
+		return nil
+	default:
+		return fmt.Errorf("read link: %w", err)
+	}
+}
+
+// Close ends the link; calls in flight return ErrClosed.
+func (p *Peer) Close() {
+	p.once.Do(func() {
+		close(p.done)
+		p.conn.Close()
+	})
+}
+
+// Done is closed when the link has ended.
+func (p *Peer) Done() <-chan struct{} { return p.done }
+
+// Lost counts notices that were dropped because the other side did not read.
+func (p *Peer) Lost() uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.lost
+}
+
+// Notify queues a notice and never blocks. A notice that does not fit is
+// dropped and counted.
+func (p *Peer) Notify(method string, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", method, err)
+	}
+	select {
+	case p.out <- message{Method: method, Body: body}:
+		return nil
+	default:
+		p.mu.Lock()
+		p.lost++
+		p.mu.Unlock()
+		return fmt.Errorf("notify %s: %d notices are waiting", method, queueLen)
+	}
+}
+
+// Call sends a request and decodes the answer into out, which may be nil.
+func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", method, err)
+	}
+	id, answer := p.register()
+	defer p.forget(id)
+	select {
+	case p.out <- message{ID: id, Method: method, Body: body}:
+	case <-p.done:
+		return fmt.Errorf("call %s: %w", method, ErrClosed)
+	case <-ctx.Done():
+		return fmt.Errorf("call %s: %w", method, ctx.Err())
+	}
+	select {
+	case m := <-answer:
+		return decodeAnswer(method, m, out)
+	case <-p.done:
+		return fmt.Errorf("call %s: %w", method, ErrClosed)
+	case <-ctx.Done():
+		return fmt.Errorf("call %s: %w", method, ctx.Err())
+	}
+}
+
+func decodeAnswer(method string, m message, out any) error {
+	if m.Error != "" {
+		return errors.New(m.Error)
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(m.Body, out); err != nil {
+		return fmt.Errorf("decode answer to %s: %w", method, err)
+	}
+	return nil
+}
+
+func (p *Peer) register() (uint64, chan message) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.nextID++
+	ch := make(chan message, 1)
+	p.waiting[p.nextID] = ch
+	return p.nextID, ch
+}
+
+func (p *Peer) forget(id uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.waiting, id)
+}
+
+func (p *Peer) dispatch(ctx context.Context, m message) {
+	switch {
+	case m.Reply:
+		p.mu.Lock()
+		ch := p.waiting[m.ID]
+		p.mu.Unlock()
+		if ch != nil {
+			ch <- m
+		}
+	case m.ID == 0:
+		p.handler(ctx, m.Method, m.Body)
+	default:
+		go p.answer(ctx, m)
+	}
+}
+
+func (p *Peer) answer(ctx context.Context, m message) {
+	reply := message{ID: m.ID, Reply: true}
+	v, err := p.handler(ctx, m.Method, m.Body)
+	if err == nil {
+		reply.Body, err = json.Marshal(v)
+	}
+	if err != nil {
+		reply.Error = err.Error()
+	}
+	select {
+	case p.out <- reply:
+	case <-p.done:
+	}
+}
+
+// write sends queued messages until the link ends.
+func (p *Peer) write() {
+	for {
+		select {
+		case m := <-p.out:
+			if err := writeFrame(p.conn, m); err != nil {
+				p.Close()
+				return
+			}
+		case <-p.done:
+			return
+		}
+	}
+}
