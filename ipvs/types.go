@@ -87,19 +87,38 @@ func (k *ServiceKey) UnmarshalText(b []byte) error {
 	return err
 }
 
-// Service is a virtual service as the kernel holds it.
+// Service is a virtual service as the kernel holds it. Key is its identity,
+// everything else can be edited in place.
 type Service struct {
-	Key        ServiceKey
-	Scheduler  string
-	Persistent time.Duration // whole seconds; 0 = not persistent
-	OnePacket  bool          // UDP only: schedule each datagram by itself
+	Key            ServiceKey
+	Scheduler      string
+	Persistent     time.Duration // whole seconds; 0 = not persistent
+	OnePacket      bool          // UDP only: schedule each datagram by itself
+	SchedulerFlags uint32        // IP_VS_SVC_F_SCHED1..3 (0x8, 0x10, 0x20); their meaning is the scheduler's
+	// Granularity is the prefix length of the clients that share one
+	// persistence template. 0 = every client its own, -1 = a mask without
+	// a prefix length, or /0 (seen in the kernel, never wanted).
+	Granularity int
 }
 
-// Destination is a real server as the kernel holds it.
+// Destination is a real server as the kernel holds it. Address is its
+// identity within a service, everything else can be edited in place.
 type Destination struct {
 	Address netip.AddrPort
 	Weight  int // 0..65535
 	Forward Forward
+	// UpperThreshold and LowerThreshold are connection counts at which the
+	// kernel stops and resumes using the server; 0 = none.
+	UpperThreshold, LowerThreshold uint32
+	Tunnel                         TunnelSettings
+}
+
+// TunnelSettings are the encapsulation of a Tunnel destination
+// (IP_VS_CONN_F_TUNNEL_TYPE_*). The zero value is plain IPIP.
+type TunnelSettings struct {
+	Type  uint8  // 0 IPIP, 1 GUE, 2 GRE
+	Port  uint16 // UDP port of GUE
+	Flags uint16 // IP_VS_TUNNEL_ENCAP_FLAG_*
 }
 
 // Entry is one service with its destinations.
