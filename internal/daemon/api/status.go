@@ -1,0 +1,98 @@
+// Package api holds the data that the control socket speaks: JSON under
+// /v1/… over HTTP on a unix socket. It is shared by the daemon and its
+// command line.
+package api
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// Status is the answer to GET /v1/status: everything that the daemon knows
+// about itself, at one moment.
+type Status struct {
+	Version   string                `json:"version"`
+	PID       int                   `json:"pid"`
+	Started   time.Time             `json:"started"`
+	Now       time.Time             `json:"now"`
+	Director  string                `json:"director,omitempty"`
+	Files     []string              `json:"files"`
+	Reload    Reload                `json:"reload"`
+	Roles     []Role                `json:"roles"`
+	Instances []Instance            `json:"instances"`
+	Services  []Service             `json:"services"`
+	Strays    []vrrp.InterfaceDrops `json:"stray_packets,omitempty"`
+	// Problems are what an operator should look at now, most urgent first.
+	Problems []string `json:"problems,omitempty"`
+}
+
+// Reload is the outcome of the last load of the configuration.
+type Reload struct {
+	At          time.Time        `json:"at"`
+	OK          bool             `json:"ok"`
+	Count       uint64           `json:"count"`  // reloads tried since start
+	Failed      uint64           `json:"failed"` // of these
+	Changes     []string         `json:"changes,omitempty"`
+	Error       string           `json:"error,omitempty"`
+	Diagnostics conf.Diagnostics `json:"diagnostics,omitempty"`
+}
+
+// Role is one of the daemon's processes.
+type Role struct {
+	Name     string    `json:"name"`
+	PID      int       `json:"pid"`
+	Running  bool      `json:"running"`
+	Since    time.Time `json:"since"`
+	Restarts uint64    `json:"restarts"`
+	Error    string    `json:"error,omitempty"` // why it last ended
+}
+
+// Instance is one virtual router with its addresses on this host.
+type Instance struct {
+	vrrp.RouterStatus
+	Addresses []runner.AddressStatus `json:"addresses"`
+}
+
+// Service is one virtual server.
+type Service struct {
+	Name           string         `json:"name"`
+	Protocol       string         `json:"protocol"`
+	Address        netip.AddrPort `json:"address"`
+	Scheduler      string         `json:"scheduler"`
+	Persistent     time.Duration  `json:"persistent_ns,omitempty"`
+	Quiescent      bool           `json:"quiescent"`
+	Available      int            `json:"available"`
+	FallbackActive bool           `json:"fallback_active"`
+	Error          string         `json:"error,omitempty"`
+	Connections    uint64         `json:"connections"`
+	BytesIn        uint64         `json:"bytes_in"`
+	BytesOut       uint64         `json:"bytes_out"`
+	RealServers    []RealServer   `json:"real_servers"`
+}
+
+// RealServer is one destination of a virtual server.
+type RealServer struct {
+	Address    netip.AddrPort      `json:"address"`
+	Forward    string              `json:"forward"`
+	Fallback   bool                `json:"fallback,omitempty"`
+	InKernel   bool                `json:"in_kernel"`
+	Weight     int                 `json:"weight"`            // as the kernel has it
+	Configured int                 `json:"configured_weight"` // as the file has it
+	Verdict    healthcheck.Verdict `json:"verdict"`
+	Since      time.Time           `json:"since,omitzero"`
+	Active     uint32              `json:"active_connections"`
+	Inactive   uint32              `json:"inactive_connections"`
+	Total      uint64              `json:"connections"`
+	Checks     []Check             `json:"checks,omitempty"`
+}
+
+// Check is one check of a real server.
+type Check struct {
+	Name string `json:"name,omitempty"`
+	healthcheck.Status
+}
