@@ -87,15 +87,16 @@ const (
 	ClassInternal Class = "internal" // we could not probe at all
 )
 
-// Result is the outcome of one probe.
+// Result is the outcome of one probe. The phases are lengths, not offsets; a
+// phase that was not reached or does not exist for the kind is 0.
 type Result struct {
-	At       time.Time     `json:"at"`
+	At       time.Time     `json:"at"` // the probe began
 	Class    Class         `json:"class"`
 	Reason   string        `json:"reason"` // for people: "HTTP status 503, expected 200-299"
 	Connect  time.Duration `json:"connect_ns,omitempty"`
 	TLS      time.Duration `json:"tls_ns,omitempty"`
-	First    time.Duration `json:"first_byte_ns,omitempty"`
-	Duration time.Duration `json:"duration_ns"`
+	First    time.Duration `json:"first_byte_ns,omitempty"` // request sent → first byte
+	Duration time.Duration `json:"duration_ns"`             // everything
 }
 
 // OK reports whether the probe succeeded.
@@ -137,5 +138,7 @@ type Status struct {
 	Streak    int       `json:"streak"` // equal results in a row
 	Successes uint64    `json:"successes"`
 	Failures  uint64    `json:"failures"`
-	Next      time.Time `json:"next,omitzero"`
+	// Inconclusive counts results of ClassInternal.
+	Inconclusive uint64    `json:"inconclusive,omitempty"`
+	Next         time.Time `json:"next,omitzero"` // zero while a probe runs
 }

@@ -1,0 +1,210 @@
+// Package runner runs the health checks of a director: it starts the probes
+// that the schedule says are due, feeds their results to the health of their
+// key and tells when a verdict changes.
+//
+//	Apply ──► keys ──► Schedule ──due──► goroutine: Probe ──result──► Health
+//	                      ▲                                             │ verdict
+//	                      └──────────────── next slot ◄─────────────────┤ changed
+//	                                                                    ▼
+//	                                                     OnUpdate, in order
+package runner
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// Options configure a Runner.
+type Options struct {
+	// Probe carries out one probe. It must return by itself within the
+	// timeout of the key's settings, and soon after ctx is done.
+	Probe func(ctx context.Context, k healthcheck.Key) healthcheck.Result
+	// OnUpdate, if any, is told each change of a verdict, in order, from one
+	// goroutine. It may take its time: no probe waits for it.
+	OnUpdate func(Update)
+	// Limit bounds how many probes are busy at the same time; 0 = 256. A
+	// probe that has been waiting for its server for more than Patience no
+	// longer counts: it costs a descriptor, and holding its place would delay
+	// the checks of healthy servers when many others hang. As the probes of
+	// one key never overlap, no more than one per key is ever under way.
+	Limit int
+	// Patience is how long a probe counts against Limit; 0 = 50 ms.
+	Patience time.Duration
+	// History is how many recent results, and as many older failures, are
+	// kept per key; 0 = 10.
+	History int
+}
+
+// Update tells that the verdict on a key changed.
+type Update struct {
+	Key      healthcheck.Key
+	Old, New healthcheck.Verdict
+	Last     healthcheck.Result // the one that changed it
+}
+
+// Runner runs the probes of a set of keys. Its methods may be called from any
+// goroutine, Apply and the questions also before Run.
+type Runner struct {
+	options Options
+	wake    chan struct{} // capacity 1: something is to do before the timer
+	done    chan *flight
+	updates *mailbox
+
+	mu    sync.Mutex
+	state *state
+}
+
+// New returns a Runner without keys.
+func New(o Options) *Runner {
+	if o.Limit <= 0 {
+		o.Limit = 256
+	}
+	if o.Patience <= 0 {
+		o.Patience = 50 * time.Millisecond
+	}
+	if o.History <= 0 {
+		o.History = 10
+	}
+	return &Runner{
+		options: o,
+		wake:    make(chan struct{}, 1),
+		done:    make(chan *flight),
+		updates: newMailbox(),
+		state:   newState(o),
+	}
+}
+
+// Apply makes the keys the ones to probe; duplicates count once. A key that
+// was there before keeps its state and its slot. A new one starts Unknown,
+// unless a key with the same target and settings leaves at the same time: then
+// only the timing was changed, and verdict and history go over to the new key
+// (with an Update from Unknown to the verdict). Probes of keys that left are
+// cancelled; updates on them that are still queued are delivered.
+func (r *Runner) Apply(keys []healthcheck.Key) {
+	r.mu.Lock()
+	r.tell(r.state.apply(keys, time.Now())...)
+	r.mu.Unlock()
+	r.poke()
+}
+
+// tell queues updates. The caller holds the mutex, which keeps them in order.
+func (r *Runner) tell(updates ...Update) {
+	if r.options.OnUpdate != nil {
+		r.updates.put(updates)
+	}
+}
+
+// poke makes Run look at the state again.
+func (r *Runner) poke() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run probes until ctx is done, then waits for the probes under way, which it
+// cancels, and for a call of OnUpdate in progress. It returns nil, or an error
+// if the options have no Probe. It must be called once only.
+func (r *Runner) Run(ctx context.Context) error {
+	if r.options.Probe == nil {
+		return errors.New("run health checks: no probe function")
+	}
+	var helpers sync.WaitGroup
+	defer helpers.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if r.options.OnUpdate != nil {
+		helpers.Go(func() { r.updates.deliver(ctx, r.options.OnUpdate) })
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		r.startDue(ctx, &helpers, timer)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-timer.C:
+		case f := <-r.done:
+			r.land(f)
+		}
+	}
+}
+
+// startDue starts the probes that are due and sets the timer to the moment
+// when something may be to do again.
+func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup, timer *time.Timer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	for _, f := range r.state.takeOff(ctx, now) {
+		helpers.Go(func() { r.fly(ctx, f) })
+	}
+	timer.Stop()
+	if next, ok := r.state.next(); ok {
+		timer.Reset(next.Sub(now))
+	}
+}
+
+// fly carries out one probe and hands its result to Run, unless Run is
+// leaving.
+func (r *Runner) fly(ctx context.Context, f *flight) {
+	defer f.cancel()
+	f.result = r.options.Probe(f.ctx, f.entry.key)
+	f.void = f.ctx.Err() != nil
+	select {
+	case r.done <- f:
+	case <-ctx.Done():
+	}
+}
+
+func (r *Runner) land(f *flight) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if u, changed := r.state.land(f, time.Now()); changed {
+		r.tell(u)
+	}
+}
+
+// FirstRound returns a channel that is closed once every key of the last
+// Apply has had at least one result, conclusive or not; at once after an Apply
+// without keys, not before the first Apply. An Apply with new keys opens a
+// closed round again with another channel.
+func (r *Runner) FirstRound() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.round
+}
+
+// Status returns a snapshot of all keys in the order of
+// healthcheck.CompareKeys.
+func (r *Runner) Status() []healthcheck.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.state.status()
+}
+
+// Verdict returns the present verdict on a key; Unknown when it is not one of
+// the keys of the last Apply.
+func (r *Runner) Verdict(k healthcheck.Key) healthcheck.Verdict {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.state.entries[k]; e != nil {
+		return e.health.Verdict()
+	}
+	return healthcheck.Unknown
+}
+
+// History returns what is kept of a key's results, oldest first.
+func (r *Runner) History(k healthcheck.Key) []healthcheck.Result {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.state.entries[k]; e != nil {
+		return e.history.Results()
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package runner
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// state is everything the runner knows. It does no I/O and starts no
+// goroutine; the Runner's mutex guards it.
+type state struct {
+	options  Options
+	schedule *healthcheck.Schedule
+	entries  map[healthcheck.Key]*entry
+	sorted   []*entry // in the order of healthcheck.CompareKeys
+	busy     busyList
+	round    chan struct{}
+	unseen   int  // entries without any result
+	finished bool // round is closed
+}
+
+// entry is one key with what its results say.
+type entry struct {
+	key     healthcheck.Key
+	health  *healthcheck.Health
+	history *healthcheck.History
+	flight  *flight // nil = no probe under way
+	gone    bool    // not a key any more
+}
+
+// flight is one probe under way.
+type flight struct {
+	entry  *entry
+	ctx    context.Context
+	cancel context.CancelFunc
+	start  time.Time
+	busy   bool // counts against the limit
+	result healthcheck.Result
+	void   bool // cancelled before it had a result
+}
+
+func newState(o Options) *state {
+	return &state{
+		options:  o,
+		schedule: healthcheck.NewSchedule(),
+		entries:  map[healthcheck.Key]*entry{},
+		round:    make(chan struct{}),
+	}
+}
+
+// apply makes keys the set of entries and returns the updates of new keys
+// that begin with a verdict.
+func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
+	keys = healthcheck.Dedup(keys)
+	left := s.leave(keys)
+	var updates []Update
+	s.sorted, s.unseen = make([]*entry, 0, len(keys)), 0
+	for _, k := range keys {
+		e := s.entries[k]
+		if e == nil {
+			e = s.enter(k, left[untimed(k)])
+			s.schedule.Add(k, now)
+			if v := e.health.Verdict(); v != healthcheck.Unknown {
+				updates = append(updates, Update{Key: k, New: v, Last: e.health.Status(k).Last})
+			}
+		}
+		if !e.health.Seen() {
+			s.unseen++
+		}
+		s.sorted = append(s.sorted, e)
+	}
+	s.turnRound()
+	return updates
+}
+
+// leave drops the entries that are not in keys, which are sorted, and returns
+// them by what they probe.
+func (s *state) leave(keys []healthcheck.Key) map[healthcheck.Key]*entry {
+	left := map[healthcheck.Key]*entry{}
+	for _, e := range s.sorted {
+		if _, stays := slices.BinarySearchFunc(keys, e.key, healthcheck.CompareKeys); stays {
+			continue
+		}
+		e.gone = true
+		if e.flight != nil {
+			e.flight.cancel()
+		}
+		s.schedule.Remove(e.key)
+		delete(s.entries, e.key)
+		left[untimed(e.key)] = e
+	}
+	return left
+}
+
+// untimed is the part of a key that says what is probed.
+func untimed(k healthcheck.Key) healthcheck.Key {
+	k.Timing = healthcheck.Timing{}
+	return k
+}
+
+// enter makes the entry of a new key, which goes on from its predecessor if
+// there is one.
+func (s *state) enter(k healthcheck.Key, predecessor *entry) *entry {
+	e := &entry{
+		key:     k,
+		health:  healthcheck.NewHealth(k.Timing),
+		history: healthcheck.NewHistory(s.options.History),
+	}
+	if predecessor != nil {
+		e.health = predecessor.health.Retimed(k.Timing)
+		for _, r := range predecessor.history.Results() {
+			e.history.Add(r)
+		}
+	}
+	s.entries[k] = e
+	return e
+}
+
+// turnRound closes the round when every entry was seen, and opens a new one
+// when that is not so any more. An open round goes on: whoever waits for it
+// waits for the keys of the last apply.
+func (s *state) turnRound() {
+	switch {
+	case s.unseen == 0 && !s.finished:
+		close(s.round)
+		s.finished = true
+	case s.unseen > 0 && s.finished:
+		s.round, s.finished = make(chan struct{}), false
+	}
+}
+
+// takeOff returns the probes to start now: those due, up to the limit.
+func (s *state) takeOff(ctx context.Context, now time.Time) []*flight {
+	s.busy.forgive(now.Add(-s.options.Patience))
+	due := s.schedule.Due(now, s.options.Limit-s.busy.count)
+	flights := make([]*flight, 0, len(due))
+	for _, k := range due {
+		f := &flight{entry: s.entries[k], start: now}
+		f.ctx, f.cancel = context.WithCancel(ctx)
+		f.entry.flight = f
+		s.busy.add(f)
+		flights = append(flights, f)
+	}
+	return flights
+}
+
+// next returns when takeOff may have something to do again, false when only a
+// landing or an apply can bring it.
+func (s *state) next() (time.Time, bool) {
+	at, ok := s.schedule.Next()
+	if ok && s.busy.count >= s.options.Limit {
+		if free := s.busy.oldest().Add(s.options.Patience); free.After(at) {
+			return free, true
+		}
+	}
+	return at, ok
+}
+
+// land takes in the result of a probe. What a cancelled probe says, or one of
+// a key that left, is about us and of no interest.
+func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
+	s.busy.remove(f)
+	e := f.entry
+	if e.gone || f.void {
+		return Update{}, false
+	}
+	e.flight = nil
+	s.schedule.Done(e.key, now)
+	if f.result.At.IsZero() {
+		f.result.At, f.result.Duration = f.start, now.Sub(f.start)
+	}
+	if !e.health.Seen() {
+		s.unseen--
+	}
+	old := e.health.Verdict()
+	v, changed := e.health.Observe(f.result)
+	e.history.Add(f.result)
+	s.turnRound()
+	return Update{Key: e.key, Old: old, New: v, Last: f.result}, changed
+}
+
+// status returns the snapshot of all entries.
+func (s *state) status() []healthcheck.Status {
+	all := make([]healthcheck.Status, 0, len(s.sorted))
+	for _, e := range s.sorted {
+		st := e.health.Status(e.key)
+		st.Next, _ = s.schedule.NextOf(e.key)
+		all = append(all, st)
+	}
+	return all
+}

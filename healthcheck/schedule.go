@@ -1,0 +1,181 @@
+package healthcheck
+
+import (
+	"container/heap"
+	"math/bits"
+	"time"
+)
+
+// learnWithin bounds the delay of a new key's first probe: a start learns
+// quickly what is up, however long the intervals are.
+const learnWithin = time.Second
+
+// Schedule says which keys are due. It knows no clock: callers pass in the
+// time, in any order of magnitude and with jumps.
+//
+// A key is either waiting (it has a slot) or running (Due returned it, Done
+// was not called yet), so the probes of one key never overlap. Slots lie one
+// interval apart; a slot missed by a slow probe or by a late caller is
+// skipped, not made up for, which keeps the spread. The first slot is a
+// fraction of a second away, the two after it are drawn in a little, and by
+// then the keys are spread evenly over their interval. All fractions come
+// from hashes of the key.
+//
+// When the time steps back, every slot moves along: nothing waits for the
+// time to catch up. When it steps forward, each key is due once.
+type Schedule struct {
+	items map[Key]*slot
+	queue slotQueue
+	seen  time.Time
+}
+
+// slot is the next (or, while running, the present) start of a key.
+type slot struct {
+	key   Key
+	at    time.Time
+	index int           // in the queue, -1 while running
+	early time.Duration // taken off the gaps that are left in settle
+	gaps  int           // gaps left to shorten
+}
+
+// NewSchedule returns an empty schedule.
+func NewSchedule() *Schedule { return &Schedule{items: map[Key]*slot{}} }
+
+// Len returns the number of keys, waiting and running.
+func (s *Schedule) Len() int { return len(s.items) }
+
+// Add makes k wait for its first slot, within min(interval, 1 s). A key that
+// is known already is left as it is.
+func (s *Schedule) Add(k Key, now time.Time) {
+	s.follow(now)
+	if s.items[k] != nil {
+		return
+	}
+	first, phase := k.seeds()
+	interval := max(k.Timing.Interval, 1)
+	e := &slot{key: k, at: now.Add(fraction(first, min(interval, learnWithin)))}
+	if interval > learnWithin {
+		// Two gaps of a half to a whole interval each: together they move
+		// the phase by anything up to one interval.
+		e.early, e.gaps = fraction(phase, interval/2), 2
+	}
+	s.items[k] = e
+	heap.Push(&s.queue, e)
+}
+
+// Remove forgets k, waiting or running.
+func (s *Schedule) Remove(k Key) {
+	e := s.items[k]
+	if e == nil {
+		return
+	}
+	delete(s.items, k)
+	if e.index >= 0 {
+		heap.Remove(&s.queue, e.index)
+	}
+}
+
+// Due returns at most limit keys whose slot has come, the longest waiting
+// first, and counts them as running.
+func (s *Schedule) Due(now time.Time, limit int) []Key {
+	s.follow(now)
+	var due []Key
+	for len(due) < limit && len(s.queue) > 0 && !s.queue[0].at.After(now) {
+		e := heap.Pop(&s.queue).(*slot)
+		e.at = latestSlot(e.at, now, max(e.key.Timing.Interval, 1))
+		due = append(due, e.key)
+	}
+	return due
+}
+
+// Done ends the run of k and makes it wait for its next slot. A key that was
+// removed meanwhile, or does not run, is ignored.
+func (s *Schedule) Done(k Key, now time.Time) {
+	s.follow(now)
+	e := s.items[k]
+	if e == nil || e.index >= 0 {
+		return
+	}
+	interval := max(k.Timing.Interval, 1)
+	gap := interval
+	if e.gaps > 0 {
+		gap, e.gaps = gap-e.early, e.gaps-1
+	}
+	e.at = e.at.Add(gap)
+	if e.at.Before(now) {
+		if e.at = latestSlot(e.at, now, interval); e.at.Before(now) {
+			e.at = e.at.Add(interval)
+		}
+	}
+	heap.Push(&s.queue, e)
+}
+
+// Next returns the earliest slot of all waiting keys, false when none waits.
+func (s *Schedule) Next() (time.Time, bool) {
+	if len(s.queue) == 0 {
+		return time.Time{}, false
+	}
+	return s.queue[0].at, true
+}
+
+// NextOf returns the slot of k, false while k runs or when it is unknown.
+func (s *Schedule) NextOf(k Key) (time.Time, bool) {
+	e := s.items[k]
+	if e == nil || e.index < 0 {
+		return time.Time{}, false
+	}
+	return e.at, true
+}
+
+// follow notices a clock that stepped back and moves all slots with it.
+func (s *Schedule) follow(now time.Time) {
+	if back := now.Sub(s.seen); back < 0 && !s.seen.IsZero() {
+		for _, e := range s.items {
+			e.at = e.at.Add(back)
+		}
+	}
+	s.seen = now
+}
+
+// latestSlot returns the last of at, at+interval, at+2·interval… that is not
+// after now; at itself when there is none.
+func latestSlot(at, now time.Time, interval time.Duration) time.Time {
+	if late := now.Sub(at); late >= interval {
+		return at.Add(late - late%interval)
+	}
+	return at
+}
+
+// fraction maps seed evenly onto [0, of).
+func fraction(seed uint64, of time.Duration) time.Duration {
+	hi, _ := bits.Mul64(seed, uint64(of))
+	return time.Duration(hi)
+}
+
+// slotQueue is a heap.Interface ordered by slot.
+type slotQueue []*slot
+
+func (q slotQueue) Len() int           { return len(q) }
+func (q slotQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+
+func (q slotQueue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].index, q[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (q *slotQueue) Push(x any) {
+	e := x.(*slot)
+	e.index = len(*q)
+	*q = append(*q, e)
+}
+
+// Pop implements heap.Interface.
+func (q *slotQueue) Pop() any {
+	last := len(*q) - 1
+	e := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	e.index = -1
+	return e
+}
