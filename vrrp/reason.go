@@ -67,4 +67,5 @@ const (
 	ReportDuplicateOwner ReportKind = "duplicate_owner" // another router claims priority 255
 	ReportSamePriority   ReportKind = "same_priority"   // another master with our priority
 	ReportLeaseMode      ReportKind = "lease_mode"      // lease mode in force changed
+	ReportListCut        ReportKind = "addresses_cut"   // more addresses than an advert can carry
 )

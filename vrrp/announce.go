@@ -1,0 +1,85 @@
+package vrrp
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	// announceEarly and announceSoon repeat the first announcement for
+	// switches that were still learning and hosts that lost it.
+	announceEarly = 250 * time.Millisecond
+	announceSoon  = time.Second
+	// announceAfterLease is how long after the end of the predecessor's lease
+	// the last block follows: hosts that asked while both answered may have
+	// learned the wrong one.
+	announceAfterLease = 500 * time.Millisecond
+	// reannouncePause bounds how often a contesting master restarts the
+	// announcement.
+	reannouncePause = time.Second
+)
+
+// block is one planned announcement.
+type block struct {
+	at     time.Time
+	repeat int
+}
+
+// announcement is the plan of a master's gratuitous ARPs, earliest first.
+type announcement struct {
+	blocks  [4]block
+	n, done int
+	started time.Time
+}
+
+// plan schedules everything after the first block, which is sent at once.
+// predecessor is the lease of the previous owner, zero when it had none.
+func (a *announcement) plan(now time.Time, set Announce, predecessor time.Duration) {
+	*a = announcement{started: now}
+	a.add(now.Add(announceEarly), 1)
+	a.add(now.Add(announceSoon), 1)
+	if set.Delay > 0 {
+		a.add(now.Add(set.Delay), set.Repeat)
+	}
+	if predecessor > 0 {
+		a.add(now.Add(predecessor+announceAfterLease), set.Repeat)
+	}
+	slices.SortStableFunc(a.blocks[:a.n], func(x, y block) int { return x.at.Compare(y.at) })
+}
+
+func (a *announcement) add(at time.Time, repeat int) {
+	a.blocks[a.n] = block{at, repeat}
+	a.n++
+}
+
+// next returns when the next block is due, zero when none is left.
+func (a *announcement) next() time.Time {
+	if a.done == a.n {
+		return time.Time{}
+	}
+	return a.blocks[a.done].at
+}
+
+// take removes the blocks that are due and returns the repetitions to send
+// now. Blocks that were missed are not made up for one by one.
+func (a *announcement) take(now time.Time) (repeat int) {
+	for due(a.next(), now) {
+		repeat = max(repeat, a.blocks[a.done].repeat)
+		a.done++
+	}
+	return repeat
+}
+
+// announce sends the first block and plans the others.
+func (r *router) announce(now time.Time) {
+	r.gratuitousBlock(r.cfg.Addresses, r.cfg.Announce.Repeat)
+	r.announced.plan(now, r.cfg.Announce, r.leaseTime)
+}
+
+// reannounce announces again after another master was heard and beaten: its
+// own announcements may have moved hosts and switches to it.
+func (r *router) reannounce(now time.Time) {
+	if now.Sub(r.announced.started) >= reannouncePause {
+		r.announce(now)
+	}
+}

@@ -1,0 +1,156 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// configure applies the difference between the routers that run and the ones
+// that are wanted, in one step. Addresses are given up before any is taken, so
+// that one may move from a router to another.
+func (e *Engine) configure(now time.Time, ev *Configure) {
+	if e.stopped {
+		e.stopped = false
+		clear(e.routers)
+		e.order = e.order[:0]
+	}
+	if ev.AwaitReady && !e.awaiting {
+		e.awaiting, e.awaitUntil = true, now.Add(ReadyBound)
+	}
+	wanted := make(map[RouterID]*Config, len(ev.Routers))
+	for i := range ev.Routers {
+		wanted[ev.Routers[i].ID] = &ev.Routers[i]
+	}
+	e.removeUnwanted(now, wanted)
+	for _, r := range e.order {
+		r.releaseUnwanted(wanted[r.cfg.ID])
+	}
+	e.order = e.order[:0]
+	for i := range ev.Routers {
+		c := &ev.Routers[i]
+		if wanted[c.ID] == c {
+			e.order = append(e.order, e.applyConfig(now, c, ev))
+		}
+	}
+	e.shortest = 0
+	for i, r := range e.order {
+		r.order = i
+		if down := r.cfg.MasterDown(); i == 0 || down < e.shortest {
+			e.shortest = down
+		}
+	}
+	e.agenda.rebuild(e.order)
+}
+
+// removeUnwanted lets the routers leave that are no longer configured.
+func (e *Engine) removeUnwanted(now time.Time, wanted map[RouterID]*Config) {
+	e.order = slices.DeleteFunc(e.order, func(r *router) bool {
+		if wanted[r.cfg.ID] != nil {
+			return false
+		}
+		r.leave(now, cause{reason: ReasonRemoved})
+		delete(e.routers, r.cfg.ID)
+		return true
+	})
+}
+
+// applyConfig starts the router of c or changes it in place.
+func (e *Engine) applyConfig(now time.Time, c *Config, ev *Configure) *router {
+	r := e.routers[c.ID]
+	fresh := r == nil
+	if fresh {
+		r = newRouter(e, *c)
+		e.routers[c.ID] = r
+		if ev.Resume[c.ID] {
+			r.resumeUntil = now.Add(c.MasterDown())
+		}
+		r.since = now
+	}
+	r.heard = r.heard || ev.PeerHeard[c.ID]
+	r.refused = ev.Refused[c.ID]
+	if fresh {
+		r.lease = r.leaseMode()
+		r.leaseTime = LeaseTime(r.lease, c.AdvertInterval)
+	} else {
+		r.change(now, *c)
+	}
+	r.reconsider(now)
+	return r
+}
+
+// releaseUnwanted gives up the addresses that the new configuration lacks.
+func (r *router) releaseUnwanted(c *Config) {
+	if r.state != StateMaster && !r.undecided {
+		return
+	}
+	if gone := without(r.cfg.Addresses, c.Addresses); len(gone) > 0 {
+		r.release(gone)
+	}
+}
+
+// change puts new settings in force without a transition; mastership is kept.
+func (r *router) change(now time.Time, c Config) {
+	old := r.cfg
+	added := without(c.Addresses, old.Addresses)
+	moved := len(added) > 0 || len(without(old.Addresses, c.Addresses)) > 0
+	r.setConfig(c)
+	lease := r.updateLease()
+	switch r.state {
+	case StateBackup:
+		r.changeBackup(now, &old)
+	case StateMaster:
+		// A shorter interval counts at once; with a longer one the peers
+		// must hear of it while they still expect the shorter.
+		r.learned = c.AdvertInterval
+		r.deadline = earliest(r.deadline, now.Add(c.AdvertInterval))
+		if moved {
+			r.epoch = r.engine.nextEpoch()
+		}
+		if moved || lease {
+			r.hold(now, false)
+		}
+		r.announceAdded(now, added)
+	default:
+		r.learned = c.AdvertInterval
+	}
+}
+
+// announceAdded announces the addresses that a master took on, and all of them
+// once more on the usual plan.
+func (r *router) announceAdded(now time.Time, added []netip.Prefix) {
+	if len(added) > 0 {
+		r.gratuitousBlock(added, r.cfg.Announce.Repeat)
+		r.announced.plan(now, r.cfg.Announce, r.leaseTime)
+	}
+}
+
+// changeBackup keeps the master-down timer true to the new settings. Another
+// own interval or version starts it afresh where it counted on the old one; a
+// priority only changes the skew; an owner does not wait.
+func (r *router) changeBackup(now time.Time, old *Config) {
+	ours := r.cfg.Version == 2 || !r.master.addr.IsValid()
+	switch {
+	case r.owner() && old.Priority != PriorityOwner:
+		r.becomeMaster(now, cause{reason: ReasonOwner})
+	case r.cfg.Version != old.Version, ours && r.cfg.AdvertInterval != old.AdvertInterval:
+		r.forgetMaster()
+		r.deadline = now.Add(r.masterDown())
+	case r.cfg.Priority != old.Priority:
+		interval := r.masterInterval()
+		r.deadline = r.deadline.
+			Add(-SkewTime(old.Version, old.Priority, interval)).
+			Add(SkewTime(r.cfg.Version, r.cfg.Priority, interval))
+	}
+}
+
+// without returns the prefixes of a that are not in b.
+func without(a, b []netip.Prefix) []netip.Prefix {
+	var rest []netip.Prefix
+	for _, p := range a {
+		if !slices.Contains(b, p) {
+			rest = append(rest, p)
+		}
+	}
+	return rest
+}

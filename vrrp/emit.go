@@ -1,0 +1,124 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// outbox collects the actions of one step. All values are pooled: they are
+// valid until the next step, which makes a steady state free of allocations.
+type outbox struct {
+	actions     []Action
+	adverts     pool[SendAdvert]
+	holds       pool[Hold]
+	releases    pool[Release]
+	gratuitous  pool[Gratuitous]
+	transitions pool[Transition]
+	drops       pool[Drop]
+	reports     pool[Report]
+}
+
+// reset takes everything back that the last step handed out.
+func (o *outbox) reset() {
+	o.actions = o.actions[:0]
+	o.adverts.used, o.holds.used, o.releases.used, o.gratuitous.used = 0, 0, 0, 0
+	o.transitions.used, o.drops.used, o.reports.used = 0, 0, 0
+}
+
+// add appends an action; the order of calls is the order of effects.
+func (o *outbox) add(a Action) { o.actions = append(o.actions, a) }
+
+// pool hands out values of T and reuses them after a reset.
+type pool[T any] struct {
+	items []*T
+	used  int
+}
+
+// take returns a value with its old contents, so that buffers can be reused.
+func (p *pool[T]) take() *T {
+	if p.used == len(p.items) {
+		p.items = append(p.items, new(T))
+	}
+	p.used++
+	return p.items[p.used-1]
+}
+
+// groupIPv4 is where IPv4 adverts go (RFC 9568 §5.1.1.2).
+var groupIPv4 = netip.AddrFrom4([4]byte{224, 0, 0, 18})
+
+// sendAdvert emits one advert with the given priority.
+func (r *router) sendAdvert(priority uint8) *SendAdvert {
+	path := Path{Family: r.cfg.ID.Family, Src: r.iface.link.Primary, Dst: groupIPv4}
+	advert := Advert{
+		Version:  r.cfg.Version,
+		VRID:     r.cfg.ID.VRID,
+		Priority: priority,
+		Interval: r.cfg.AdvertInterval,
+		List:     r.advertised,
+	}
+	s := r.engine.out.adverts.take()
+	*s = SendAdvert{
+		ID: r.cfg.ID, Version: advert.Version, Priority: priority, Src: path.Src, Dst: path.Dst,
+		Payload: Encode(s.Payload[:0], &advert, path, r.cfg.Checksum),
+	}
+	r.engine.out.add(s)
+	if priority == 0 {
+		r.counters.ZeroSent++
+	} else {
+		r.counters.AdvertsSent++
+	}
+	return s
+}
+
+// resign emits priority 0 twice, back to back: one lost frame must not cost a
+// master-down interval, and a later repetition would restart the peers' skew.
+func (r *router) resign() {
+	again := r.sendAdvert(0)
+	r.engine.out.add(again)
+	r.counters.ZeroSent++
+}
+
+// release ends the ownership of addresses.
+func (r *router) release(addresses []netip.Prefix) {
+	r.epoch = r.engine.nextEpoch()
+	rel := r.engine.out.releases.take()
+	*rel = Release{ID: r.cfg.ID, Addresses: addresses, Epoch: r.epoch}
+	r.engine.out.add(rel)
+}
+
+// gratuitousBlock announces addresses repeat times each.
+func (r *router) gratuitousBlock(addresses []netip.Prefix, repeat int) {
+	g := r.engine.out.gratuitous.take()
+	*g = Gratuitous{ID: r.cfg.ID, Addresses: addresses, Repeat: repeat, Epoch: r.epoch}
+	r.engine.out.add(g)
+}
+
+// cause says why a transition happens and who caused it.
+type cause struct {
+	reason Reason
+	peer   neighbour
+	detail string
+}
+
+// transition changes the state, last of all effects of the change.
+func (r *router) transition(now time.Time, to State, why cause) {
+	t := r.engine.out.transitions.take()
+	*t = Transition{
+		ID: r.cfg.ID, Name: r.cfg.Name, From: r.state, To: to, Reason: why.reason,
+		Peer: why.peer.addr, PeerPriority: why.peer.priority, Detail: why.detail,
+	}
+	r.engine.out.add(t)
+	r.lastFrom, r.last = r.state, why
+	r.state, r.since = to, now
+	r.counters.TransitionsTo[to.String()]++
+	if to == StateMaster {
+		r.counters.BecameMaster++
+	}
+}
+
+// report tells a fact about this router.
+func (r *router) report(kind ReportKind, peer netip.Addr, detail string) {
+	rep := r.engine.out.reports.take()
+	*rep = Report{ID: r.cfg.ID, Name: r.cfg.Name, Kind: kind, Peer: peer, Detail: detail}
+	r.engine.out.add(rep)
+}

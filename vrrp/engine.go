@@ -1,0 +1,136 @@
+package vrrp
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Engine holds all virtual routers of one director. It is not safe for
+// concurrent use; its owner steps it with one event after the other.
+type Engine struct {
+	routers map[RouterID]*router
+	order   []*router // as configured
+	ifaces  map[string]*iface
+	// sources are the primary addresses of all interfaces in use.
+	sources map[netip.Addr]struct{}
+	agenda  agenda
+	out     outbox
+	epoch   uint64
+	now     time.Time
+
+	// shortest is the shortest master-down interval of all routers: nobody
+	// can have slept through one while the agenda is less late than that.
+	shortest time.Duration
+	stopped  bool
+
+	// awaiting holds preemption back until the IPVS table is ready, at most
+	// until awaitUntil.
+	awaiting   bool
+	tableReady bool
+	awaitUntil time.Time
+}
+
+// NewEngine returns an engine without routers.
+func NewEngine() *Engine {
+	return &Engine{
+		routers: make(map[RouterID]*router),
+		ifaces:  make(map[string]*iface),
+		sources: make(map[netip.Addr]struct{}),
+	}
+}
+
+// Step handles one event at the time now, which must not go backwards. The
+// actions and what they point at are valid until the next Step.
+//
+// Callers feed packets that are waiting before the Tick of a timer that has
+// run out: an advert in the queue is newer than the timer.
+func (e *Engine) Step(now time.Time, ev Event) Output {
+	e.out.reset()
+	e.now = now
+	e.wake(now)
+	switch ev := ev.(type) {
+	case *Tick:
+		e.tick(now)
+	case *Received:
+		e.receive(now, ev)
+	case *Configure:
+		e.configure(now, ev)
+	case *Link:
+		e.setLink(now, ev)
+	case *LeaseLost:
+		if r := e.routers[ev.ID]; r != nil {
+			r.leaseLost(now, ev)
+			e.agenda.update(r)
+		}
+	case *SendFailed:
+		e.sendFailed(ev)
+	case *TableReady:
+		e.tableReady = true
+	case *Stop:
+		e.stop(now)
+	}
+	return Output{Actions: e.out.actions, Next: e.agenda.next()}
+}
+
+// wake applies the late timer rule before any other event: a master that did
+// not run for its own master-down interval becomes backup and listens.
+func (e *Engine) wake(now time.Time) {
+	next := e.agenda.next()
+	if next.IsZero() || now.Sub(next) < e.shortest {
+		return
+	}
+	for _, r := range e.order {
+		if r.slept(now) {
+			late := now.Sub(r.deadline)
+			r.becomeBackup(now, cause{reason: ReasonSlept, detail: late.String()})
+			e.agenda.update(r)
+		}
+	}
+}
+
+// tick handles all timers that have run out, longest overdue first.
+func (e *Engine) tick(now time.Time) {
+	for r := e.agenda.due(now); r != nil; r = e.agenda.due(now) {
+		r.tick(now)
+		e.agenda.update(r)
+	}
+}
+
+// stop makes every router leave. The engine stays silent until it is
+// configured anew.
+func (e *Engine) stop(now time.Time) {
+	for _, r := range e.order {
+		r.leave(now, cause{reason: ReasonStop})
+	}
+	e.stopped = true
+	e.agenda.rebuild(e.order)
+}
+
+// sendFailed counts an advert that did not leave and reports the first one of
+// a series with the same error.
+func (e *Engine) sendFailed(ev *SendFailed) {
+	r := e.routers[ev.ID]
+	if r == nil {
+		return
+	}
+	r.counters.SendErrors++
+	r.sendFailing = true
+	r.remarkOn(ReportSendFailed, neighbour{}, hash([]byte(ev.Err)), ev.Err)
+}
+
+// nextEpoch numbers changes of ownership across all routers.
+func (e *Engine) nextEpoch() uint64 {
+	e.epoch++
+	return e.epoch
+}
+
+// awaitingTable reports whether preemption still waits for the IPVS table.
+func (e *Engine) awaitingTable(now time.Time) bool {
+	return e.awaiting && !e.tableReady && now.Before(e.awaitUntil)
+}
+
+// ownAddress reports whether the packet was sent by this host.
+func (e *Engine) ownAddress(p *Received) bool {
+	_, own := e.sources[p.Src]
+	return own
+}

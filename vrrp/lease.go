@@ -1,0 +1,107 @@
+package vrrp
+
+import "time"
+
+const (
+	// refreshPeriod is how often a heal lease is renewed. Refreshing 2,284
+	// IPv4 addresses takes 16 ms, so one second leaves 98 % of it idle.
+	refreshPeriod = time.Second
+	// minHeal bounds heal leases from below, so that short intervals do not
+	// turn a scheduling hiccup into a lost address.
+	minHeal = 5 * time.Second
+	// expirySlack is how much later than asked the kernel removes an address.
+	expirySlack = 200 * time.Millisecond
+	// writeSlack is the least time a strict refresh has to reach the kernel.
+	writeSlack = 100 * time.Millisecond
+	// permanentDeadline bounds a Hold of a permanent address. Nothing repeats
+	// it and its epoch voids it, so the bound only needs to be far away.
+	permanentDeadline = 24 * time.Hour
+)
+
+// LeaseTime returns the kernel lifetime of a virtual address in whole seconds,
+// zero for a permanent one. LeaseAuto must be resolved before.
+//
+// A heal lease outlives the takeover by the slowest backup: it is the longest
+// master-down interval of any priority rounded up, a refresh period and one
+// second, at least 5 s. A strict lease ends, with the kernel's own delay,
+// before the fastest backup (priority 254) can take over; it needs intervals
+// of one second or more.
+func LeaseTime(mode LeaseMode, interval time.Duration) time.Duration {
+	switch mode {
+	case LeaseHeal:
+		// Version 3 skews at least as long as version 2, which has no
+		// intervals below one second.
+		longest := MasterDownInterval(3, 1, interval)
+		return max(minHeal, (longest+time.Second-1).Truncate(time.Second)+refreshPeriod+time.Second)
+	case LeaseStrict:
+		return max(time.Second, (fastestTakeover(interval) - expirySlack - writeSlack).Truncate(time.Second))
+	}
+	return 0
+}
+
+// fastestTakeover returns how soon after an advert a backup of priority 254
+// may become master. Version 2 skews by a share of one second, version 3 by a
+// share of the interval; the shorter counts.
+func fastestTakeover(interval time.Duration) time.Duration {
+	return 3*interval + SkewTime(3, 254, min(interval, time.Second))
+}
+
+// holdFor returns how long after its decision a Hold may still be written: a
+// later one could keep an address that somebody else already owns.
+func holdFor(mode LeaseMode, interval time.Duration) time.Duration {
+	lease := LeaseTime(mode, interval)
+	switch mode {
+	case LeaseHeal:
+		return min(refreshPeriod, lease/2)
+	case LeaseStrict:
+		return max(writeSlack, min(lease/2, fastestTakeover(interval)-expirySlack-lease))
+	}
+	return permanentDeadline
+}
+
+// leaseMode resolves LeaseAuto: an address may only end by itself when
+// somebody else could take it over.
+func (r *router) leaseMode() LeaseMode {
+	switch {
+	case r.cfg.Lease != LeaseAuto:
+		return r.cfg.Lease
+	case r.cfg.Peers || r.heard:
+		return LeaseHeal
+	}
+	return LeaseOff
+}
+
+// updateLease puts a changed lease mode or time in force and reports whether
+// there was a change: a master must then hold its addresses anew.
+func (r *router) updateLease() bool {
+	mode := r.leaseMode()
+	lease := LeaseTime(mode, r.cfg.AdvertInterval)
+	if mode == r.lease && lease == r.leaseTime {
+		return false
+	}
+	if mode != r.lease {
+		r.report(ReportLeaseMode, r.master.addr, r.lease.String()+" → "+mode.String())
+	}
+	r.lease, r.leaseTime = mode, lease
+	return true
+}
+
+// hold asks for the addresses and plans the next refresh. Strict leases are
+// refreshed after adverts instead of by a timer of their own.
+func (r *router) hold(now time.Time, refresh bool) {
+	h := r.engine.out.holds.take()
+	*h = Hold{
+		ID:          r.cfg.ID,
+		Addresses:   r.cfg.Addresses,
+		Epoch:       r.epoch,
+		Lease:       r.leaseTime,
+		Deadline:    now.Add(holdFor(r.lease, r.cfg.AdvertInterval)),
+		Refresh:     refresh,
+		AfterAdvert: r.lease == LeaseStrict,
+	}
+	r.engine.out.add(h)
+	r.refresh = time.Time{}
+	if r.lease == LeaseHeal {
+		r.refresh = now.Add(refreshPeriod)
+	}
+}

@@ -1,0 +1,60 @@
+package vrrp
+
+import "time"
+
+// iface is an interface that routers run on or that packets came from.
+type iface struct {
+	name  string
+	link  Link
+	known bool // a Link event was seen
+	// usableSince is when the interface last became able to carry routers.
+	usableSince time.Time
+	dropped     map[DropReason]uint64
+}
+
+// usable reports whether adverts can be sent.
+func (i *iface) usable() bool {
+	return i.known && i.link.Exists && i.link.Up && i.link.Primary.IsValid()
+}
+
+// iface returns the interface by name, known or not.
+func (e *Engine) iface(name string) *iface {
+	i := e.ifaces[name]
+	if i == nil {
+		i = &iface{name: name, dropped: newDropCounters()}
+		e.ifaces[name] = i
+	}
+	return i
+}
+
+// setLink takes over the state of an interface and lets the routers on it
+// start or fault. A changed source address or MTU counts from the next advert.
+func (e *Engine) setLink(now time.Time, ev *Link) {
+	i := e.iface(ev.Interface)
+	was := i.usable()
+	i.link, i.known = *ev, true
+	if i.usable() && !was {
+		i.usableSince = now
+	}
+	e.collectSources()
+	for _, r := range e.order {
+		if r.iface != i {
+			continue
+		}
+		r.fitList()
+		if !e.stopped {
+			r.reconsider(now)
+		}
+		e.agenda.update(r)
+	}
+}
+
+// collectSources gathers the source addresses of all interfaces.
+func (e *Engine) collectSources() {
+	clear(e.sources)
+	for _, i := range e.ifaces {
+		if i.link.Primary.IsValid() {
+			e.sources[i.link.Primary] = struct{}{}
+		}
+	}
+}

@@ -1,0 +1,152 @@
+package vrrp
+
+import (
+	"bytes"
+	"time"
+)
+
+// receive handles one packet. A rejected one is counted and reported and
+// touches nothing else: no timer, no state, nothing learned.
+func (e *Engine) receive(now time.Time, p *Received) {
+	r := e.lookup(p)
+	a, reason := e.validate(r, p)
+	if reason != "" {
+		e.drop(now, r, p, reason)
+		return
+	}
+	r.accept(now, p, &a)
+	e.agenda.update(r)
+}
+
+// accept handles a valid advert from another router.
+func (r *router) accept(now time.Time, p *Received, a *Advert) {
+	r.countAccepted(p.Family, a)
+	from := neighbour{addr: p.Src, priority: a.Priority, interval: a.Interval, heard: now}
+	first := !r.heard
+	r.heard = true
+	r.compareSettings(from, a)
+	if r.state == StateMaster {
+		r.hearAsMaster(now, from)
+	} else {
+		r.hearAsBackup(now, from)
+	}
+	if first {
+		r.report(ReportPeerHeard, from.addr, "")
+		if r.updateLease() && r.state == StateMaster {
+			r.hold(now, false)
+		}
+	}
+}
+
+func (r *router) countAccepted(f Family, a *Advert) {
+	r.counters.AdvertsReceived++
+	if a.Priority == 0 {
+		r.counters.ZeroReceived++
+	}
+	if a.Version != 3 || f != IPv4 {
+		return
+	}
+	if a.Form == ChecksumPseudo {
+		r.counters.ChecksumPseudo++
+	} else {
+		r.counters.ChecksumPlain++
+	}
+}
+
+// compareSettings remarks on what differs from our configuration but is no
+// reason to reject the advert (RFC 9568 §7.1: log, do not discard).
+func (r *router) compareSettings(from neighbour, a *Advert) {
+	if bytes.Equal(a.List, r.advertised) {
+		r.forgetRemark(ReportAddressList)
+	} else if !sameSet(a.List, r.list, addressLen(r.cfg.ID.Family)) {
+		r.remarkOn(ReportAddressList, from, hash(a.List), "virtual addresses differ from ours")
+	}
+	if a.Interval == r.cfg.AdvertInterval {
+		r.forgetRemark(ReportIntervalDiffer)
+	} else {
+		r.remarkOn(ReportIntervalDiffer, from, uint64(a.Interval), "interval differs from ours")
+	}
+	if a.Priority == PriorityOwner && r.owner() {
+		r.remarkOn(ReportDuplicateOwner, from, 0, "two routers claim to own the addresses")
+	}
+	if r.state == StateMaster && a.Priority == r.cfg.Priority && !r.owner() {
+		r.remarkOn(ReportSamePriority, from, 0, "another master has our priority")
+	}
+}
+
+// hearAsBackup is RFC 9568 §6.4.2 for an advert.
+func (r *router) hearAsBackup(now time.Time, from neighbour) {
+	if from.priority == 0 {
+		r.hearResignation(now)
+		return
+	}
+	r.decide()
+	if from.priority < r.cfg.Priority && r.mayPreempt(now) {
+		r.passed = from
+		return
+	}
+	r.obey(now, from)
+}
+
+// hearResignation waits only for the skew. Peers repeat priority 0; the
+// repetition must not prolong the wait.
+func (r *router) hearResignation(now time.Time) {
+	if r.leaving {
+		return
+	}
+	r.leaving = true
+	r.deadline = now.Add(SkewTime(r.cfg.Version, r.cfg.Priority, r.masterInterval()))
+}
+
+// obey accepts from as master and restarts the master-down timer with the
+// interval it adverts.
+func (r *router) obey(now time.Time, from neighbour) {
+	r.master, r.passed = from, neighbour{}
+	r.leaving = false
+	r.learned = from.interval
+	r.deadline = now.Add(r.masterDown())
+}
+
+// decide releases what an earlier life of this daemon left: another router is
+// alive as master.
+func (r *router) decide() {
+	if r.undecided {
+		r.undecided = false
+		r.release(r.cfg.Addresses)
+	}
+}
+
+// hearAsMaster is RFC 9568 §6.4.3 for an advert.
+func (r *router) hearAsMaster(now time.Time, from neighbour) {
+	switch {
+	case from.priority == 0:
+		r.advertise(now)
+		r.deadline = now.Add(r.cfg.AdvertInterval)
+	case from.priority > r.cfg.Priority:
+		r.yield(now, from, ReasonHigherPriority)
+	case from.priority == r.cfg.Priority && from.addr.Compare(r.iface.link.Primary) > 0:
+		r.yield(now, from, ReasonTieBreak)
+	default:
+		// Tell the other master, and the switches that saw its frames.
+		r.advertise(now)
+		r.reannounce(now)
+	}
+}
+
+// yield leaves mastership to a better master.
+func (r *router) yield(now time.Time, to neighbour, why Reason) {
+	r.becomeBackup(now, cause{reason: why, peer: to})
+	r.obey(now, to)
+}
+
+// mayPreempt reports whether a lower-priority master may be passed over. A
+// fresh start obeys it first: until the carrier has been stable for a
+// master-down and the IPVS table is ready.
+func (r *router) mayPreempt(now time.Time) bool {
+	return r.owner() || r.cfg.Preempt && !r.preemptHeld(now)
+}
+
+// preemptHeld reports whether a fresh start holds preemption back.
+func (r *router) preemptHeld(now time.Time) bool {
+	return now.Before(r.iface.usableSince.Add(r.cfg.MasterDown())) || r.engine.awaitingTable(now)
+}

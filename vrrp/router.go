@@ -1,0 +1,177 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// neighbour is another router of the same virtual router, as its last advert
+// described it. The zero value means nobody.
+type neighbour struct {
+	addr     netip.Addr
+	priority uint8
+	interval time.Duration
+	heard    time.Time
+}
+
+// router is one virtual router of this director.
+type router struct {
+	engine *Engine
+	iface  *iface
+	cfg    Config
+	order  int // place in the configuration
+	slot   int // place in the agenda
+	next   time.Time
+
+	list       []byte // all addresses in wire form
+	advertised []byte // those of them that fit into an advert
+
+	state    State
+	since    time.Time
+	lastFrom State
+	last     cause
+
+	// refused is the other VRRP daemon that runs this router on this host.
+	refused string
+	// resumeUntil is how long the proof holds that we were master just now.
+	resumeUntil time.Time
+	// undecided is set until we know whether addresses that an earlier life
+	// of this daemon may have left are ours to hold or to release.
+	undecided bool
+	// heard is set once any other router was ever heard.
+	heard bool
+
+	// deadline is the master-down timer of a backup and the advert timer of
+	// a master.
+	deadline  time.Time
+	refresh   time.Time
+	announced announcement
+
+	lease     LeaseMode // in force
+	leaseTime time.Duration
+	epoch     uint64
+
+	master  neighbour // whose adverts a backup obeys
+	passed  neighbour // whose adverts it ignores because it will preempt
+	learned time.Duration
+	// leaving is set while the skew after the master's priority 0 runs.
+	leaving bool
+
+	// sendFailing is set when an advert failed since the last periodic one.
+	sendFailing bool
+	counters    Counters
+	remarks     map[ReportKind]remark
+}
+
+// newRouter returns a router in initialize.
+func newRouter(e *Engine, c Config) *router {
+	r := &router{engine: e, iface: e.iface(c.ID.Interface), undecided: true}
+	r.counters.TransitionsTo = make(map[string]uint64)
+	r.counters.Dropped = newDropCounters()
+	r.remarks = make(map[ReportKind]remark)
+	r.setConfig(c)
+	r.learned = c.AdvertInterval
+	return r
+}
+
+// setConfig replaces the configuration with a copy of c.
+func (r *router) setConfig(c Config) {
+	c.Addresses = slices.Clone(c.Addresses)
+	r.cfg = c
+	r.list = AppendList(nil, c.Addresses)
+	r.fitList()
+}
+
+// fitList cuts the advertised list to what one packet can carry.
+func (r *router) fitList() {
+	fits := maxCount
+	if mtu := r.iface.link.MTU; mtu > 0 {
+		const ipv4Header = 20
+		fits = max(0, min(fits, (mtu-ipv4Header-headerLen-authDataLen)/addressLen(r.cfg.ID.Family)))
+	}
+	r.advertised = r.list[:min(len(r.list), fits*addressLen(r.cfg.ID.Family))]
+	if len(r.advertised) == len(r.list) {
+		r.forgetRemark(ReportListCut)
+	} else {
+		r.remarkOn(ReportListCut, neighbour{}, uint64(len(r.advertised)), "not all addresses fit into an advert")
+	}
+}
+
+// masterInterval is what the master's adverts are expected at: learned in
+// version 3, our own in version 2, where a different one is rejected.
+func (r *router) masterInterval() time.Duration {
+	if r.cfg.Version == 2 {
+		return r.cfg.AdvertInterval
+	}
+	return r.learned
+}
+
+// masterDown is the master-down interval with the present master.
+func (r *router) masterDown() time.Duration {
+	return MasterDownInterval(r.cfg.Version, r.cfg.Priority, r.masterInterval())
+}
+
+// nextDeadline returns the earliest timer, zero when none runs.
+func (r *router) nextDeadline() time.Time {
+	return earliest(earliest(r.deadline, r.refresh), r.announced.next())
+}
+
+// running reports whether the router takes part in the election.
+func (r *router) running() bool { return r.state == StateBackup || r.state == StateMaster }
+
+// owner reports whether this router is the address owner.
+func (r *router) owner() bool { return r.cfg.Priority == PriorityOwner }
+
+// tick handles every timer of the router that has run out.
+func (r *router) tick(now time.Time) {
+	if r.state == StateBackup {
+		r.becomeMaster(now, r.takeoverCause(now))
+		return
+	}
+	if due(r.deadline, now) {
+		r.advertOnTime(now)
+	}
+	if due(r.refresh, now) {
+		r.hold(now, true)
+	}
+	if repeat := r.announced.take(now); repeat > 0 {
+		r.gratuitousBlock(r.cfg.Addresses, repeat)
+	}
+}
+
+// advertOnTime sends the periodic advert. The next one keeps the cadence
+// unless this one left more than an interval late.
+func (r *router) advertOnTime(now time.Time) {
+	r.noteLateness(now.Sub(r.deadline))
+	if !r.sendFailing {
+		r.forgetRemark(ReportSendFailed)
+	}
+	r.sendFailing = false
+	r.advertise(now)
+	r.deadline = r.deadline.Add(r.cfg.AdvertInterval)
+	if !r.deadline.After(now) {
+		r.deadline = now.Add(r.cfg.AdvertInterval)
+	}
+}
+
+// advertise sends one advert and, in strict mode, the refresh that hangs on
+// it. It leaves the advert timer alone.
+func (r *router) advertise(now time.Time) {
+	r.sendAdvert(r.cfg.Priority)
+	if r.lease == LeaseStrict {
+		r.hold(now, true)
+	}
+}
+
+// noteLateness counts how late a periodic advert is.
+func (r *router) noteLateness(late time.Duration) {
+	r.counters.LatenessSum += late
+	r.counters.LatenessMax = max(r.counters.LatenessMax, late)
+	if late > r.cfg.AdvertInterval/10 {
+		r.counters.AdvertsLate++
+	}
+	if late > r.cfg.AdvertInterval {
+		r.report(ReportLate, netip.Addr{}, late.String())
+	}
+}

@@ -1,0 +1,157 @@
+package vrrp
+
+import "time"
+
+// reconsider brings the router into or out of fault, as its interface and
+// other daemons on this host allow. Routers that run on are not touched.
+func (r *router) reconsider(now time.Time) {
+	why, ok := r.obstacle()
+	switch {
+	case ok && !r.running():
+		r.start(now)
+	case !ok && why.reason != "" && r.state != StateFault:
+		r.enterFault(now, why)
+	case !ok && r.state == StateFault && why != r.last:
+		r.last = why // still in fault, for another reason
+	}
+}
+
+// obstacle tells what keeps the router from running. Without a reason it only
+// waits for the first word about its interface.
+func (r *router) obstacle() (why cause, ok bool) {
+	link := &r.iface.link
+	switch {
+	case r.refused != "":
+		return cause{reason: ReasonOtherDaemon, detail: r.refused}, false
+	case !r.iface.known:
+		return cause{}, false
+	case !link.Exists:
+		return cause{reason: ReasonNoInterface}, false
+	case !link.Up:
+		return cause{reason: ReasonInterfaceDown}, false
+	case !link.Primary.IsValid():
+		return cause{reason: ReasonNoAddress}, false
+	}
+	return cause{}, true
+}
+
+// start begins the election (RFC 9568 §6.4.1). Only the address owner and a
+// router that was master a moment ago begin as master.
+func (r *router) start(now time.Time) {
+	resume := now.Before(r.resumeUntil)
+	r.resumeUntil = time.Time{}
+	switch {
+	case resume:
+		r.becomeMaster(now, cause{reason: ReasonResumed})
+	case r.owner():
+		r.becomeMaster(now, cause{reason: ReasonOwner})
+	case r.state == StateInitialize:
+		r.becomeBackup(now, cause{reason: ReasonStartup})
+	default:
+		r.becomeBackup(now, cause{reason: ReasonInterfaceUp})
+	}
+}
+
+// takeoverCause tells why the master-down timer of a backup ran out.
+func (r *router) takeoverCause(now time.Time) cause {
+	switch {
+	case r.leaving && r.master.addr.IsValid():
+		return cause{reason: ReasonMasterLeft, peer: r.master}
+	case r.leaving:
+		return cause{reason: ReasonMasterLeft, peer: r.passed}
+	case r.passed.addr.IsValid() && now.Sub(r.passed.heard) <= 3*r.passed.interval:
+		return cause{reason: ReasonPreempt, peer: r.passed}
+	}
+	return cause{reason: ReasonMasterDown, peer: r.master}
+}
+
+// becomeMaster takes the addresses over. The order of effects is part of the
+// contract: advert, addresses, announcement, news.
+func (r *router) becomeMaster(now time.Time, why cause) {
+	r.epoch = r.engine.nextEpoch()
+	r.forgetMaster()
+	r.undecided = false
+	r.sendAdvert(r.cfg.Priority)
+	r.deadline = now.Add(r.cfg.AdvertInterval)
+	r.hold(now, false)
+	r.announce(now)
+	r.transition(now, StateMaster, why)
+}
+
+// becomeBackup listens. A master gives its addresses up at once.
+func (r *router) becomeBackup(now time.Time, why cause) {
+	if r.state == StateMaster {
+		r.release(r.cfg.Addresses)
+	}
+	r.idle()
+	r.forgetMaster()
+	r.deadline = now.Add(r.masterDown())
+	r.transition(now, StateBackup, why)
+}
+
+// enterFault stops taking part. Priority 0 is sent where it can be: when the
+// interface is usable and something else is the obstacle.
+func (r *router) enterFault(now time.Time, why cause) {
+	if r.state == StateMaster {
+		if r.iface.usable() {
+			r.resign()
+		}
+		r.release(r.cfg.Addresses)
+	}
+	r.idle()
+	r.forgetMaster()
+	r.resumeUntil = time.Time{}
+	r.transition(now, StateFault, why)
+}
+
+// leave ends the router for good: priority 0, addresses, news (RFC 9568
+// §6.4.3, event Shutdown). Addresses that an earlier life left are released
+// too, since nobody will decide about them any more.
+func (r *router) leave(now time.Time, why cause) {
+	master := r.state == StateMaster
+	if master && r.iface.usable() {
+		r.resign()
+	}
+	if master || r.undecided && r.refused == "" {
+		r.release(r.cfg.Addresses)
+	}
+	r.undecided = false
+	r.idle()
+	r.forgetMaster()
+	if r.state != StateInitialize {
+		r.transition(now, StateInitialize, why)
+	}
+}
+
+// idle stops all timers.
+func (r *router) idle() {
+	r.deadline, r.refresh = time.Time{}, time.Time{}
+	r.announced = announcement{}
+}
+
+// forgetMaster returns to our own interval (RFC 9568 §6.4.1) and to knowing
+// nobody.
+func (r *router) forgetMaster() {
+	r.master, r.passed = neighbour{}, neighbour{}
+	r.learned = r.cfg.AdvertInterval
+	r.leaving = false
+}
+
+// slept reports whether a master did not run for so long that a backup may
+// have taken over: it must listen before it goes on.
+func (r *router) slept(now time.Time) bool {
+	return r.state == StateMaster && now.Sub(r.deadline) >= r.cfg.MasterDown()
+}
+
+// leaseLost gives up after the kernel removed one of our addresses.
+func (r *router) leaseLost(now time.Time, ev *LeaseLost) {
+	if r.state != StateMaster {
+		return
+	}
+	for _, a := range r.cfg.Addresses {
+		if a == ev.Address {
+			r.becomeBackup(now, cause{reason: ReasonLeaseLost, detail: a.String()})
+			return
+		}
+	}
+}
