@@ -23,16 +23,26 @@ func (s Severity) String() string {
 	return "unknown"
 }
 
+// MarshalText makes severities readable in JSON.
+func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// CodeUnreadable is the code of a diagnostic about a file that could not be
+// read at all, as opposed to one whose content is wrong.
+const CodeUnreadable = "unreadable"
+
 // Diagnostic is one remark about a configuration.
 type Diagnostic struct {
 	Severity Severity `json:"severity"`
 	Code     string   `json:"code"` // stable, for example "unknown_key"
 	File     string   `json:"file"`
 	Line     int      `json:"line,omitempty"` // from 1; 0 = whole file
-	Col      int      `json:"col,omitempty"`  // from 1
-	Summary  string   `json:"summary"`
-	Hint     string   `json:"hint,omitempty"`
-	Snippet  string   `json:"snippet,omitempty"` // the source line
+	Col      int      `json:"col,omitempty"`  // from 1, in characters
+	// EndCol is the column after the last character that is meant, when it is
+	// on the same line.
+	EndCol  int    `json:"end_col,omitempty"`
+	Summary string `json:"summary"`
+	Hint    string `json:"hint,omitempty"`
+	Snippet string `json:"snippet,omitempty"` // the source line
 }
 
 // Diagnostics are all remarks, in source order.

@@ -1,0 +1,154 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+)
+
+// address reads an IPv4 address that a host can have. what names it in
+// messages.
+func (r *report) address(rng hcl.Range, what, s string) (netip.Addr, bool) {
+	a, err := netip.ParseAddr(s)
+	if err != nil {
+		r.errorf("bad_address", rng, addressHint(s), "%s %q is not an IP address", what, s)
+		return netip.Addr{}, false
+	}
+	if a.Is4In6() {
+		r.errorf("bad_address", rng, fmt.Sprintf("write %q", a.Unmap()), "%s %s is an IPv4 address in IPv6 form", what, a)
+		return netip.Addr{}, false
+	}
+	if a.Is6() {
+		r.errorf("ipv6_not_yet", rng, "", "%s %s: IPv6 is not supported yet", what, a)
+		return netip.Addr{}, false
+	}
+	if why := unusable(a); why != "" {
+		r.errorf("bad_address", rng, "", "%s %s is %s", what, a, why)
+		return netip.Addr{}, false
+	}
+	return a, true
+}
+
+// addressHint explains why a text is no address.
+func addressHint(s string) string {
+	switch {
+	case s == "":
+		return `for example "192.0.2.10"`
+	case strings.Contains(s, "/"):
+		return "no prefix length here"
+	case strings.ContainsFunc(s, func(c rune) bool { return c >= 'g' && c <= 'z' || c >= 'G' && c <= 'Z' }):
+		return "names are not looked up: a director must work without DNS"
+	}
+	return ""
+}
+
+// unusable says why an address cannot be a host's, "" if it can.
+func unusable(a netip.Addr) string {
+	switch {
+	case a.IsUnspecified():
+		return "the unspecified address"
+	case a.IsMulticast():
+		return "a multicast address"
+	case a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return "the broadcast address"
+	}
+	return ""
+}
+
+// endpoint reads "address:port". Without a port it takes port, unless that is
+// 0.
+func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.AddrPort, bool) {
+	host, portText := splitEndpoint(s)
+	a, ok := r.address(rng, what, host)
+	switch {
+	case !ok:
+		return netip.AddrPort{}, false
+	case portText == "" && port == 0:
+		r.errorf("missing_port", rng, fmt.Sprintf("for example %q", host+":80"), "%s %q has no port", what, s)
+		return netip.AddrPort{}, false
+	case portText == "":
+		return netip.AddrPortFrom(a, port), true
+	}
+	n, err := strconv.ParseUint(portText[1:], 10, 64)
+	if err != nil || n < 1 || n > 65535 {
+		r.errorf("bad_port", rng, "", "%s %q: port %q is out of range: 1 to 65535", what, s, portText[1:])
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(a, uint16(n)), true
+}
+
+// splitEndpoint separates the port with its colon, also from a bracketed IPv6
+// address. An IPv6 address without brackets has no port.
+func splitEndpoint(s string) (host, port string) {
+	if rest, ok := strings.CutPrefix(s, "["); ok {
+		host, port, ok = strings.Cut(rest, "]")
+		if ok && (port == "" || port[0] == ':') {
+			return host, port
+		}
+		return s, ""
+	}
+	i := strings.LastIndexByte(s, ':')
+	if i < 0 || strings.IndexByte(s, ':') != i {
+		return s, ""
+	}
+	return s[:i], s[i:]
+}
+
+// prefix reads a virtual address with its prefix length. The other elements
+// of the list serve for hints.
+func (c *conversion) prefix(rng hcl.Range, s string, list []located[cty.Value]) (netip.Prefix, bool) {
+	host, bits, hasBits := strings.Cut(s, "/")
+	if mixed(host, list) {
+		c.errorf("mixed_families", rng, "use one vrrp_instance for each", "%s mixes IPv4 and IPv6: %q", c.attr.name, s)
+		return netip.Prefix{}, false
+	}
+	a, ok := c.address(rng, c.attr.name, host)
+	if !ok {
+		return netip.Prefix{}, false
+	}
+	if a.IsLoopback() {
+		c.errorf("bad_address", rng, "", "%s %s is a loopback address", c.attr.name, a)
+		return netip.Prefix{}, false
+	}
+	if !hasBits {
+		hint := fmt.Sprintf(`write "%s/%d", with the prefix length of the interface's network, or "%s/32" for the address alone`, a, likelyBits(list), a)
+		c.errorf("missing_prefix", rng, hint, "%s %q has no prefix length", c.attr.name, s)
+		return netip.Prefix{}, false
+	}
+	n, err := strconv.ParseUint(bits, 10, 8)
+	if err != nil || n < 1 || n > 32 {
+		c.errorf("bad_prefix", rng, "", "%s %q: prefix length %q is out of range: 1 to 32", c.attr.name, s, bits)
+		return netip.Prefix{}, false
+	}
+	return netip.PrefixFrom(a, int(n)), true
+}
+
+// mixed reports whether host is of another family than the list's first
+// address.
+func mixed(host string, list []located[cty.Value]) bool {
+	a, err := netip.ParseAddr(host)
+	if err != nil || list[0].v.IsNull() || list[0].v.Type() != cty.String {
+		return false
+	}
+	text, _, _ := strings.Cut(list[0].v.AsString(), "/")
+	first, err := netip.ParseAddr(text)
+	return err == nil && first.Is4() != a.Is4()
+}
+
+// likelyBits guesses a missing prefix length: that of a neighbour in the
+// list, else the most common one.
+func likelyBits(list []located[cty.Value]) int {
+	for _, e := range list {
+		if e.v.IsNull() || e.v.Type() != cty.String {
+			continue
+		}
+		if p, err := netip.ParsePrefix(e.v.AsString()); err == nil && p.Addr().Is4() {
+			return p.Bits()
+		}
+	}
+	return 24
+}

@@ -1,0 +1,82 @@
+package conf
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+)
+
+// builder turns nodes into the model and checks what takes more than one
+// attribute to judge.
+type builder struct {
+	*decoder
+	opts Options
+	cfg  *Config
+
+	director        Director // of this machine, zero when there is none
+	partialDirector bool     // there are directors but none could be chosen
+}
+
+// root builds everything but the directors.
+func (b *builder) root(root *node) {
+	b.global(root.one("global"))
+	b.instances(root.all("vrrp_instance"))
+	b.services(root.all("virtual_server"), b.namedChecks(root.all("check")))
+}
+
+func (b *builder) global(n *node) {
+	log := n.one("log")
+	b.cfg.Global = Global{
+		LogLevel:         get[string](log, "level"),
+		LogFormat:        get[string](log, "format"),
+		KeepTable:        get[bool](n, "keep_table_on_stop"),
+		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
+	}
+}
+
+// names finds blocks of one kind that have the same name.
+type names struct {
+	*report
+	first map[string]hcl.Range
+}
+
+func (b *builder) names() *names { return &names{b.report, map[string]hcl.Range{}} }
+
+// add reports a name that is taken or not fit for use; it returns false for
+// them. The name is the last label.
+func (s *names) add(n *node) bool {
+	i := len(n.labels) - 1
+	name, at := n.labels[i], n.rngs[i]
+	if !validName(name) {
+		s.errorf("bad_name", at, "letters, digits, dots, dashes and underscores, at most 64", "%q cannot be the name of a %s", name, n.spec.name)
+		return false
+	}
+	if prev, again := s.first[name]; again {
+		s.errorf("duplicate_name", at, "", "%s is defined twice, first at %s", blockTitle(n.spec.name, n.labels[i:]), where(prev))
+		return false
+	}
+	s.first[name] = at
+	return true
+}
+
+// validName reports whether a name can stand unquoted in logs, metrics and
+// commands.
+func validName(s string) bool {
+	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	bad := func(r rune) bool { return !strings.ContainsRune(first+"._-", r) }
+	return s != "" && len(s) <= 64 && strings.IndexByte(first, s[0]) >= 0 && !strings.ContainsFunc(s, bad)
+}
+
+// inOrder returns attributes as they are written.
+func inOrder(attrs hcl.Attributes) []*hcl.Attribute {
+	out := make([]*hcl.Attribute, 0, len(attrs))
+	for _, a := range attrs {
+		out = append(out, a)
+	}
+	slices.SortFunc(out, func(x, y *hcl.Attribute) int {
+		return cmp.Compare(x.NameRange.Start.Byte, y.NameRange.Start.Byte)
+	})
+	return out
+}

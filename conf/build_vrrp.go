@@ -1,0 +1,170 @@
+package conf
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+const (
+	// maxVIPs is what the count field of an advert can say (RFC 9568 §5.2.4).
+	// An advert of so many IPv4 addresses has 1056 octets and fits every MTU.
+	maxVIPs = 255
+	// manyVIPs is where refreshing the leases begins to be a load for every
+	// listener of rtnetlink.
+	manyVIPs = 256
+	// maxV3Interval is the largest value of the 12-bit field of VRRPv3.
+	maxV3Interval = 4095 * 10 * time.Millisecond
+)
+
+// instances builds the virtual routers.
+func (b *builder) instances(nodes []*node) {
+	names := b.names()
+	ids := map[vrrp.RouterID]*node{}
+	vips := map[netip.Addr]hcl.Range{}
+	for _, n := range nodes {
+		names.add(n)
+		c := b.instance(n)
+		b.checkInterval(n, c)
+		b.checkPriority(n, c)
+		b.checkAddresses(n, vips)
+		if prev := ids[c.ID]; prev != nil && !n.bad("interface", "vrid") && n.has("interface") && n.has("vrid") {
+			b.errorf("duplicate_vrid", n.at("vrid"), "each vrrp_instance on an interface needs its own", "vrid %d on %s is taken by %s at %s",
+				c.ID.VRID, c.ID.Interface, prev, where(prev.at("vrid")))
+		} else {
+			ids[c.ID] = n
+		}
+		b.cfg.Routers = append(b.cfg.Routers, c)
+	}
+	if len(vips) > manyVIPs {
+		b.warnf("many_addresses", nodes[0].def, "", "%d virtual addresses on one director: refreshing their leases is a load for every program that listens to address changes", len(vips))
+	}
+}
+
+func (b *builder) instance(n *node) vrrp.Config {
+	c := vrrp.Config{
+		Name:           n.labels[0],
+		ID:             vrrp.RouterID{Interface: get[string](n, "interface"), Family: vrrp.IPv4, VRID: uint8(get[int64](n, "vrid"))},
+		Version:        uint8(get[int64](n, "version")),
+		Priority:       uint8(get[int64](n, "priority")),
+		AdvertInterval: get[time.Duration](n, "advert_interval"),
+		Preempt:        get[bool](n, "preempt"),
+		Lease:          leaseModes[get[string](n, "lease")],
+		Peers:          len(b.cfg.Directors) >= 2,
+	}
+	if get[string](n, "checksum") == "plain" {
+		c.Checksum = vrrp.ChecksumPlain
+	}
+	if c.Priority == 0 {
+		c.Priority = b.defaultPriority()
+	}
+	for _, p := range get[[]located[netip.Prefix]](n, "virtual_address") {
+		c.Addresses = append(c.Addresses, p.v)
+	}
+	garp := n.one("garp")
+	c.Announce = vrrp.Announce{Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay")}
+	return c
+}
+
+var leaseModes = map[string]vrrp.LeaseMode{
+	"auto": vrrp.LeaseAuto, "heal": vrrp.LeaseHeal, "strict": vrrp.LeaseStrict, "off": vrrp.LeaseOff,
+}
+
+// defaultPriority is the director's, else the one keepalived users expect.
+func (b *builder) defaultPriority() uint8 {
+	if b.director.Priority > 0 {
+		return b.director.Priority
+	}
+	return vrrp.DefaultPriority
+}
+
+// checkInterval judges the interval by what the protocol's version can say.
+func (b *builder) checkInterval(n *node, c vrrp.Config) {
+	if n.bad("advert_interval", "version") {
+		return
+	}
+	at, d := n.at("advert_interval"), c.AdvertInterval
+	switch {
+	case c.Version == 2 && d%time.Second != 0:
+		b.errorf("bad_interval", at, "version = 3 allows steps of 10ms", "advert_interval %s: VRRP version 2 knows whole seconds only", d)
+	case c.Version == 3 && d > maxV3Interval:
+		b.errorf("out_of_range", at, "", "advert_interval %s is out of range for VRRP version 3: 10ms to 40.95s", d)
+	case c.Version == 3 && d%(10*time.Millisecond) != 0:
+		b.errorf("bad_interval", at, "", "advert_interval %s: VRRP version 3 knows steps of 10ms only", d)
+	case c.Lease == vrrp.LeaseStrict && d < time.Second:
+		b.errorf("strict_interval", n.at("lease"), `use an advert_interval of "1s" or more, or lease = "heal"`,
+			"lease \"strict\" needs an advert_interval of at least 1s, not %s", d)
+	}
+	if c.Version == 2 && n.has("checksum") {
+		b.warnf("no_effect", n.at("checksum"), "", "checksum has no effect in VRRP version 2")
+	}
+}
+
+// checkPriority finds priorities that make an election end by chance.
+func (b *builder) checkPriority(n *node, c vrrp.Config) {
+	if n.bad("priority") || b.partialDirector {
+		return
+	}
+	if c.Priority == vrrp.PriorityOwner && !c.Preempt && !n.bad("preempt") {
+		b.warnf("no_effect", n.at("preempt"), "", "preempt = false has no effect: the owner of the addresses (priority 255) always preempts")
+	}
+	if len(b.cfg.Directors) < 2 {
+		return
+	}
+	hint := "priority = director.priority"
+	_, literal := n.vals["priority"].expr.(*hclsyntax.LiteralValueExpr)
+	switch {
+	case literal:
+		b.warnf("same_priority", n.at("priority"), hint, "all directors have priority %d in %s: the highest address wins", c.Priority, n)
+	case !n.has("priority") && b.director.Priority == 0:
+		b.warnf("same_priority", n.def, "give each director block a priority", "no director has a priority: in %s all have %d and the highest address wins", n, c.Priority)
+	}
+}
+
+// checkAddresses judges the virtual addresses together. vips are those of all
+// instances.
+func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
+	list := get[[]located[netip.Prefix]](n, "virtual_address")
+	if n.has("virtual_address") && len(list) == 0 {
+		b.errorf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address", n)
+	}
+	if len(list) > maxVIPs {
+		b.errorf("too_many_addresses", n.at("virtual_address"), "spread them over several vrrp_instance blocks", "%s has %d virtual addresses: an advert carries at most %d", n, len(list), maxVIPs)
+	}
+	for _, p := range list {
+		a := p.v.Addr()
+		if prev, again := vips[a]; again {
+			b.errorf("duplicate_address", p.rng, "", "virtual address %s stands twice, first at %s", a, where(prev))
+			continue
+		}
+		vips[a] = p.rng
+		b.checkHostPart(p)
+		if a == b.director.Address && get[int64](n, "priority") != vrrp.PriorityOwner {
+			b.warnf("own_address", p.rng, "priority = 255 on the director that owns it", "%s is this director's own address, but its priority is not 255", a)
+		}
+	}
+}
+
+// checkHostPart finds addresses that name a network instead of a host.
+func (b *builder) checkHostPart(p located[netip.Prefix]) {
+	if p.v.Bits() > 30 {
+		return
+	}
+	a := p.v.Addr().As4()
+	host := (uint32(a[0])<<24 | uint32(a[1])<<16 | uint32(a[2])<<8 | uint32(a[3])) << p.v.Bits()
+	what := ""
+	switch host {
+	case 0:
+		what = "network"
+	case ^uint32(0) << p.v.Bits():
+		what = "broadcast"
+	}
+	if what != "" {
+		b.warnf("network_address", p.rng, fmt.Sprintf("a host address, or %s/32", p.v.Addr()), "%s is the %s address of %s", p.v.Addr(), what, p.v.Masked())
+	}
+}

@@ -1,0 +1,70 @@
+package conf
+
+import (
+	"fmt"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+)
+
+// Limits of nesting. The parser of the HCL library is recursive without a
+// bound: a megabyte of opening brackets would end the process by a stack
+// overflow, which cannot be recovered from.
+const (
+	maxDepth    = 200   // brackets, braces, quotes and templates that are open
+	maxChain    = 200   // unary operators, or conditionals, in one expression
+	maxControls = 10000 // template directives "%{…}" in one file: their cost is quadratic
+)
+
+// nesting follows the structure of a file over its tokens.
+type nesting struct {
+	open     int // anything
+	brackets int // ( and [, inside which a new line ends nothing
+	chain    int
+	controls int
+}
+
+// tooDeep returns where and why a file is nested more deeply than anybody
+// means it, "" if it is not.
+func tooDeep(name string, text []byte) (hcl.Range, string) {
+	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos)
+	var n nesting
+	for _, t := range tokens {
+		n.step(t.Type)
+		switch {
+		case n.open > maxDepth:
+			return t.Range, fmt.Sprintf("more than %d brackets, braces or quotes are open", maxDepth)
+		case n.chain > maxChain:
+			return t.Range, fmt.Sprintf("more than %d operators in a row", maxChain)
+		case n.controls > maxControls:
+			return t.Range, fmt.Sprintf("more than %d template directives", maxControls)
+		}
+	}
+	return hcl.Range{}, ""
+}
+
+func (n *nesting) step(t hclsyntax.TokenType) {
+	switch t {
+	case hclsyntax.TokenOParen, hclsyntax.TokenOBrack:
+		n.open++
+		n.brackets++
+	case hclsyntax.TokenCParen, hclsyntax.TokenCBrack:
+		n.open = max(n.open-1, 0)
+		n.brackets = max(n.brackets-1, 0)
+	case hclsyntax.TokenOBrace, hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc, hclsyntax.TokenTemplateInterp:
+		n.open++
+	case hclsyntax.TokenTemplateControl:
+		n.open++
+		n.controls++
+	case hclsyntax.TokenCBrace, hclsyntax.TokenCQuote, hclsyntax.TokenCHeredoc, hclsyntax.TokenTemplateSeqEnd:
+		n.open = max(n.open-1, 0)
+	case hclsyntax.TokenBang, hclsyntax.TokenMinus, hclsyntax.TokenQuestion:
+		n.chain++
+	case hclsyntax.TokenComma:
+		n.chain = 0
+	case hclsyntax.TokenNewline:
+		if n.brackets == 0 {
+			n.chain = 0
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package conf
+
+import (
+	"math"
+	"time"
+
+	"github.com/vipd/vipd/ipvs"
+)
+
+// maxPersistence is the longest timeout that ipvsadm offers (31 days); the
+// kernel multiplies the seconds by its clock rate in 32 bits.
+const maxPersistence = 31 * 24 * time.Hour
+
+// forwardAliases are the words of ipvsadm, ldirectord and keepalived.
+var forwardAliases = map[string]string{
+	"gate": "direct", "dr": "direct", "droute": "direct",
+	"masq": "masquerade", "nat": "masquerade",
+	"ipip": "tunnel", "tun": "tunnel",
+}
+
+var forwardWords = []string{"direct", "masquerade", "tunnel"}
+
+// rootBlock is the language.
+var rootBlock = withDefaults(&block{
+	name: "",
+	help: "The top level of a file. Several files are read as one.",
+	attrs: []*attr{
+		{name: "version", kind: kindInt, required: true, min: 1, max: 1,
+			help: "Version of the language. One of the files must have it."},
+		{name: "include", kind: kindStrings,
+			help: "Further files to read: paths or patterns such as `conf.d/*.hcl`, relative to this file. A pattern may match nothing, a plain path must exist."},
+	},
+	blocks: []*block{
+		localsBlock, directorBlock, globalBlock, instanceBlock, serverBlock, namedCheckBlock,
+	},
+})
+
+var localsBlock = &block{
+	name: "locals", free: true,
+	help: "Named values for expressions: `local.NAME`. They may use each other, `env()` and `director`.",
+}
+
+var directorBlock = &block{
+	name:   "director",
+	labels: []label{{"name", "host name of the machine, or what `--director` names"}},
+	help: "One machine that this file configures. The one whose name is the host name, or the part of it before the first dot, is this machine; `--director` overrides. " +
+		"With two or more directors, virtual addresses are leased from the kernel (see `lease`).",
+	attrs: []*attr{
+		{name: "address", kind: kindIP, help: "Its own address, for `director.address` in expressions."},
+		{name: "priority", kind: kindInt, min: 1, max: 255,
+			help: "Its VRRP priority: the default of every `vrrp_instance` and `director.priority` in expressions."},
+	},
+}
+
+var globalBlock = &block{
+	name: "global", once: true,
+	help: "Settings of the daemon itself.",
+	attrs: []*attr{
+		{name: "keep_table_on_stop", kind: kindBool, def: "false",
+			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
+		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},
+			help: "What to do with instances on an interface where another VRRP daemon of this host is at work."},
+	},
+	blocks: []*block{{
+		name: "log", once: true, help: "The log of the daemon.",
+		attrs: []*attr{
+			{name: "level", kind: kindWord, def: `"info"`, words: []string{"debug", "info", "warn", "error"},
+				help: "The least important lines that are written."},
+			{name: "format", kind: kindWord, def: `"text"`, words: []string{"text", "json"}, help: "Form of the lines."},
+		},
+	}},
+}
+
+var instanceBlock = &block{
+	name:   "vrrp_instance",
+	labels: []label{{"name", "name in logs, status and notes"}},
+	help:   "A virtual router: addresses that exactly one director holds.",
+	attrs: []*attr{
+		{name: "interface", kind: kindInterface, required: true,
+			help: "Interface that carries adverts and addresses. It need not exist yet: the instance waits in fault."},
+		{name: "vrid", kind: kindInt, required: true, min: 1, max: 255,
+			help: "Virtual router number, the same on all directors, unique on the interface."},
+		{name: "version", kind: kindInt, def: "2", min: 2, max: 3,
+			help: "VRRP version: 2 (RFC 3768) or 3 (RFC 9568). All directors must agree."},
+		{name: "priority", kind: kindInt, min: 1, max: 255, defNote: "the director's, or 100",
+			help: "The highest one becomes master. 255 is the owner of the addresses, who always wins."},
+		{name: "advert_interval", kind: kindDuration, def: `"1s"`,
+			min: int64(10 * time.Millisecond), max: int64(255 * time.Second),
+			help: "Time between adverts. Version 2: whole seconds. Version 3: steps of 10ms up to 40.95s."},
+		{name: "virtual_address", kind: kindPrefixes, required: true,
+			help: "The addresses, each with its prefix length: `[\"192.0.2.10/24\"]`. 1 to 255 of them, IPv4."},
+		{name: "preempt", kind: kindBool, def: "true",
+			help: "Take over from a living master with a lower priority."},
+		{name: "lease", kind: kindWord, def: `"auto"`, words: []string{"auto", "heal", "strict", "off"},
+			help: "How long the kernel keeps the addresses without a living daemon. `heal`: until a successor must have taken over. `strict`: ends before (interval of 1s or more). `off`: for ever. `auto`: `heal` when another director is configured or was heard, otherwise `off`."},
+		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
+			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
+	},
+	blocks: []*block{{
+		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
+		attrs: []*attr{
+			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},
+			{name: "delay", kind: kindDuration, def: `"5s"`, min: 0, max: int64(time.Hour),
+				help: "When the second block follows the first; `\"0s\"` sends none."},
+		},
+	}},
+}
+
+var serverBlock = &block{
+	name:   "virtual_server",
+	labels: []label{{"name", "name in logs, status and notes"}},
+	help:   "A service of IPVS: an address and port whose connections are spread over real servers.",
+	attrs: []*attr{
+		{name: "address", kind: kindString, required: true, help: "Address and port, `\"192.0.2.10:80\"`. IPv4."},
+		{name: "protocol", kind: kindWord, def: `"tcp"`, words: []string{"tcp", "udp"}, help: "Transport protocol."},
+		{name: "scheduler", kind: kindWord, def: `"wlc"`, words: ipvs.Schedulers, help: "How the kernel picks a real server."},
+		{name: "forward", kind: kindWord, required: true, words: forwardWords, aliases: forwardAliases,
+			help: "How packets reach the real servers: `direct` (routing, \"gate\"), `masquerade` (NAT) or `tunnel` (IPIP). The words `gate`, `dr`, `masq`, `nat`, `ipip` and `tun` are understood too."},
+		{name: "quiescent", kind: kindBool, defNote: "true for TCP, false for UDP and one-packet services",
+			help: "A failed real server stays with weight 0, so that its connections live on; false removes it."},
+		{name: "one_packet", kind: kindBool, def: "false", help: "Schedule every datagram by itself. UDP only."},
+		{name: "fallback", kind: kindString,
+			help: "Server of last resort, `\"ip:port\"`, used while no real server is up. A loopback address is this director itself and is always reached with `forward = \"direct\"`, on the port of the service. The block `fallback` sets more."},
+		{name: "checks", kind: kindStrings, help: "Names of top-level `check` blocks that every real server must pass."},
+	},
+	blocks: []*block{persistenceBlock, fallbackBlock, inlineCheckBlock, realServerBlock},
+}
+
+var persistenceBlock = &block{
+	name: "persistence", once: true,
+	help: "Connections of one client go to one real server.",
+	attrs: []*attr{
+		{name: "timeout", kind: kindDuration, def: `"5m"`, min: int64(time.Second), max: int64(maxPersistence),
+			help: "How long after its last connection a client is remembered. Whole seconds."},
+	},
+}
+
+var fallbackBlock = &block{
+	name: "fallback", once: true,
+	labels: []label{{"address", "`ip:port`; without a port that of the service"}},
+	help:   "The server of last resort, when it needs more than an address.",
+	attrs: []*attr{
+		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
+			defNote: "the service's; `direct` for a loopback address", help: "As in `virtual_server`."},
+		{name: "weight", kind: kindInt, def: "1", min: 1, max: math.MaxUint16, help: "Its weight."},
+	},
+}
+
+var realServerBlock = &block{
+	name:   "real_server",
+	labels: []label{{"address", "`ip:port`; without a port that of the service. With `direct` and `tunnel` the kernel does not change the port, so it must be the same"}},
+	help:   "A server that does the work.",
+	attrs: []*attr{
+		{name: "weight", kind: kindInt, def: "1", min: 0, max: math.MaxUint16,
+			help: "Its share; 0 takes no new connections."},
+		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
+			defNote: "the service's", help: "As in `virtual_server`."},
+		{name: "checks", kind: kindStrings,
+			help: "Names of top-level `check` blocks. They replace the service's checks of the same kind and add to the others."},
+	},
+	blocks: []*block{inlineCheckBlock},
+}
