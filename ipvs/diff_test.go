@@ -1,7 +1,6 @@
 package ipvs_test
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -12,35 +11,6 @@ import (
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/ipvs/ipvstest"
 )
-
-// table builds a table from lines: "tcp 192.0.2.9:80 wlc" starts a service,
-// "192.0.2.1:80 3 direct" adds a destination to it.
-func table(t *testing.T, lines ...string) ipvs.Table {
-	t.Helper()
-	forwards := map[string]ipvs.Forward{"masquerade": ipvs.Masquerade, "direct": ipvs.Direct, "tunnel": ipvs.Tunnel}
-	var out ipvs.Table
-	for _, l := range lines {
-		var a, b, c string
-		if _, err := fmt.Sscan(l, &a, &b, &c); err != nil {
-			t.Fatalf("line %q: %v", l, err)
-		}
-		if a == "tcp" || a == "udp" {
-			var k ipvs.ServiceKey
-			if err := k.UnmarshalText([]byte(a + " " + b)); err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, ipvs.Entry{Service: ipvs.Service{Key: k, Scheduler: c}})
-			continue
-		}
-		d := ipvs.Destination{Address: netip.MustParseAddrPort(a), Forward: forwards[c]}
-		if _, err := fmt.Sscan(b, &d.Weight); err != nil {
-			t.Fatalf("line %q: %v", l, err)
-		}
-		last := &out[len(out)-1]
-		last.Destinations = append(last.Destinations, d)
-	}
-	return out
-}
 
 func keys(t ipvs.Table) map[ipvs.ServiceKey]bool {
 	m := make(map[ipvs.ServiceKey]bool, len(t))
@@ -91,13 +61,13 @@ func TestDiff(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			have := table(t, tt.have...)
+			have := ipvstest.MustTable(tt.have...)
 			var owned map[ipvs.ServiceKey]bool
 			if tt.owned {
 				owned = keys(have)
 			}
 			var got []string
-			for _, op := range ipvs.Diff(have, table(t, tt.want...), owned) {
+			for _, op := range ipvs.Diff(have, ipvstest.MustTable(tt.want...), owned) {
 				got = append(got, op.String())
 			}
 			if d := cmp.Diff(tt.ops, got); d != "" {
@@ -110,9 +80,9 @@ func TestDiff(t *testing.T) {
 // drawCase draws a kernel table, a wanted one and which services are ours,
 // some of which are in neither.
 func drawCase(t *rapid.T) (have, want ipvs.Table, owned map[ipvs.ServiceKey]bool) {
-	have, want = genTable().Draw(t, "have"), genTable().Draw(t, "want")
+	have, want = ipvstest.Tables().Draw(t, "have"), ipvstest.Tables().Draw(t, "want")
 	owned = map[ipvs.ServiceKey]bool{}
-	for _, e := range slices.Concat(have, genTable().Draw(t, "earlier")) {
+	for _, e := range slices.Concat(have, ipvstest.Tables().Draw(t, "earlier")) {
 		if rapid.Bool().Draw(t, "owned") {
 			owned[e.Service.Key] = true
 		}
@@ -211,7 +181,7 @@ func checkStep(t *rapid.T, op ipvs.Op, before, now, after map[netip.AddrPort]boo
 // A change of one weight is one operation, whatever else is in the table.
 func TestDiffOneWeightOneOperation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		have := genTable().Draw(t, "have")
+		have := ipvstest.Tables().Draw(t, "have")
 		want := have.Clone()
 		var at []*ipvs.Destination
 		for i := range want {

@@ -2,25 +2,12 @@ package ipvs_test
 
 import (
 	"net/netip"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"github.com/vipd/vipd/ipvs"
+	"github.com/vipd/vipd/ipvs/ipvstest"
 )
-
-// Generators draw from few addresses, so that tables overlap.
-
-func genAddress(third byte) *rapid.Generator[netip.AddrPort] {
-	return rapid.Custom(func(t *rapid.T) netip.AddrPort {
-		a := netip.AddrFrom4([4]byte{10, 0, third, rapid.ByteRange(1, 6).Draw(t, "host")})
-		return netip.AddrPortFrom(a, 80)
-	})
-}
-
-func genForward() *rapid.Generator[ipvs.Forward] {
-	return rapid.SampledFrom([]ipvs.Forward{ipvs.Masquerade, ipvs.Direct, ipvs.Tunnel})
-}
 
 func genConfig() *rapid.Generator[ipvs.Config] {
 	return rapid.Custom(func(t *rapid.T) ipvs.Config {
@@ -28,9 +15,9 @@ func genConfig() *rapid.Generator[ipvs.Config] {
 		c.Quiescent = rapid.Bool().Draw(t, "quiescent")
 		c.RealServers = rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) ipvs.RealServer {
 			return ipvs.RealServer{
-				Address: genAddress(2).Draw(t, "address"),
+				Address: ipvstest.Addresses(2).Draw(t, "address"),
 				Weight:  rapid.IntRange(0, 3).Draw(t, "weight"),
-				Forward: genForward().Draw(t, "forward"),
+				Forward: ipvstest.Forwards().Draw(t, "forward"),
 			}
 		}), 0, 5, func(r ipvs.RealServer) netip.AddrPort { return r.Address }).Draw(t, "real servers")
 		if rapid.Bool().Draw(t, "no fallback") {
@@ -38,35 +25,4 @@ func genConfig() *rapid.Generator[ipvs.Config] {
 		}
 		return c
 	})
-}
-
-func genEntry() *rapid.Generator[ipvs.Entry] {
-	return rapid.Custom(func(t *rapid.T) ipvs.Entry {
-		return ipvs.Entry{
-			Service: ipvs.Service{
-				Key: ipvs.ServiceKey{
-					Protocol: rapid.SampledFrom([]ipvs.Protocol{ipvs.TCP, ipvs.UDP}).Draw(t, "protocol"),
-					Address:  genAddress(1).Draw(t, "address"),
-				},
-				Scheduler:   rapid.SampledFrom(ipvs.Schedulers[:3]).Draw(t, "scheduler"),
-				Persistent:  time.Duration(rapid.IntRange(0, 1).Draw(t, "persistent")) * time.Minute,
-				Granularity: rapid.SampledFrom([]int{0, 24}).Draw(t, "granularity"),
-			},
-			Destinations: rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) ipvs.Destination {
-				return ipvs.Destination{
-					Address:        genAddress(2).Draw(t, "address"),
-					Weight:         rapid.IntRange(0, 3).Draw(t, "weight"),
-					Forward:        genForward().Draw(t, "forward"),
-					UpperThreshold: rapid.SampledFrom([]uint32{0, 9}).Draw(t, "threshold"),
-				}
-			}), 0, 6, func(d ipvs.Destination) netip.AddrPort { return d.Address }).Draw(t, "destinations"),
-		}
-	})
-}
-
-func genTable() *rapid.Generator[ipvs.Table] {
-	return rapid.Map(
-		rapid.SliceOfNDistinct(genEntry(), 0, 6, func(e ipvs.Entry) ipvs.ServiceKey { return e.Service.Key }),
-		func(e []ipvs.Entry) ipvs.Table { return e },
-	)
 }

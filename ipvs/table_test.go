@@ -10,16 +10,17 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/vipd/vipd/ipvs"
+	"github.com/vipd/vipd/ipvs/ipvstest"
 )
 
 func TestTableSort(t *testing.T) {
-	got := table(t,
+	got := ipvstest.MustTable(
 		"udp 192.0.2.9:53 rr",
 		"tcp 192.0.2.10:80 rr", "192.0.2.2:80 1 direct", "192.0.2.1:81 1 direct", "192.0.2.1:80 1 direct",
 		"tcp 192.0.2.9:443 rr",
 		"tcp 192.0.2.9:80 rr",
 	)
-	want := table(t,
+	want := ipvstest.MustTable(
 		"tcp 192.0.2.9:80 rr",
 		"tcp 192.0.2.9:443 rr",
 		"tcp 192.0.2.10:80 rr", "192.0.2.1:80 1 direct", "192.0.2.1:81 1 direct", "192.0.2.2:80 1 direct",
@@ -33,7 +34,7 @@ func TestTableSort(t *testing.T) {
 
 func TestTableEqualIgnoresOrderOnly(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := genTable().Filter(func(t ipvs.Table) bool { return len(t) > 0 }).Draw(t, "table")
+		a := ipvstest.Tables().Filter(func(t ipvs.Table) bool { return len(t) > 0 }).Draw(t, "table")
 		b := a.Clone()
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
 		rng.Shuffle(len(b), func(i, j int) { b[i], b[j] = b[j], b[i] })
@@ -55,7 +56,7 @@ func TestTableEqualIgnoresOrderOnly(t *testing.T) {
 }
 
 func TestTableCloneSharesNothing(t *testing.T) {
-	a := table(t, "tcp 192.0.2.9:80 rr", "192.0.2.1:80 1 direct")
+	a := ipvstest.MustTable("tcp 192.0.2.9:80 rr", "192.0.2.1:80 1 direct")
 	b := a.Clone()
 	b[0].Service.Scheduler = "wlc"
 	b[0].Destinations[0].Weight = 9
@@ -65,7 +66,7 @@ func TestTableCloneSharesNothing(t *testing.T) {
 }
 
 func TestTableFind(t *testing.T) {
-	a := table(t, "tcp 192.0.2.9:80 rr", "192.0.2.1:80 1 direct", "udp 192.0.2.9:80 wlc")
+	a := ipvstest.MustTable("tcp 192.0.2.9:80 rr", "192.0.2.1:80 1 direct", "udp 192.0.2.9:80 wlc")
 	for _, e := range a {
 		if got := a.Find(e.Service.Key); got == nil || got.Service != e.Service {
 			t.Errorf("%s: found %+v", e.Service.Key, got)
