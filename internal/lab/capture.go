@@ -1,0 +1,113 @@
+package lab
+
+import (
+	"net"
+	"sync"
+	"time"
+
+	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
+	"golang.org/x/sys/unix"
+)
+
+// Capture records the VRRP and ARP frames that pass an interface, its own
+// included.
+type Capture struct {
+	conn *packet.Conn
+
+	mu     sync.Mutex
+	frames []Frame
+}
+
+// vrrpAndARP passes ARP and IPv4 protocol 112 (linux/filter.h).
+var vrrpAndARP = []bpf.Instruction{
+	bpf.LoadAbsolute{Off: 12, Size: 2},
+	bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.ETH_P_ARP, SkipTrue: 3},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.ETH_P_IP, SkipTrue: 3},
+	bpf.LoadAbsolute{Off: 14 + 9, Size: 1},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: protocolVRRP, SkipTrue: 1},
+	bpf.RetConstant{Val: 1 << 16},
+	bpf.RetConstant{Val: 0},
+}
+
+// Capture starts recording on an interface of the host.
+func (h *Host) Capture(iface string) *Capture {
+	h.lab.tb.Helper()
+	filter, err := bpf.Assemble(vrrpAndARP)
+	if err != nil {
+		h.lab.tb.Fatalf("assemble filter: %v", err)
+	}
+	c := &Capture{}
+	err = h.Do(func() error {
+		ifi, err := net.InterfaceByName(iface)
+		if err != nil {
+			return err
+		}
+		c.conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: filter})
+		return err
+	})
+	if err != nil {
+		h.lab.tb.Fatalf("capture on %s of %s: %v", iface, h.Name, err)
+	}
+	h.lab.onClose(func() { c.conn.Close() })
+	go c.read()
+	return c
+}
+
+// read records frames until the capture is closed.
+func (c *Capture) read() {
+	buf := make([]byte, 1<<16)
+	for {
+		n, _, err := c.conn.ReadFrom(buf)
+		if err != nil {
+			return
+		}
+		f, ok := decodeFrame(buf[:n])
+		if !ok {
+			continue
+		}
+		f.At = time.Now()
+		c.mu.Lock()
+		c.frames = append(c.frames, f)
+		c.mu.Unlock()
+	}
+}
+
+// Frames returns what was recorded since the given time.
+func (c *Capture) Frames(since time.Time) []Frame {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var out []Frame
+	for _, f := range c.frames {
+		if !f.At.Before(since) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Adverts returns the VRRP adverts that a host sent since the given time.
+func (c *Capture) Adverts(from *Host, since time.Time) []Advert {
+	mac := from.HardwareAddr("eth0")
+	var out []Advert
+	for _, f := range c.Frames(since) {
+		if f.VRRP != nil && f.Source == mac {
+			a := *f.VRRP
+			a.At = f.At
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// Announced returns when a host announced the address by gratuitous ARP.
+func (c *Capture) Announced(from *Host, addr string, since time.Time) []time.Time {
+	mac := from.HardwareAddr("eth0")
+	var out []time.Time
+	for _, f := range c.Frames(since) {
+		if f.ARP != nil && f.Source == mac && f.ARP.Gratuitous() && f.ARP.Sender.String() == addr {
+			out = append(out, f.At)
+		}
+	}
+	return out
+}

@@ -1,0 +1,91 @@
+//go:build !race
+
+package lab
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cloudflare/ipvs"
+	"github.com/cloudflare/ipvs/netmask"
+	"net/netip"
+)
+
+// TestGuest runs in the guest where this kernel has no IPVS.
+func TestGuest(t *testing.T) {
+	if !Guest(t) {
+		return
+	}
+	t.Run("DirectRouting", testDirectRouting)
+	t.Run("TreeOfProcesses", TestKillEndsTheWholeTree)
+}
+
+// testDirectRouting shows that the pieces a director test needs work together
+// on this kernel: real balancing of real connections, and the table's witness.
+func testDirectRouting(t *testing.T) {
+	_, hosts := segment(t, "client", "lb", "rs1", "rs2")
+	lb := hosts[1]
+	lb.AddAddress("eth0", "192.0.2.100/24")
+	svc := ipvs.Service{
+		Address: netip.MustParseAddr("192.0.2.100"), Netmask: netmask.MaskFrom(32, 32), Scheduler: "rr",
+		Port: 80, Protocol: ipvs.TCP, Family: ipvs.INET,
+	}
+	err := lb.Do(func() error {
+		client, err := ipvs.New()
+		if err != nil {
+			return err
+		}
+		if err := client.CreateService(svc); err != nil {
+			return err
+		}
+		for _, addr := range []string{"192.0.2.3", "192.0.2.4"} {
+			d := ipvs.Destination{Address: netip.MustParseAddr(addr), Port: 80, Weight: 1, FwdMethod: ipvs.DirectRoute, Family: ipvs.INET}
+			if err := client.CreateDestination(svc, d); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rs := range hosts[2:] {
+		rs.ServeDirect("192.0.2.100")
+		rs.WebServer(":80", "")
+	}
+	var all Tally
+	for range 10 {
+		all = append(all, hosts[0].Fetch("192.0.2.100:80"))
+	}
+	if by := all.By(); by["rs1"] != 5 || by["rs2"] != 5 {
+		t.Errorf("answers = %v, lost %v, want 5 each", by, all.Lost())
+	}
+	v, err := lb.VirtualServer("192.0.2.100:80")
+	if err != nil || v.Weights()["192.0.2.3:80"] != 1 || v.Reals[0].Forward != "Route" {
+		t.Errorf("table = %+v, %v", v, err)
+	}
+}
+
+func TestRunInGuest(t *testing.T) {
+	Need(t, Root, GuestKernel)
+	t.Parallel()
+	t.Run("status", func(t *testing.T) {
+		var out strings.Builder
+		status, err := RunInGuest(t.Context(), GuestCommand{
+			Args: []string{"sh", "-c", `echo "$GREETING it's"; printf end; exit 7`}, Env: []string{"GREETING=hello"}, Output: &out,
+		})
+		if status != 7 || err != nil || out.String() != "hello it's\nend" {
+			t.Errorf("status %d, error %v, output %q", status, err, out.String())
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		var out strings.Builder
+		if _, err := RunInGuest(ctx, GuestCommand{Args: []string{"sleep", "600"}, Output: &out}); err == nil {
+			t.Error("a cancelled guest ended well")
+		}
+	})
+}
