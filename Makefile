@@ -1,0 +1,60 @@
+# The commands of this project. `make` alone lists them.
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+SOURCES := $(shell find . -name '*.go' -not -path './.cache/*' 2>/dev/null)
+export PATH := $(PATH):/usr/sbin:/sbin
+
+# Tests of these packages touch a kernel: namespaces, keepalived, the guest.
+# A binary with the race detector does not start in the guest.
+SYSTEM  := ./vrrp/kernel/... ./ipvs/kernel/... ./internal/daemon/... ./internal/lab/...
+UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e /internal/lab)
+FUZZTIME ?= 30s
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test lint fuzz bench deps clean
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+build: bin/vipd ## build bin/vipd, static
+
+bin/vipd: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./cmd/vipd
+
+.cache/demo: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/demo
+
+.cache/tally: $(wildcard internal/lab/tally/*.go)
+	$(GO) build -o $@ ./internal/lab/tally
+
+deps: ## install what tests and demo need and this Debian machine lacks (root)
+	@internal/lab/deps.sh
+
+demo: deps bin/vipd .cache/demo ## two directors, three real servers, a client, real IPVS: measured
+	@.cache/demo -vipd $(CURDIR)/bin/vipd
+
+# An aborted tier, whatever the reason, is a failed one.
+aborted = || echo '{"Action":"aborted","Package":"$(1)"}'
+
+test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (root)
+	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd; { \
+	$(GO) test -json -race -timeout 5m $(UNIT) $(call aborted,unit tests); \
+	$(GO) test -json -count=1 -p 1 -timeout 5m $(SYSTEM) $(call aborted,system tests); \
+	} | .cache/tally $(TALLY)
+
+lint: ## formatting and vet
+	@test -z "$$(gofmt -l . | tee /dev/stderr)"
+	$(GO) vet ./...
+
+fuzz: ## fuzz every target for FUZZTIME
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r f; do \
+	sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$f" | while read -r target; do \
+	$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$f")" || exit 1; \
+	done || exit 1; done
+
+bench: ## every benchmark once
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what was built
+	rm -rf bin .cache

@@ -1,0 +1,25 @@
+#!/bin/sh
+# Installs what the tests and the demo need and this Debian machine lacks.
+set -eu
+
+missing=""
+need() { # program package
+	command -v "$1" >/dev/null 2>&1 || PATH="$PATH:/usr/sbin:/sbin" command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
+}
+need ip iproute2
+need modprobe kmod
+need keepalived keepalived
+need linux.uml user-mode-linux
+need gcc gcc
+[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ]; then
+	echo "missing:$missing; run 'make deps' as root to install" >&2
+	exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+install="apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0"
+# The package lists of a fresh machine may be missing or old.
+$install $missing >/dev/null 2>&1 || { apt-get update -q >/dev/null && $install $missing >/dev/null; }

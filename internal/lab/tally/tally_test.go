@@ -1,0 +1,88 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// lines makes events of package p; each is "action", "action test" or
+// "output test text".
+func lines(events ...string) string {
+	var b strings.Builder
+	for _, e := range events {
+		f := strings.SplitN(e, " ", 3)
+		for len(f) < 3 {
+			f = append(f, "")
+		}
+		b.WriteString(`{"Action":"` + f[0] + `","Package":"p","Test":"` + f[1] + `","Output":"` + f[2] + `\n"}` + "\n")
+	}
+	return b.String()
+}
+
+func TestRun(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		in     string
+		strict bool
+		allow  string
+		status int
+		want   []string // in the output, in this order; the last is its end
+	}{
+		"pass": {
+			in:   lines("run A", "output A quiet", "pass A", "run A/b", "pass A/b", "pass"),
+			want: []string{"ok    p", "2 tests", "2 passed, 0 failed, 0 skipped\n"},
+		},
+		"fail": {
+			in: lines("run A", "output A loud", "fail A", "run B", "pass B", "fail"), status: 1,
+			want: []string{"loud", "FAIL  p", "failed:  p A\n", "1 passed, 1 failed, 0 skipped\n"},
+		},
+		"panic": {
+			in: lines("run A", "output A goroutine", "output", "fail"), status: 1,
+			want: []string{"goroutine", "failed:  p (the package as a whole)", "0 passed, 1 failed, 0 skipped\n"},
+		},
+		"build": {
+			in: `{"Action":"build-output","ImportPath":"p","Output":"x.go:1: oops\n"}` + "\n" + lines("fail"), status: 1,
+			want: []string{"oops", "0 passed, 1 failed, 0 skipped\n"},
+		},
+		"nothing": {in: "", status: 1, want: []string{"no test passed", "0 passed, 0 failed, 0 skipped\n"}},
+		"aborted": {
+			in: lines("run A", "pass A", "aborted"), status: 1,
+			want: []string{"failed:  p: go test ended with an error", "1 passed, 1 failed, 0 skipped\n"},
+		},
+		"aborted by a failure": {
+			in: lines("run A", "fail A", "fail", "aborted"), status: 1,
+			want: []string{"0 passed, 1 failed, 0 skipped\n"},
+		},
+		"noise": {in: "not JSON\n" + lines("run A", "pass A"), want: []string{"not JSON", "1 passed, 0 failed, 0 skipped\n"}},
+		"skip": {
+			in:   lines("run A", "pass A", "run B", "output B     x.go:1: LAB-SKIP: needs root", "output B --- SKIP: B", "skip B"),
+			want: []string{"skipped: p B: x.go:1: LAB-SKIP: needs root", "1 passed, 0 failed, 1 skipped\n"},
+		},
+		"strict skip": {
+			in: lines("run A", "pass A", "run B", "skip B"), strict: true, status: 1,
+			want: []string{"no reason given", "1 skips are not on the list", "1 passed, 0 failed, 1 skipped\n"},
+		},
+		"allowed skip": {
+			in: lines("run A", "pass A", "run B", "skip B"), strict: true, allow: "^p B$",
+			want: []string{"1 passed, 0 failed, 1 skipped\n"},
+		},
+		"bad pattern": {in: "", allow: "(", status: 2, want: []string{"read -allow", "\n"}},
+	} {
+		var out strings.Builder
+		status := run(strings.NewReader(tc.in), &out, tc.strict, tc.allow)
+		if status != tc.status {
+			t.Errorf("%s: status %d, want %d", name, status, tc.status)
+		}
+		rest := out.String()
+		for _, w := range tc.want {
+			_, after, found := strings.Cut(rest, w)
+			if !found {
+				t.Errorf("%s: %q is missing in order in\n%s", name, w, out.String())
+			}
+			rest = after
+		}
+		if rest != "" && tc.status != 2 {
+			t.Errorf("%s: output goes on after the totals: %q", name, rest)
+		}
+	}
+}
