@@ -3,6 +3,8 @@ package ipvs
 import "net/netip"
 
 // Counters are the kernel's totals since the service or destination was made.
+// The kernel adds them up every two seconds (ip_vs_est.c), and never while
+// net.ipv4.vs.run_estimation is 0.
 type Counters struct {
 	Connections uint64 `json:"connections"`
 	PacketsIn   uint64 `json:"packets_in"`  // from clients
