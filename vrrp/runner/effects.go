@@ -10,20 +10,32 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// Wire sends and receives VRRP packets on all interfaces in use.
+// Engine decides; *vrrp.Engine is the real one.
+type Engine interface {
+	Step(now time.Time, ev vrrp.Event) vrrp.Output
+	Status() []vrrp.RouterStatus
+	InterfaceDrops() []vrrp.InterfaceDrops
+}
+
+// Wire sends and receives VRRP packets on all interfaces in use. The loop is
+// its only user, so it needs no lock.
 type Wire interface {
 	// Ready is signalled (capacity 1) when TryReceive may have something.
 	Ready() <-chan struct{}
 	// TryReceive fills p with the next queued packet and reports whether
 	// there was one. It never blocks. p.Payload is valid until the next call.
+	// Interfaces take turns, so that a flood on one cannot hide another.
 	TryReceive(p *vrrp.Received) bool
-	// Send sends one advert before it returns.
+	// Send sends one advert before it returns. It never waits: a full queue
+	// is an error.
 	Send(*vrrp.SendAdvert) error
 	// Listen makes the set of (interface, family) pairs the receiving ones.
-	// A pair whose interface is missing now is retried on Relink.
+	// A pair whose interface is missing now is no error; it is retried on
+	// Relink.
 	Listen([]Port) error
 	// Relink rebuilds what depends on an interface that came, went or
-	// changed its index.
+	// changed its index. An error means that the interface exists and cannot
+	// be listened to.
 	Relink(iface string) error
 }
 
@@ -33,8 +45,8 @@ type Port struct {
 	Family    vrrp.Family
 }
 
-// Links keeps virtual addresses on interfaces. Its methods queue and return
-// at once; one ordered writer carries them out.
+// Links keeps virtual addresses on interfaces. Hold and Release queue a copy
+// and return at once; one ordered writer carries them out.
 type Links interface {
 	Hold(*vrrp.Hold)
 	Release(*vrrp.Release)
@@ -44,7 +56,8 @@ type Links interface {
 	Status() []AddressStatus
 }
 
-// Announcer sends gratuitous ARPs, paced, in the background.
+// Announcer sends gratuitous ARPs, paced, in the background, and never before
+// the addresses of an earlier Hold are on the interface.
 type Announcer interface {
 	Announce(*vrrp.Gratuitous)
 	// Cancel voids queued blocks of the router.
@@ -58,6 +71,15 @@ type Observer interface {
 	Drop(vrrp.Drop)
 	Report(vrrp.Report)
 	Address(AddressEvent)
+}
+
+// Recorder remembers across a restart of this process which routers are
+// master. Its methods write to memory only.
+type Recorder interface {
+	// Sent notes that a master's advert left at the given time.
+	Sent(id vrrp.RouterID, at time.Time)
+	// Left notes that the router is master no more.
+	Left(id vrrp.RouterID)
 }
 
 // AddressStatus is one virtual address on this host.

@@ -1,0 +1,133 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+	"golang.org/x/sys/unix"
+)
+
+// errClosed tells that the kernel interfaces were closed.
+var errClosed = errors.New("closed")
+
+// Options say what a Kernel works with. All fields are required.
+type Options struct {
+	// RuntimeDir holds the record of what is ours; it is created if missing.
+	RuntimeDir string
+	// Feed takes events for the engine. It must not block.
+	Feed func(vrrp.Event)
+	// Observe takes what happens to addresses outside elections. It must not
+	// block.
+	Observe func(runner.AddressEvent)
+}
+
+// Kernel is everything the router role needs of Linux.
+type Kernel struct {
+	wire      *Wire
+	addresses *addresses
+	links     *Links
+	announcer *announcer
+	watch     *watch
+}
+
+// Open takes stock of interfaces, addresses and the record of an earlier
+// life, and starts to watch. It sends nothing and changes no address. Events
+// are fed only for interfaces given to Watch.
+func Open(o Options) (*Kernel, error) {
+	store, err := openStore(o.RuntimeDir)
+	if err != nil {
+		return nil, err
+	}
+	content, err := store.load()
+	if err != nil {
+		// The marks on the addresses are left to go by.
+		o.Observe(failure("", err))
+	}
+	addrs, err := openAddresses()
+	if err != nil {
+		return nil, err
+	}
+	k := &Kernel{wire: newWire(), addresses: addrs, announcer: newAnnouncer()}
+	k.links = newLinks(linksOptions{
+		kernel: addrs, sysctl: promoteSecondaries{}, save: store.save, now: Now,
+		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
+		port: addrs.port, keepsProto: keepsProto(),
+	})
+	k.watch = newWatch(o.Feed, k.links)
+	if err := k.start(content); err != nil {
+		k.announcer.close()
+		addrs.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+// start reads the present state and starts the goroutines.
+func (k *Kernel) start(content stored) error {
+	have, err := k.addresses.list()
+	if err != nil {
+		return err
+	}
+	names, err := k.addresses.names()
+	if err != nil {
+		return err
+	}
+	k.links.adopt(content, have, names)
+	k.links.save()
+	if err := k.watch.start(); err != nil {
+		return err
+	}
+	go k.links.run()
+	return nil
+}
+
+// Wire returns the sockets. It belongs to the runner's goroutine.
+func (k *Kernel) Wire() runner.Wire { return k.wire }
+
+// Links returns the keeper of the virtual addresses.
+func (k *Kernel) Links() runner.Links { return k.links }
+
+// Announcer returns the sender of gratuitous ARPs.
+func (k *Kernel) Announcer() runner.Announcer { return orderedAnnouncer{k.links, k.announcer} }
+
+// Watch makes the set of interfaces whose state is fed to the engine, and
+// feeds the present state of each.
+func (k *Kernel) Watch(interfaces []string) { k.watch.set(interfaces) }
+
+// Claim tells the routers of the configuration. Recorded addresses found at
+// start that belong to none of them are removed.
+func (k *Kernel) Claim(routers []vrrp.Config) {
+	owners := make(map[place]vrrp.RouterID)
+	for _, c := range routers {
+		for _, a := range c.Addresses {
+			owners[place{c.ID.Interface, a}] = c.ID
+		}
+	}
+	k.links.claim(owners)
+}
+
+// Close stops everything. It has to come after the runner has returned.
+// Addresses stay as they are.
+func (k *Kernel) Close() error {
+	k.watch.close()
+	k.links.close()
+	k.announcer.close()
+	k.wire.close()
+	k.addresses.close()
+	return nil
+}
+
+// keepsProto tells whether the kernel keeps AddressProtocol (Linux 5.18).
+func keepsProto() bool {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return false
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(unix.ByteSliceToString(u.Release[:]), "%d.%d", &major, &minor); err != nil {
+		return false
+	}
+	return major > 5 || major == 5 && minor >= 18
+}

@@ -1,0 +1,170 @@
+package kernel
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// loss is the kernel's notice that an address went.
+type loss struct {
+	iface     string
+	index     int
+	prefix    netip.Prefix
+	port      uint32 // netlink port of who asked for it, 0 for the kernel itself
+	remaining int64  // seconds of lifetime that were left
+}
+
+// staleRecheck is how often an address that should come back is looked at
+// while its router has not confirmed that it still owns it.
+const staleRecheck = 250 * time.Millisecond
+
+// contestedPause is how long a contested address stays away, and how long
+// after a failed try the next one follows.
+const contestedPause = 5 * time.Second
+
+// examine finds out what became of our addresses. Notices are old news: what
+// counts is whether the address is there now.
+func (l *Links) examine(losses []loss, missed bool) {
+	have, err := l.snapshot()
+	if err != nil {
+		l.opt.observe(failure("", err))
+		return
+	}
+	for _, n := range losses {
+		p := place{n.iface, n.prefix}
+		e, known := l.table.get(p)
+		if !known || !e.owned || e.index != n.index {
+			continue
+		}
+		present, _ := l.look(have, n.index, p)
+		if n.port == l.opt.port && present {
+			continue // removed and added again by ourselves
+		}
+		l.gone(p, e, n.remaining, present)
+	}
+	if missed {
+		l.examineAll(have)
+	}
+	l.save()
+}
+
+// examineAll finds addresses that went without a notice.
+func (l *Links) examineAll(have snapshot) {
+	for _, p := range l.table.places(func(e entry) bool { return e.owned && e.present }) {
+		e, _ := l.table.get(p)
+		if present, _ := l.look(have, e.index, p); !present {
+			l.gone(p, e, vrrp.LifetimeUnknown, false)
+		}
+	}
+}
+
+// gone decides about one address of ours that was removed. Present tells
+// that a refresh has brought it back in the meantime.
+func (l *Links) gone(p place, e entry, remaining int64, present bool) {
+	now := l.opt.now()
+	e.present = present
+	switch {
+	case !e.wanted:
+		if !present {
+			l.drop(p, e)
+			l.restoreIdle(p.iface)
+		}
+		return
+	case e.lost:
+		return
+	case vrrp.LeaseEnded(remaining, e.refreshed, e.lease, now):
+		e.lost = true
+		l.table.set(p, e)
+		l.event(runner.AddressLapsed, p, &e, "the kernel removed it after "+e.lease.String()+" without a refresh")
+		l.opt.feed(&vrrp.LeaseLost{ID: e.id, Address: p.prefix})
+		return
+	}
+	if index, err := l.opt.kernel.index(p.iface); err != nil || index != e.index {
+		l.table.set(p, e) // it went with its interface, which is an event of its own
+		return
+	}
+	l.removed(p, e, now)
+}
+
+// removed handles an address that somebody removed by hand.
+func (l *Links) removed(p place, e entry, now time.Time) {
+	wait, contested := e.putBack.Removed(now)
+	l.event(runner.AddressRemoved, p, &e, "removed by somebody else")
+	if contested {
+		l.event(runner.AddressDisputed, p, &e, "removed five times in a minute; next try in "+wait.String())
+	}
+	if e.present {
+		l.returned(p, &e)
+	} else {
+		e.due = now.Add(wait)
+	}
+	l.table.set(p, e)
+}
+
+// returned reports and announces an address that is back.
+func (l *Links) returned(p place, e *entry) {
+	e.putBacks++
+	l.event(runner.AddressPutBack, p, e, "")
+	l.opt.announce(&vrrp.Gratuitous{
+		ID: e.id, Addresses: []netip.Prefix{p.prefix}, Repeat: vrrp.DefaultGARPRepeat,
+	})
+}
+
+// retryDue does what is due by time: putting addresses back and taking away
+// those that the kernel refused to remove. It returns when the next one is.
+func (l *Links) retryDue() (next time.Time) {
+	now := l.opt.now()
+	for _, p := range l.table.places(func(e entry) bool { return !e.due.IsZero() }) {
+		e, _ := l.table.get(p)
+		switch {
+		case e.due.After(now):
+		case !e.wanted:
+			l.takeAway(p)
+			l.restoreIdle(p.iface)
+		case e.stale(now):
+			e.due = now.Add(staleRecheck)
+			l.table.set(p, e)
+		default:
+			l.tryPutBack(p, e)
+		}
+		if e, ok := l.table.get(p); ok && !e.due.IsZero() && (next.IsZero() || e.due.Before(next)) {
+			next = e.due
+		}
+	}
+	l.save()
+	return next
+}
+
+// tryPutBack adds an address again that somebody removed.
+func (l *Links) tryPutBack(p place, e entry) {
+	e.due = l.opt.now().Add(contestedPause)
+	have, err := l.snapshot()
+	if err == nil {
+		err = l.promoteBefore(p, e)
+	}
+	if err != nil {
+		l.refused(p, &e, err)
+	} else {
+		l.put(p, &e, e.index, e.lease, have)
+	}
+	if e.present {
+		l.returned(p, &e)
+	}
+	l.table.set(p, e)
+}
+
+// promoteBefore prepares the interface of an address that comes back.
+func (l *Links) promoteBefore(p place, e entry) error {
+	if e.lease == 0 {
+		return nil
+	}
+	return l.promoteFirst(p.iface, e.index)
+}
+
+// failure is an event about an interface, or about the host when it is empty.
+func failure(iface string, err error) runner.AddressEvent {
+	return runner.AddressEvent{Kind: runner.AddressFailed, Interface: iface, Detail: err.Error()}
+}

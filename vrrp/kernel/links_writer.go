@@ -1,0 +1,182 @@
+package kernel
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+const (
+	// burst bounds the refreshes sent without a pause: each one is a notice to
+	// every rtnetlink listener of the host, whose default buffer holds 256.
+	burst = 64
+	// burstPause follows a full burst.
+	burstPause = 5 * time.Millisecond
+	// retryPause follows a change that the kernel refused.
+	retryPause = time.Second
+)
+
+// run is the writer's loop.
+func (l *Links) run() {
+	defer close(l.stopped)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		if wait, pending := l.turn(); !pending {
+			timer.Stop()
+		} else {
+			timer.Reset(wait)
+		}
+		select {
+		case <-l.stop:
+			return
+		case <-l.wake:
+		case <-timer.C:
+		}
+	}
+}
+
+// turn does everything urgent and at most one burst of the rest. It returns
+// how long to wait for the next turn, if there is anything to wait for.
+func (l *Links) turn() (wait time.Duration, pending bool) {
+	for {
+		jobs := l.takeUrgent()
+		if len(jobs) == 0 {
+			break
+		}
+		l.carryOut(jobs)
+	}
+	if losses, missed := l.takeLosses(); len(losses) > 0 || missed {
+		l.examine(losses, missed)
+	}
+	next := l.retryDue()
+	if l.renewSome() {
+		return burstPause, true
+	}
+	return max(0, next.Sub(l.opt.now())), !next.IsZero()
+}
+
+func (l *Links) takeUrgent() []job {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	jobs := l.urgent
+	l.urgent = nil
+	return jobs
+}
+
+func (l *Links) takeLosses() ([]loss, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	losses, missed := l.losses, l.verify
+	l.losses, l.verify = nil, false
+	return losses, missed
+}
+
+// carryOut does a batch of urgent jobs in order.
+func (l *Links) carryOut(jobs []job) {
+	have, err := l.snapshotFor(jobs)
+	for _, j := range jobs {
+		if j.hold != nil {
+			l.want(j.hold, have)
+		}
+	}
+	l.save()
+	for _, j := range jobs {
+		switch {
+		case j.hold != nil:
+			l.holdAll(j.hold, have, err)
+		case j.release != nil:
+			l.releaseAll(j.release)
+		case j.announce != nil:
+			l.announcePresent(j.announce)
+		case j.claim != nil:
+			l.settle(j.claim)
+		case j.barrier != nil:
+			l.save()
+			close(j.barrier)
+		}
+	}
+	l.save()
+}
+
+// snapshotFor lists the kernel's addresses when one of the jobs needs them.
+func (l *Links) snapshotFor(jobs []job) (snapshot, error) {
+	if !slices.ContainsFunc(jobs, func(j job) bool { return j.hold != nil }) {
+		return nil, nil
+	}
+	return l.snapshot()
+}
+
+// renewSome refreshes up to a burst of addresses and reports whether more
+// are waiting. Those never added so far are added now.
+func (l *Links) renewSome() (more bool) {
+	some, more := l.takeRenewals()
+	for _, h := range some {
+		late := *h
+		late.Addresses = nil
+		for _, a := range h.Addresses {
+			if l.void(h) {
+				break
+			}
+			if l.refresh(h, place{h.ID.Interface, a}) {
+				late.Addresses = append(late.Addresses, a)
+			}
+		}
+		if len(late.Addresses) > 0 {
+			l.carryOut([]job{{hold: &late}})
+		}
+	}
+	return more
+}
+
+// takeRenewals cuts a burst from the waiting refreshes.
+func (l *Links) takeRenewals() (some []*vrrp.Hold, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for room := burst; room > 0 && len(l.renewing) > 0; {
+		n := l.renewing[0]
+		part := *n.hold
+		part.Addresses = nil
+		for ; n.left > 0 && room > 0; n.left, room = n.left-1, room-1 {
+			part.Addresses = append(part.Addresses, n.hold.Addresses[n.at])
+			n.at = (n.at + 1) % len(n.hold.Addresses)
+		}
+		some = append(some, &part)
+		if n.left == 0 {
+			l.renewing = l.renewing[1:]
+		}
+	}
+	return some, len(l.renewing) > 0
+}
+
+// announcePresent passes on the addresses that are here: announcing another
+// would draw traffic to where nobody answers.
+func (l *Links) announcePresent(g *vrrp.Gratuitous) {
+	g.Addresses = slices.DeleteFunc(g.Addresses, func(a netip.Prefix) bool {
+		e, ok := l.table.get(place{g.ID.Interface, a})
+		return !ok || !e.present && !e.host
+	})
+	if len(g.Addresses) > 0 {
+		l.opt.announce(g)
+	}
+}
+
+// save writes the store when the table's ownership changed. An error is
+// reported and tried again with the next change; addresses matter more.
+func (l *Links) save() {
+	if !l.dirty {
+		return
+	}
+	content := stored{Addresses: []storedAddress{}, Promote: maps.Clone(l.promote.before)}
+	for _, p := range l.table.places(func(e entry) bool { return e.owned }) {
+		content.Addresses = append(content.Addresses, storedAddress{Interface: p.iface, Address: p.prefix})
+	}
+	if err := l.opt.save(content); err != nil {
+		l.opt.observe(failure("", err))
+		return
+	}
+	l.dirty = false
+}

@@ -1,0 +1,130 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// linkInfo is one interface as the kernel reports it.
+type linkInfo struct {
+	index int
+	name  string
+	up    bool // administratively up and running
+	mtu   int
+}
+
+// decodeLink reads the body of an RTM_NEWLINK or RTM_DELLINK message. Running
+// (IFF_RUNNING) is carrier and, where a driver knows one, operational state.
+func decodeLink(b []byte) (linkInfo, error) {
+	if len(b) < unix.SizeofIfInfomsg {
+		return linkInfo{}, errors.New("link message too short")
+	}
+	msg := nl.DeserializeIfInfomsg(b)
+	attrs, err := nl.ParseRouteAttr(b[msg.Len():])
+	if err != nil {
+		return linkInfo{}, fmt.Errorf("parse link attributes: %w", err)
+	}
+	const running = unix.IFF_UP | unix.IFF_RUNNING
+	info := linkInfo{index: int(msg.Index), up: msg.Flags&running == running}
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.IFLA_IFNAME:
+			info.name = unix.ByteSliceToString(a.Value)
+		case unix.IFLA_MTU:
+			if len(a.Value) == 4 {
+				info.mtu = int(nl.NativeEndian().Uint32(a.Value))
+			}
+		}
+	}
+	return info, nil
+}
+
+// links returns all interfaces of the namespace.
+func (a *addresses) links() ([]linkInfo, error) {
+	msgs, err := a.dump(unix.RTM_GETLINK, nl.NewIfInfomsg(unix.AF_UNSPEC), unix.RTM_NEWLINK)
+	if err != nil {
+		return nil, fmt.Errorf("list interfaces: %w", err)
+	}
+	var all []linkInfo
+	for _, m := range msgs {
+		info, err := decodeLink(m)
+		if err != nil {
+			return nil, fmt.Errorf("list interfaces: %w", err)
+		}
+		all = append(all, info)
+	}
+	return all, nil
+}
+
+// names returns the interface names by index.
+func (a *addresses) names() (map[int]string, error) {
+	all, err := a.links()
+	names := make(map[int]string, len(all))
+	for _, info := range all {
+		names[info.index] = info.name
+	}
+	return names, err
+}
+
+// view is what the namespace's interfaces and addresses look like, kept up to
+// date by notices.
+type view struct {
+	links map[int]linkInfo
+	addrs map[int][]seenAddress // by interface, in the kernel's order
+}
+
+type seenAddress struct {
+	address
+	ours bool
+}
+
+// put adds an address or replaces what is known about it.
+func (v *view) put(a seenAddress) {
+	list := v.addrs[a.index]
+	for i := range list {
+		if list[i].prefix == a.prefix {
+			list[i] = a
+			return
+		}
+	}
+	v.addrs[a.index] = append(list, a)
+}
+
+func (v *view) remove(a address) {
+	list := v.addrs[a.index]
+	for i := range list {
+		if list[i].prefix == a.prefix {
+			v.addrs[a.index] = append(list[:i:i], list[i+1:]...)
+			return
+		}
+	}
+}
+
+// link returns the state of an interface for the engine, and its index.
+func (v *view) link(name string) (vrrp.Link, int) {
+	for _, info := range v.links {
+		if info.name == name {
+			return vrrp.Link{
+				Interface: name, Exists: true, Up: info.up, Primary: v.primary(info.index), MTU: info.mtu,
+			}, info.index
+		}
+	}
+	return vrrp.Link{Interface: name}, 0
+}
+
+// primary returns the interface's primary IPv4 address: the first that is not
+// secondary and not a virtual address of ours, which would come and go with
+// mastership.
+func (v *view) primary(index int) netip.Addr {
+	for _, a := range v.addrs[index] {
+		if !a.secondary && !a.ours {
+			return a.prefix.Addr()
+		}
+	}
+	return netip.Addr{}
+}

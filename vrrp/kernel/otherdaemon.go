@@ -1,0 +1,144 @@
+package kernel
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// OtherDaemon tells whether another process of this network namespace
+// listens to VRRP on an interface, as keepalived or FRR do, and describes it:
+// "keepalived (pid 123)". This process and those given are not counted.
+//
+// A raw socket of protocol 112 counts when it is bound to the interface or to
+// none, or when the kernel does not let us see to what it is bound.
+func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
+	sockets, err := rawSockets("/proc/thread-self/net/raw")
+	if err != nil || len(sockets) == 0 {
+		return "", false
+	}
+	ignore := map[int]bool{os.Getpid(): true}
+	for _, pid := range notCounting {
+		ignore[pid] = true
+	}
+	owners, err := socketOwners(sockets)
+	if err != nil {
+		return "", false
+	}
+	for _, o := range owners {
+		if !ignore[o.pid] && o.listensOn(iface) {
+			return fmt.Sprintf("%s (pid %d)", o.command(), o.pid), true
+		}
+	}
+	return "", false
+}
+
+// rawSockets returns the inodes of all raw IPv4 sockets of protocol 112. In
+// /proc/net/raw the protocol stands where other tables have the local port.
+func rawSockets(path string) (map[uint64]bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("list raw sockets: %w", err)
+	}
+	defer f.Close()
+	return parseRawSockets(f)
+}
+
+func parseRawSockets(r io.Reader) (map[uint64]bool, error) {
+	const localAddress, inode = 1, 9
+	inodes := make(map[uint64]bool)
+	lines := bufio.NewScanner(r)
+	lines.Scan() // the heading
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) <= inode {
+			continue
+		}
+		_, port, _ := strings.Cut(fields[localAddress], ":")
+		if p, err := strconv.ParseUint(port, 16, 16); err != nil || p != protocol {
+			continue
+		}
+		if n, err := strconv.ParseUint(fields[inode], 10, 64); err == nil {
+			inodes[n] = true
+		}
+	}
+	return inodes, lines.Err()
+}
+
+// socketOwner is one process's hold on a socket.
+type socketOwner struct {
+	pid, fd int
+}
+
+// socketOwners finds the processes that have one of the sockets open, by
+// process id.
+func socketOwners(inodes map[uint64]bool) ([]socketOwner, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	var owners []socketOwner
+	for _, e := range entries {
+		if pid, err := strconv.Atoi(e.Name()); err == nil {
+			owners = append(owners, heldBy(pid, inodes)...)
+		}
+	}
+	return owners, nil
+}
+
+// heldBy finds the sockets that one process has open. A process that ends
+// meanwhile has none.
+func heldBy(pid int, inodes map[uint64]bool) (held []socketOwner) {
+	dir := filepath.Join("/proc", strconv.Itoa(pid), "fd")
+	fds, err := os.ReadDir(dir)
+	if err != nil {
+		return nil
+	}
+	for _, e := range fds {
+		target, err := os.Readlink(filepath.Join(dir, e.Name()))
+		if err != nil {
+			continue
+		}
+		var inode uint64
+		if _, err := fmt.Sscanf(target, "socket:[%d]", &inode); err != nil || !inodes[inode] {
+			continue
+		}
+		if fd, err := strconv.Atoi(e.Name()); err == nil {
+			held = append(held, socketOwner{pid, fd})
+		}
+	}
+	return held
+}
+
+// listensOn tells whether the socket may hear an interface. The device it is
+// bound to is asked of the socket itself, through a duplicate (Linux 5.6).
+func (o socketOwner) listensOn(iface string) bool {
+	pidfd, err := unix.PidfdOpen(o.pid, 0)
+	if err != nil {
+		return err != unix.ESRCH
+	}
+	defer unix.Close(pidfd)
+	fd, err := unix.PidfdGetfd(pidfd, o.fd, 0)
+	if err != nil {
+		return err != unix.ESRCH && err != unix.EBADF
+	}
+	defer unix.Close(fd)
+	device, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
+	return err != nil || device == "" || device == iface
+}
+
+// command returns the name of the process.
+func (o socketOwner) command() string {
+	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(o.pid), "comm"))
+	if err != nil {
+		return "a process"
+	}
+	return string(bytes.TrimSpace(b))
+}

@@ -1,0 +1,97 @@
+package kernel
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// storeFile, in the runtime directory, says what of the kernel's state is
+// ours. It is written before an address is added, so that nothing of ours can
+// exist without standing in it.
+const storeFile = "addresses.json"
+
+// stored is the content of the store file.
+type stored struct {
+	// Boot is the boot the content belongs to; addresses do not survive one.
+	Boot      string          `json:"boot_id"`
+	Addresses []storedAddress `json:"addresses"`
+	// Promote holds, by interface, the value of promote_secondaries before us.
+	Promote map[string]string `json:"promote_secondaries,omitempty"`
+}
+
+type storedAddress struct {
+	Interface string       `json:"interface"`
+	Address   netip.Prefix `json:"address"`
+}
+
+// store keeps the content on disk.
+type store struct {
+	dir  string
+	boot string
+}
+
+func openStore(dir string) (*store, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create runtime directory: %w", err)
+	}
+	boot, err := bootID()
+	if err != nil {
+		return nil, err
+	}
+	return &store{dir: dir, boot: boot}, nil
+}
+
+// bootID returns the kernel's identity of this boot.
+func bootID() (string, error) {
+	b, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return "", fmt.Errorf("read boot id: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+func (s *store) path() string { return filepath.Join(s.dir, storeFile) }
+
+// load returns what was stored during this boot, nothing when there is no
+// file or when it belongs to another boot.
+func (s *store) load() (stored, error) {
+	b, err := os.ReadFile(s.path())
+	if errors.Is(err, fs.ErrNotExist) {
+		return stored{}, nil
+	}
+	if err != nil {
+		return stored{}, fmt.Errorf("read address record: %w", err)
+	}
+	var content stored
+	if err := json.Unmarshal(b, &content); err != nil {
+		return stored{}, fmt.Errorf("read address record %s: %w", s.path(), err)
+	}
+	if content.Boot != s.boot {
+		return stored{}, nil
+	}
+	return content, nil
+}
+
+// save replaces the file in one step. It is not forced to disk: it has to
+// outlive processes, not the kernel.
+func (s *store) save(content stored) error {
+	content.Boot = s.boot
+	b, err := json.Marshal(content)
+	if err != nil {
+		return fmt.Errorf("encode address record: %w", err)
+	}
+	next := s.path() + ".new"
+	if err := os.WriteFile(next, b, 0o644); err != nil {
+		return fmt.Errorf("write address record: %w", err)
+	}
+	if err := os.Rename(next, s.path()); err != nil {
+		return fmt.Errorf("write address record: %w", err)
+	}
+	return nil
+}

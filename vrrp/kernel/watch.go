@@ -1,0 +1,229 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// watchBuffer holds some thousand notices; a subscription that overruns
+	// has to be read anew as a whole.
+	watchBuffer = 1 << 20
+	// rewatchPause keeps a broken subscription from becoming a busy loop.
+	rewatchPause = 100 * time.Millisecond
+)
+
+// watch follows interfaces and addresses by rtnetlink. It feeds the engine
+// the state of the interfaces in use, and tells the keeper of the addresses
+// what went.
+type watch struct {
+	feed  func(vrrp.Event)
+	links *Links
+
+	mu    sync.Mutex
+	sock  *nl.NetlinkSocket
+	view  view
+	used  map[string]told // what was fed last, by interface
+	done  chan struct{}
+	ended chan struct{}
+}
+
+// told is what the engine was last told about an interface.
+type told struct {
+	link  vrrp.Link
+	index int
+}
+
+func newWatch(feed func(vrrp.Event), links *Links) *watch {
+	return &watch{
+		feed: feed, links: links, used: make(map[string]told),
+		done: make(chan struct{}), ended: make(chan struct{}),
+	}
+}
+
+// start subscribes, reads the present state and follows the changes.
+func (w *watch) start() error {
+	if err := w.subscribe(); err != nil {
+		return err
+	}
+	go w.follow()
+	return nil
+}
+
+// set changes which interfaces are in use and feeds the state of each.
+func (w *watch) set(names []string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.used, func(name string, _ told) bool { return !slices.Contains(names, name) })
+	for _, name := range names {
+		link, index := w.view.link(name)
+		w.tell(link, index)
+	}
+}
+
+func (w *watch) close() {
+	close(w.done)
+	w.mu.Lock()
+	w.sock.Close()
+	w.mu.Unlock()
+	<-w.ended
+}
+
+// subscribe opens a subscription and then reads everything, in this order, so
+// that no change falls between the two.
+func (w *watch) subscribe() error {
+	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR)
+	if err != nil {
+		return fmt.Errorf("subscribe to rtnetlink: %w", err)
+	}
+	if sock.SetReceiveBufferSize(watchBuffer, true) != nil {
+		if err := sock.SetReceiveBufferSize(watchBuffer, false); err != nil {
+			sock.Close()
+			return fmt.Errorf("set rtnetlink buffer: %w", err)
+		}
+	}
+	view, err := w.read()
+	if err != nil {
+		sock.Close()
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.sock != nil {
+		w.sock.Close()
+	}
+	w.sock, w.view = sock, view
+	w.tellChanged()
+	return nil
+}
+
+// read lists all interfaces and addresses over a socket of its own.
+func (w *watch) read() (view, error) {
+	a, err := openAddresses()
+	if err != nil {
+		return view{}, err
+	}
+	defer a.close()
+	links, linkErr := a.links()
+	addrs, addrErr := a.list()
+	if err := errors.Join(linkErr, addrErr); err != nil {
+		return view{}, err
+	}
+	v := view{links: make(map[int]linkInfo), addrs: make(map[int][]seenAddress)}
+	for _, info := range links {
+		v.links[info.index] = info
+	}
+	for _, addr := range addrs {
+		v.put(seenAddress{addr, w.ours(v.links[addr.index].name, addr)})
+	}
+	return v, nil
+}
+
+func (w *watch) ours(iface string, a address) bool {
+	return a.proto == AddressProtocol || w.links.table.owns(place{iface, a.prefix})
+}
+
+// follow reads notices until closed. Any error, an overrun above all, ends
+// the subscription: a new one is made and everything is read again.
+func (w *watch) follow() {
+	defer close(w.ended)
+	for {
+		msgs, from, err := w.sock.Receive()
+		if err == nil && from.Pid == nl.PidKernel {
+			w.take(msgs)
+		}
+		for err != nil {
+			select {
+			case <-w.done:
+				return
+			case <-time.After(rewatchPause):
+			}
+			if err = w.subscribe(); err == nil {
+				w.links.lost(nil, true)
+			}
+		}
+	}
+}
+
+// take applies a batch of notices.
+func (w *watch) take(msgs []syscall.NetlinkMessage) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var losses []loss
+	for _, m := range msgs {
+		switch m.Header.Type {
+		case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+			w.takeLink(m)
+		case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+			if n, lost := w.takeAddress(m); lost {
+				losses = append(losses, n)
+			}
+		}
+		w.tellChanged()
+	}
+	if len(losses) > 0 {
+		w.links.lost(losses, false)
+	}
+}
+
+// takeLink notes a link. A bridge's port leaving it also is an RTM_DELLINK,
+// of another family, and does not mean that the interface is gone.
+func (w *watch) takeLink(m syscall.NetlinkMessage) {
+	info, err := decodeLink(m.Data)
+	if err != nil || nl.DeserializeIfInfomsg(m.Data).Family != unix.AF_UNSPEC {
+		return
+	}
+	if m.Header.Type == unix.RTM_NEWLINK {
+		w.view.links[info.index] = info
+		return
+	}
+	delete(w.view.links, info.index)
+	delete(w.view.addrs, info.index)
+}
+
+func (w *watch) takeAddress(m syscall.NetlinkMessage) (loss, bool) {
+	a, ok, err := decodeAddress(m.Data)
+	if err != nil || !ok {
+		return loss{}, false
+	}
+	name := w.view.links[a.index].name
+	if m.Header.Type == unix.RTM_NEWADDR {
+		w.view.put(seenAddress{a, w.ours(name, a)})
+		return loss{}, false
+	}
+	w.view.remove(a)
+	return loss{iface: name, index: a.index, prefix: a.prefix, port: m.Header.Pid, remaining: a.remaining}, true
+}
+
+// tellChanged feeds the interfaces in use whose state is another than what
+// was fed last.
+func (w *watch) tellChanged() {
+	for _, name := range slices.Sorted(maps.Keys(w.used)) {
+		link, index := w.view.link(name)
+		if last := w.used[name]; last.link != link || last.index != index {
+			w.tell(link, index)
+		}
+	}
+}
+
+// tell feeds the state of one interface. One that was replaced by another of
+// the same name is told to have gone in between: its addresses and
+// memberships went with it.
+func (w *watch) tell(link vrrp.Link, index int) {
+	name := link.Interface
+	if last, known := w.used[name]; known && last.link.Exists && link.Exists && last.index != index {
+		w.feed(&vrrp.Link{Interface: name, Primary: netip.Addr{}})
+	}
+	w.used[name] = told{link, index}
+	w.feed(&link)
+}

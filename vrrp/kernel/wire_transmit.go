@@ -1,0 +1,119 @@
+package kernel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/vipd/vipd/vrrp"
+	"golang.org/x/net/bpf"
+	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// ttl of every advert; receivers drop anything else (RFC 9568 §5.1.1.3).
+	ttl = 255
+	// tos is DSCP CS6, network control (RFC 4594 §3.1).
+	tos = 0xc0
+	// controlPriority is TC_PRIO_CONTROL (linux/pkt_sched.h): the first band
+	// of the default queueing discipline.
+	controlPriority = 7
+)
+
+// transmitter is one transmit socket, bound to one interface.
+type transmitter struct {
+	conn *net.IPConn
+	raw  syscall.RawConn
+	src  netip.Addr // that oob holds
+	oob  []byte     // marshalled control message: interface and source
+}
+
+func newTransmitter(ifi *net.Interface) (*transmitter, error) {
+	conn, err := listenRaw(ifi, setTransmitOptions)
+	if err != nil {
+		return nil, err
+	}
+	t := &transmitter{conn: conn}
+	if t.raw, err = conn.SyscallConn(); err == nil {
+		err = t.setup(ipv4.NewPacketConn(conn))
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// setup sets what every advert carries and keeps packets of others out of a
+// queue that nobody reads.
+func (t *transmitter) setup(pc *ipv4.PacketConn) error {
+	dropAll, err := bpf.Assemble([]bpf.Instruction{bpf.RetConstant{Val: 0}})
+	if err != nil {
+		return fmt.Errorf("assemble filter: %w", err)
+	}
+	return errors.Join(
+		pc.SetBPF(dropAll),
+		pc.SetMulticastTTL(ttl),
+		pc.SetTOS(tos),
+		pc.SetMulticastLoopback(false),
+		t.setPriority(),
+	)
+}
+
+// setPriority makes adverts overtake bulk traffic in the interface's queue.
+// It comes after the TOS, from which Linux derives best effort for CS6.
+func (t *transmitter) setPriority() error {
+	var set error
+	err := t.raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PRIORITY, controlPriority)
+	})
+	return errors.Join(err, set)
+}
+
+// send hands one advert to the kernel without waiting for room.
+func (t *transmitter) send(index int, a *vrrp.SendAdvert) error {
+	if t.oob == nil || t.src != a.Src {
+		t.src = a.Src
+		t.oob = (&ipv4.ControlMessage{IfIndex: index, Src: a.Src.AsSlice()}).Marshal()
+	}
+	to := &unix.SockaddrInet4{Addr: a.Dst.As4()}
+	var sent error
+	err := t.raw.Control(func(fd uintptr) {
+		_, sent = unix.SendmsgN(int(fd), a.Payload, t.oob, to, unix.MSG_DONTWAIT)
+	})
+	return errors.Join(err, sent)
+}
+
+func (t *transmitter) close() { t.conn.Close() }
+
+// setTransmitOptions keeps the receive side small.
+func setTransmitOptions(fd int) error {
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0); err != nil {
+		return fmt.Errorf("set SO_RCVBUF: %w", err)
+	}
+	return nil
+}
+
+// listenRaw opens a raw socket for protocol 112 that works on one interface.
+func listenRaw(ifi *net.Interface, options func(fd int) error) (*net.IPConn, error) {
+	cfg := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var set error
+		err := c.Control(func(fd uintptr) {
+			if set = unix.BindToDevice(int(fd), ifi.Name); set != nil {
+				set = fmt.Errorf("bind to device %s: %w", ifi.Name, set)
+				return
+			}
+			set = options(int(fd))
+		})
+		return errors.Join(err, set)
+	}}
+	conn, err := cfg.ListenPacket(context.Background(), network, "0.0.0.0")
+	if err != nil {
+		return nil, fmt.Errorf("open raw socket: %w", err)
+	}
+	return conn.(*net.IPConn), nil
+}

@@ -1,0 +1,123 @@
+package runner
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// ReportListenFailed is the kind of report that tells that an interface
+// exists but cannot be listened to; its routers stay in fault until it can.
+const ReportListenFailed vrrp.ReportKind = "listen_failed"
+
+// links is what the loop knows about interfaces. One that cannot be listened
+// to is shown to the engine as down: a router that is deaf would take over
+// from a living master.
+type links struct {
+	known map[string]vrrp.Link // as last told
+	deaf  map[string]bool
+	retry time.Time // when the deaf ones are tried again, zero when none is
+}
+
+func newLinks() links {
+	return links{known: make(map[string]vrrp.Link), deaf: make(map[string]bool)}
+}
+
+// event steps a queued event after what it needs of the outside is done.
+func (r *Runner) event(ev vrrp.Event) {
+	switch ev := ev.(type) {
+	case *vrrp.Configure:
+		r.configure(ev)
+	case *vrrp.Link:
+		r.links.known[ev.Interface] = *ev
+		r.relink(ev.Interface)
+	default:
+		r.step(ev)
+	}
+}
+
+// configure listens at every place the new configuration needs before the
+// engine learns of it.
+func (r *Runner) configure(c *vrrp.Configure) {
+	ports, names := places(c.Routers)
+	r.limit = drainPerPort * max(1, len(ports))
+	listenErr := r.opt.Wire.Listen(ports)
+	if r.opt.Watch != nil {
+		r.opt.Watch(names)
+	}
+	if r.opt.Claim != nil {
+		r.opt.Claim(c.Routers)
+	}
+	r.step(c)
+	r.forget(names)
+	if listenErr == nil {
+		return
+	}
+	for _, name := range names {
+		r.relink(name)
+	}
+}
+
+// places returns where the routers listen, each place and interface once, in
+// order.
+func places(routers []vrrp.Config) (ports []Port, names []string) {
+	seen := make(map[Port]bool)
+	for _, c := range routers {
+		p := Port{Interface: c.ID.Interface, Family: c.ID.Family}
+		if !seen[p] {
+			seen[p] = true
+			ports = append(ports, p)
+			names = append(names, p.Interface)
+		}
+	}
+	slices.Sort(names)
+	return ports, slices.Compact(names)
+}
+
+// forget drops what is known about interfaces no longer in use.
+func (r *Runner) forget(used []string) {
+	unused := func(name string) bool { return !slices.Contains(used, name) }
+	maps.DeleteFunc(r.links.known, func(name string, _ vrrp.Link) bool { return unused(name) })
+	maps.DeleteFunc(r.links.deaf, func(name string, _ bool) bool { return unused(name) })
+}
+
+// relink listens anew at an interface whose state may have changed and tells
+// the engine the state.
+func (r *Runner) relink(name string) {
+	link, known := r.links.known[name]
+	err := r.opt.Wire.Relink(name)
+	if err == nil {
+		delete(r.links.deaf, name)
+	} else {
+		r.reportDeaf(name, err)
+		link.Up = false
+	}
+	if known {
+		r.step(&link)
+	}
+}
+
+func (r *Runner) reportDeaf(name string, err error) {
+	if !r.links.deaf[name] {
+		r.links.deaf[name] = true
+		r.opt.Observer.Report(vrrp.Report{
+			ID: vrrp.RouterID{Interface: name}, Kind: ReportListenFailed, Detail: err.Error(),
+		})
+	}
+	if r.links.retry.IsZero() {
+		r.links.retry = r.opt.Now().Add(retryDeaf)
+	}
+}
+
+// retry tries the interfaces that could not be listened to.
+func (r *Runner) retry() {
+	if r.links.retry.IsZero() || r.opt.Now().Before(r.links.retry) {
+		return
+	}
+	r.links.retry = time.Time{}
+	for _, name := range slices.Sorted(maps.Keys(r.links.deaf)) {
+		r.relink(name)
+	}
+}
