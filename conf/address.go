@@ -75,7 +75,7 @@ func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.Add
 	}
 	n, err := strconv.ParseUint(portText[1:], 10, 64)
 	if err != nil || n < 1 || n > 65535 {
-		r.errorf("bad_port", rng, "", "%s %q: port %q is out of range: 1 to 65535", what, s, portText[1:])
+		r.errorf("bad_port", rng, "", "%s %q: port %q is not a number from 1 to 65535", what, s, portText[1:])
 		return netip.AddrPort{}, false
 	}
 	return netip.AddrPortFrom(a, uint16(n)), true

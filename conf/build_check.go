@@ -43,7 +43,7 @@ func (s *checkSet) of(n *node) []healthcheck.Check {
 		first[name.v] = name.rng
 		switch {
 		case again:
-			s.errorf("duplicate_name", name.rng, "", "check %q stands twice, first at %s", name.v, where(prev))
+			s.errorf("duplicate_name", name.rng, "", "check %q appears twice, first at %s", name.v, where(prev))
 		case !ok:
 			s.absent("unknown_check", name.rng, s.hint(name.v), "there is no check called %q", name.v)
 		default:

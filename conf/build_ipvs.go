@@ -81,7 +81,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 			continue
 		}
 		if prev, again := taken[server.Address]; again {
-			b.errorf("duplicate_server", rs.rngs[0], "", "real server %s stands twice in %s, first at %s", server.Address, n, where(prev))
+			b.errorf("duplicate_server", rs.rngs[0], "", "real server %s appears twice in %s, first at %s", server.Address, n, where(prev))
 			continue
 		}
 		taken[server.Address] = rs.rngs[0]

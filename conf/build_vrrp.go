@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -121,9 +122,14 @@ func (b *builder) checkPriority(n *node, c vrrp.Config) {
 	switch {
 	case literal:
 		b.warnf("same_priority", n.at("priority"), hint, "all directors have priority %d in %s: the highest address wins", c.Priority, n)
-	case !n.has("priority") && b.director.Priority == 0:
+	case !n.has("priority") && !b.anyPriority():
 		b.warnf("same_priority", n.def, "give each director block a priority", "no director has a priority: in %s all have %d and the highest address wins", n, c.Priority)
 	}
+}
+
+// anyPriority reports whether any director has a priority of its own.
+func (b *builder) anyPriority() bool {
+	return slices.ContainsFunc(b.cfg.Directors, func(d Director) bool { return d.Priority > 0 })
 }
 
 // checkAddresses judges the virtual addresses together. vips are those of all
@@ -139,7 +145,7 @@ func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
 	for _, p := range list {
 		a := p.v.Addr()
 		if prev, again := vips[a]; again {
-			b.errorf("duplicate_address", p.rng, "", "virtual address %s stands twice, first at %s", a, where(prev))
+			b.errorf("duplicate_address", p.rng, "", "virtual address %s appears twice, first at %s", a, where(prev))
 			continue
 		}
 		vips[a] = p.rng

@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"errors"
 	"fmt"
 	"math/big"
 	"net/netip"
@@ -113,7 +114,7 @@ func toInt(c *conversion, v cty.Value) (any, bool) {
 
 func toDuration(c *conversion, v cty.Value) (any, bool) {
 	if v.Type() == cty.Number {
-		return c.wrong(v, "a duration", fmt.Sprintf(`a text with a unit: "%ss"`, v.AsBigFloat().Text('f', -1)))
+		return c.wrong(v, "a duration", fmt.Sprintf(`write "%ss"`, v.AsBigFloat().Text('f', -1)))
 	}
 	if v.Type() != cty.String {
 		return c.wrong(v, "a duration", `for example "1s" or "500ms"`)
@@ -128,7 +129,7 @@ func toDuration(c *conversion, v cty.Value) (any, bool) {
 		return nil, false
 	}
 	if int64(d) < c.attr.min || int64(d) > c.attr.max {
-		c.errorf("out_of_range", c.rng, "", "%s %s is out of range: %s", c.attr.name, d, c.attr.limits())
+		c.errorf("out_of_range", c.rng, "", "%s %s is out of range: %s", c.attr.name, v.AsString(), c.attr.limits())
 		return nil, false
 	}
 	return d, true
@@ -139,11 +140,18 @@ func (a *attr) limits() string {
 	if a.kind.name == durationName {
 		return shortDuration(time.Duration(a.min)) + " to " + shortDuration(time.Duration(a.max))
 	}
+	if a.min == a.max {
+		return fmt.Sprintf("only %d is known", a.min)
+	}
 	return fmt.Sprintf("%d to %d", a.min, a.max)
 }
 
-// shortDuration leaves out the zero units of time.Duration's form.
+// shortDuration leaves out the zero units of time.Duration's form and prefers
+// seconds to minutes and seconds.
 func shortDuration(d time.Duration) string {
+	if d < 10*time.Minute && d%time.Second == 0 && d%time.Minute != 0 {
+		return fmt.Sprintf("%ds", d/time.Second)
+	}
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")
@@ -285,7 +293,7 @@ func toStatusSet(c *conversion, v cty.Value) (any, bool) {
 			parts = append(parts, strings.ReplaceAll(e.v.AsString(), " ", ""))
 		}
 		if _, err := healthcheck.ParseStatusSet(parts[len(parts)-1]); err != nil {
-			c.errorf("bad_status", e.rng, `for example 200 or "200-299"`, "%s: %v", c.attr.name, err)
+			c.errorf("bad_status", e.rng, `for example 200 or "200-299"`, "%s: %v", c.attr.name, innermost(err))
 			ok = false
 		}
 	}
@@ -294,4 +302,12 @@ func toStatusSet(c *conversion, v cty.Value) (any, bool) {
 		ok = false
 	}
 	return strings.Join(parts, ","), ok
+}
+
+// innermost leaves out the context of an error that its position shows.
+func innermost(err error) error {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		err = e
+	}
+	return err
 }

@@ -42,6 +42,8 @@ func text(t *testing.T, d Diagnostics) string {
 	return b.String()
 }
 
+func addrPort(s string) netip.AddrPort { return netip.MustParseAddrPort(s) }
+
 func prefixes(s ...string) []netip.Prefix {
 	var out []netip.Prefix
 	for _, p := range s {

@@ -69,7 +69,7 @@ func (b *builder) build(files []file) {
 	var directors hcl.Blocks
 	for _, f := range files {
 		content, _, diags := f.body.PartialContent(early)
-		b.hclDiags("syntax", diags, nil)
+		b.hclDiags("structure", diags, &node{spec: rootBlock, meant: map[string]bool{}})
 		for _, block := range content.Blocks {
 			if block.Type == localsBlock.name {
 				s.add(block.Body)
@@ -97,11 +97,11 @@ func (b *builder) early(blocks hcl.Blocks) []*node {
 // decodeRoot decodes everything, all files as one. Blocks that were decoded
 // early must not come out of a dynamic block: nothing could refer to them.
 func (b *builder) decodeRoot(files []file, directors int) *node {
-	root := &node{spec: rootBlock, vals: map[string]val{}}
+	root := &node{spec: rootBlock, vals: map[string]val{}, meant: map[string]bool{}}
 	var blocks hcl.Blocks
 	for _, f := range files {
 		content, diags := dynblock.Expand(f.body, b.ctx).Content(rootBlock.bodySchema(nil))
-		b.hclDiags("syntax", diags, root)
+		b.hclDiags("structure", diags, root)
 		b.version(root, content.Attributes["version"])
 		for _, block := range content.Blocks {
 			switch block.Type {

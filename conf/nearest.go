@@ -10,13 +10,28 @@ import (
 
 // nearest returns the known name that s was probably meant to be, or "".
 func nearest(s string, known []string) string {
-	best, bestDistance := "", 1+len(s)/3 // a third of the letters may be wrong
+	best, limit := "", 1+len(s)/4 // so many letters may be wrong
 	for _, k := range known {
-		if d := levenshtein.Distance(strings.ToLower(s), strings.ToLower(k), nil); d <= bestDistance && (best == "" || d < bestDistance) {
-			best, bestDistance = k, d
+		if d := distance(strings.ToLower(s), strings.ToLower(k)); d <= limit {
+			best, limit = k, d-1
 		}
 	}
 	return best
+}
+
+// distance is the number of letters to insert, remove or replace; any change
+// of their order counts as one.
+func distance(a, b string) int {
+	if a != b && sortedLetters(a) == sortedLetters(b) {
+		return 1
+	}
+	return levenshtein.Distance(a, b, nil)
+}
+
+func sortedLetters(s string) string {
+	letters := []byte(s)
+	slices.Sort(letters)
+	return string(letters)
 }
 
 // didYouMean is the hint for an unknown word: the nearest known one, else all
@@ -40,73 +55,31 @@ func oneOf(known []string) string {
 	return "known: " + strings.Join(quoted, ", ")
 }
 
-// elsewhere says which blocks know a key that is unknown where it stands.
+// elsewhere says which blocks know a key that is unknown where it is written.
 func elsewhere(key string) string {
-	var places []string
-	var walk func(b *block)
-	walk = func(b *block) {
-		names := b.keys(nil)
-		for _, v := range b.byLabel {
-			for _, a := range v.attrs {
-				names = append(names, a.name)
-			}
-		}
-		if b.name != "" && slices.Contains(names, key) && !slices.Contains(places, b.name) {
-			places = append(places, b.name)
-		}
-		for _, c := range b.blocks {
-			walk(c)
-		}
-	}
-	walk(rootBlock)
+	places := placesOf(rootBlock, key, nil)
 	if len(places) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("%q belongs in %s", key, strings.Join(places, " or "))
 }
 
-// otherWords maps keys of keepalived, ldirectord and ipvsadm to what they are
-// called here.
-var otherWords = map[string]string{
-	"virtual_router_id":   `vrid`,
-	"advert_int":          `advert_interval = "1s"`,
-	"virtual_ipaddress":   `virtual_address = ["192.0.2.10/24"]`,
-	"virtual_addresses":   `virtual_address = ["192.0.2.10/24"]`,
-	"vip":                 `virtual_address = ["192.0.2.10/24"]`,
-	"nopreempt":           `preempt = false`,
-	"state":               `nothing: the priority decides`,
-	"garp_master_repeat":  `garp { repeat = 5 }`,
-	"garp_master_delay":   `garp { delay = "5s" }`,
-	"lb_algo":             `scheduler`,
-	"lvs_sched":           `scheduler`,
-	"lb_kind":             `forward`,
-	"lvs_method":          `forward`,
-	"persistence_timeout": `persistence { timeout = "5m" }`,
-	"persistent":          `persistence { timeout = "5m" }`,
-	"sorry_server":        `fallback`,
-	"inhibit_on_failure":  `quiescent = true`,
-	"ops":                 `one_packet = true`,
-	"delay_loop":          `interval, in a check`,
-	"checkinterval":       `interval, in a check`,
-	"checktimeout":        `timeout, in a check`,
-	"connect_timeout":     `timeout, in a check`,
-	"checkcount":          `fall, in a check`,
-	"failurecount":        `fall, in a check`,
-	"retry":               `fall, in a check`,
-	"request":             `path, in a check`,
-	"receive":             `expect, in a check`,
-	"virtualhost":         `virtual_host, in a check`,
-	"HTTP_GET":            `check "http"`,
-	"SSL_GET":             `check "https"`,
-	"TCP_CHECK":           `check "tcp"`,
-	"PING_CHECK":          `check "ping"`,
-	"global_defs":         `global`,
-	"lvs_flush_on_stop":   `keep_table_on_stop = false`,
-	"vrrp_version":        `version, in a vrrp_instance`,
-	"expect_regex":        `expect`,
-	"hostname":            `virtual_host`,
-	"weight_on_failure":   `quiescent`,
-	"real":                `real_server`,
-	"virtual":             `virtual_server`,
-	"instance":            `vrrp_instance`,
+// placesOf adds the blocks below b that have the key.
+func placesOf(b *block, key string, places []string) []string {
+	add := func(title string, names []string) {
+		if b.name != "" && slices.Contains(names, key) && !slices.Contains(places, title) {
+			places = append(places, title)
+		}
+	}
+	add(b.name, b.keys(nil))
+	for _, v := range b.byLabel {
+		if !slices.Contains(b.keys(nil), key) {
+			labels := []string{v.label}
+			add(blockTitle(b.name, labels), b.keys(labels))
+		}
+	}
+	for _, c := range b.blocks {
+		places = placesOf(c, key, places)
+	}
+	return places
 }

@@ -11,6 +11,9 @@ type node struct {
 	def    hcl.Range   // the block's header
 	vals   map[string]val
 	kids   []*node
+	// meant are keys that were probably meant by unknown ones, so that they are
+	// not reported as missing too.
+	meant map[string]bool
 }
 
 // val is the value of one attribute.

@@ -10,10 +10,14 @@ import (
 // for every virtual router the lease mode in force, and why.
 func (c *Config) Notes() Diagnostics {
 	var notes Diagnostics
+	file := ""
+	if len(c.Files) > 0 {
+		file = c.Files[0]
+	}
 	for _, r := range c.Routers {
 		mode, why := leaseInForce(r, len(c.Directors))
 		notes = append(notes, Diagnostic{
-			Severity: Note, Code: "lease", File: c.Files[0],
+			Severity: Note, Code: "lease", File: file,
 			Summary: fmt.Sprintf("vrrp_instance %q: lease mode %s, because %s", r.Name, mode, why),
 		})
 	}

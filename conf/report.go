@@ -20,6 +20,7 @@ type report struct {
 	files  []string // in reading order, which is the order of the output
 	text   map[string]*source
 	taken  map[place]bool // where errors were already reported
+	broken map[line]bool  // lines with a syntax error
 	// partial is set when a part of the input could not be understood, so that
 	// nothing may be said about what seems to be absent.
 	partial bool
@@ -31,8 +32,14 @@ type place struct {
 	byte int
 }
 
+// line is a line of a file.
+type line struct {
+	file string
+	line int
+}
+
 func newReport() *report {
-	return &report{text: map[string]*source{}, taken: map[place]bool{}}
+	return &report{text: map[string]*source{}, taken: map[place]bool{}, broken: map[line]bool{}}
 }
 
 // addFile makes a file's text known for snippets.
@@ -48,12 +55,19 @@ func (r *report) addFile(name string, text []byte) {
 // taken for a consequence of the first and dropped.
 func (r *report) errorf(code string, rng hcl.Range, hint, format string, args ...any) {
 	at := place{rng.Filename, rng.Start.Byte}
-	if r.taken[at] {
+	if r.taken[at] || r.broken[line{rng.Filename, rng.Start.Line}] {
 		return
 	}
 	r.taken[at] = true
 	r.errors++
 	r.add(Error, code, rng, hint, fmt.Sprintf(format, args...))
+}
+
+// syntaxf reports a syntax error. What else is said about that line is a
+// consequence.
+func (r *report) syntaxf(rng hcl.Range, hint, summary string) {
+	r.errorf("syntax", rng, hint, "%s", summary)
+	r.broken[line{rng.Filename, rng.Start.Line}] = rng.Start.Line > 0
 }
 
 // absent reports an error about something that is not there. When a part of

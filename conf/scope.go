@@ -25,7 +25,7 @@ func newScope(d *decoder) *scope {
 // add takes the attributes of a locals block.
 func (s *scope) add(body hcl.Body) {
 	attrs, diags := body.JustAttributes()
-	s.hclDiags("syntax", diags, nil)
+	s.hclDiags("structure", diags, nil)
 	for _, a := range inOrder(attrs) {
 		if prev, again := s.locals[a.Name]; again {
 			s.errorf("duplicate_name", a.NameRange, "", "local.%s is defined twice, first at %s", a.Name, where(prev.NameRange))

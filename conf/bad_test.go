@@ -1,0 +1,74 @@
+package conf
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected outputs")
+
+// badOptions are those that all of testdata/bad is read with.
+func badOptions() Options {
+	return Options{
+		Hostname: "lb1.example.com",
+		Env:      func(string) (string, bool) { return "", false },
+	}
+}
+
+// TestBad compares all that is said about every file of testdata/bad, one
+// file per mistake, with the text beside it.
+func TestBad(t *testing.T) {
+	t.Chdir(filepath.Join("..", "testdata", "bad"))
+	names, err := filepath.Glob("*.hcl")
+	if err != nil || len(names) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, name := range names {
+		t.Run(strings.TrimSuffix(name, ".hcl"), func(t *testing.T) {
+			c, diags := Load([]string{name}, badOptions())
+			if (c == nil) != diags.HasErrors() {
+				t.Errorf("configuration is nil: %v, errors: %v", c == nil, diags.HasErrors())
+			}
+			if len(diags) == 0 {
+				t.Error("nothing is wrong with the file")
+			}
+			golden(t, strings.TrimSuffix(name, ".hcl")+".txt", text(t, diags))
+		})
+	}
+}
+
+// TestBadOrphans finds expected outputs whose file is gone.
+func TestBadOrphans(t *testing.T) {
+	outputs, err := filepath.Glob(filepath.Join("..", "testdata", "bad", "*.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range outputs {
+		if _, err := os.Stat(strings.TrimSuffix(name, ".txt") + ".hcl"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// golden compares got with a file, or rewrites the file.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", name, diff)
+	}
+}

@@ -1,0 +1,10 @@
+version = 1
+
+global {
+  log {
+    level = "debug"
+  }
+  log {
+    level = "info"
+  }
+}

@@ -1,0 +1,5 @@
+version = 1
+
+locals {
+  x = "café"
+}

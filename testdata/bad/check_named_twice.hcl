@@ -1,0 +1,12 @@
+version = 1
+
+check "tcp" "port" {}
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  checks = ["port", "port"]
+
+  real_server "192.168.0.110" {}
+}

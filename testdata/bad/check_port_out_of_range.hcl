@@ -1,0 +1,12 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  check "tcp" {
+    port = 70000
+  }
+
+  real_server "192.168.0.110" {}
+}

@@ -1,0 +1,12 @@
+version = 1
+
+director "lb1" {
+  address  = "192.168.0.10"
+  priority = 150
+}
+
+director "lb2" {
+  address  = "192.168.0.10"
+  priority = 100
+}
+

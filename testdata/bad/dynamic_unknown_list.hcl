@@ -1,0 +1,16 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  check "tcp" {}
+
+  dynamic "real_server" {
+    for_each = local.servers
+    labels   = [real_server.value]
+    content {
+      weight = real_server.vaule
+    }
+  }
+}

@@ -1,0 +1,7 @@
+version = 1
+
+global {
+  log {
+    level = "verbose"
+  }
+}

@@ -1,0 +1,5 @@
+version = 1
+
+global {
+  other_vrrp_daemon = "ignore"
+}

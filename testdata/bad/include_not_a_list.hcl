@@ -1,0 +1,3 @@
+version = 1
+
+include = "conf.d/*.hcl"

@@ -1,0 +1,9 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.200/24"]
+  version         = 3
+  advert_interval = "41s"
+}

@@ -1,0 +1,5 @@
+version = 1
+
+vrrp_instance {
+  interface = "eth0"
+}

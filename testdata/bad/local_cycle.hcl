@@ -1,0 +1,6 @@
+version = 1
+
+locals {
+  a = local.b
+  b = local.a
+}

@@ -1,0 +1,9 @@
+version = 1
+
+locals {
+  a = 1
+}
+
+locals {
+  a = 2
+}

@@ -1,0 +1,14 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  persistence {
+    timeout = "1000h"
+  }
+
+  check "tcp" {}
+
+  real_server "192.168.0.110" {}
+}

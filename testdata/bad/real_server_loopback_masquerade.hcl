@@ -1,0 +1,10 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "masquerade"
+
+  check "tcp" {}
+
+  real_server "127.0.0.1:80" {}
+}

@@ -1,0 +1,4 @@
+version = 1
+
+vrrp_instance "web" {
+  interface = "eth0"
