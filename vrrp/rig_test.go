@@ -66,16 +66,6 @@ func linkUp(name string) *vrrp.Link {
 	return &vrrp.Link{Interface: name, Exists: true, Up: true, Primary: ours, MTU: 1500}
 }
 func configure(all ...vrrp.Config) *vrrp.Configure { return &vrrp.Configure{Routers: all} }
-func at(seconds float64) time.Duration             { return time.Duration(seconds * float64(time.Second)) }
-func downOf(c vrrp.Config) time.Duration           { return c.MasterDown() }
-func lines(all ...string) []string                 { return all }
-func prefixed(prefix string, all ...string) []string {
-	out := make([]string, len(all))
-	for i, s := range all {
-		out[i] = prefix + s
-	}
-	return out
-}
 
 // rig drives an engine in virtual time.
 type rig struct {
@@ -212,3 +202,6 @@ func (g *rig) timer(want time.Duration) {
 		g.t.Errorf("timer runs out in %v, want %v", got, want)
 	}
 }
+
+// fullDown is the master-down interval of settings.
+const fullDown = 3609375 * time.Microsecond

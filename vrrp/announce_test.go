@@ -1,0 +1,62 @@
+package vrrp_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// announcements runs a fresh master for a minute and returns when it announced
+// and how often each address.
+func announcements(t *testing.T, c vrrp.Config) map[time.Duration]int {
+	t.Helper()
+	g := newMaster(t, c)
+	start := g.now
+	got := map[time.Duration]int{}
+	for g.now < start+time.Minute {
+		for _, a := range g.out.Actions {
+			if a, ok := a.(*vrrp.Gratuitous); ok {
+				got[g.now-start] += a.Repeat
+			}
+		}
+		g.tick()
+	}
+	return got
+}
+
+// TestAnnouncements: at once, early, soon, after the configured delay, and
+// when the predecessor's lease has ended for certain.
+func TestAnnouncements(t *testing.T) {
+	t.Parallel()
+	const early, soon = 250 * time.Millisecond, time.Second
+	tests := []struct {
+		name string
+		edit func(*vrrp.Config)
+		want map[time.Duration]int
+	}{
+		{"defaults", func(*vrrp.Config) {}, map[time.Duration]int{0: 5, early: 1, soon: 1, 5 * time.Second: 5, 6500 * time.Millisecond: 5}},
+		{"lease off", lease(vrrp.LeaseOff), map[time.Duration]int{0: 5, early: 1, soon: 1, 5 * time.Second: 5}},
+		{"no second block", func(c *vrrp.Config) { c.Announce.Delay = 0 }, map[time.Duration]int{0: 5, early: 1, soon: 1, 6500 * time.Millisecond: 5}},
+		{"late second block", func(c *vrrp.Config) { c.Announce = vrrp.Announce{Repeat: 2, Delay: 20 * time.Second} },
+			map[time.Duration]int{0: 2, early: 1, soon: 1, 6500 * time.Millisecond: 2, 20 * time.Second: 2}},
+		{"strict", lease(vrrp.LeaseStrict), map[time.Duration]int{0: 5, early: 1, soon: 1, 2500 * time.Millisecond: 5, 5 * time.Second: 5}},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, announcements(t, settings(tt.edit))); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// TestAnnouncementsEndWithMastership.
+func TestAnnouncementsEndWithMastership(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings())
+	g.advert(higher, 200)
+	g.log = nil
+	g.until(g.now + fullDown - 1)
+	g.seen()
+}

@@ -1,0 +1,137 @@
+package vrrp_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// TestRFC9568_6_4_1_Startup: all but the owner begin as backup.
+func TestRFC9568_6_4_1_Startup(t *testing.T) {
+	t.Parallel()
+	for _, c := range []vrrp.Config{settings(), settings(version2), settings(priority(254)), settings(priority(1))} {
+		g := newRig(t, c)
+		g.inState(vrrp.StateBackup, vrrp.ReasonStartup)
+		g.timer(c.MasterDown())
+	}
+}
+
+// TestRFC9568_6_4_1_Owner: the address owner begins as master, in the order of
+// effects that every master keeps.
+func TestRFC9568_6_4_1_Owner(t *testing.T) {
+	t.Parallel()
+	g := &rig{t: t, e: vrrp.NewEngine()}
+	g.step(configure(settings(priority(255))))
+	g.seen()
+	g.step(linkUp("eth0"))
+	g.seen(
+		"advert v3 priority 255 from 192.0.2.2",
+		"hold 192.0.2.100/24 6s",
+		"announce 192.0.2.100/24 x5",
+		"initialize → master address_owner",
+	)
+	g.timer(time.Second)
+}
+
+// TestRFC9568_6_4_1_WaitsForInterface: nothing happens before the first word
+// about the interface, whichever of the two comes first.
+func TestRFC9568_6_4_1_WaitsForInterface(t *testing.T) {
+	t.Parallel()
+	g := &rig{t: t, e: vrrp.NewEngine()}
+	g.step(configure(settings()))
+	if !g.out.Next.IsZero() || g.status().State != vrrp.StateInitialize {
+		t.Errorf("%v, next deadline %v", g.status().State, g.out.Next)
+	}
+	g.sleep(time.Hour)
+	g.step(linkUp("eth0"))
+	g.seen("initialize → backup startup")
+	g.timer(3609375 * time.Microsecond)
+}
+
+func TestFaultReasons(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		edit func(*vrrp.Link)
+		want string
+	}{
+		{"absent", func(l *vrrp.Link) { *l = vrrp.Link{Interface: "eth0"} }, "interface_absent"},
+		{"down", func(l *vrrp.Link) { l.Up = false }, "interface_down"},
+		{"no address", func(l *vrrp.Link) { l.Primary = netip.Addr{} }, "no_address"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bad := linkUp("eth0")
+			tt.edit(bad)
+
+			g := &rig{t: t, e: vrrp.NewEngine()}
+			g.step(configure(settings()))
+			g.step(bad)
+			g.seen("initialize → fault " + tt.want)
+
+			g = newMaster(t, settings())
+			g.step(bad)
+			g.seen("release 192.0.2.100/24", "master → fault "+tt.want)
+			if !g.out.Next.IsZero() {
+				t.Error("a deadline is pending in fault")
+			}
+			g.step(linkUp("eth0"))
+			g.seen("fault → backup interface_up")
+
+			g = newBackup(t, settings())
+			g.step(bad)
+			g.seen("backup → fault " + tt.want)
+		})
+	}
+}
+
+// TestFaultChangesReason: a second obstacle is shown without a transition.
+func TestFaultChangesReason(t *testing.T) {
+	t.Parallel()
+	g := newBackup(t, settings())
+	g.step(&vrrp.Link{Interface: "eth0", Exists: true, Primary: ours})
+	g.step(&vrrp.Link{Interface: "eth0"})
+	g.seen("backup → fault interface_down")
+	g.inState(vrrp.StateFault, vrrp.ReasonNoInterface)
+}
+
+// TestOwnerReturnsFromFault at once, as from start.
+func TestOwnerReturnsFromFault(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(priority(255)))
+	g.step(&vrrp.Link{Interface: "eth0", Exists: true, Primary: ours})
+	g.step(linkUp("eth0"))
+	g.inState(vrrp.StateMaster, vrrp.ReasonOwner)
+}
+
+// TestLinkChangesSource: the next advert carries the new source address.
+func TestLinkChangesSource(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings())
+	l := linkUp("eth0")
+	l.Primary = netip.MustParseAddr("192.0.2.9")
+	g.step(l)
+	g.seen()
+	g.wait(time.Second)
+	g.seen("announce 192.0.2.100/24 x1", "advert v3 priority 100 from 192.0.2.9",
+		"refresh 192.0.2.100/24 6s", "announce 192.0.2.100/24 x1")
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+}
+
+// TestLinkMTULimitsList: an advert is never larger than the interface allows.
+func TestLinkMTULimitsList(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(addresses("192.0.2.100/24", "192.0.2.101/24", "192.0.2.102/24")))
+	l := linkUp("eth0")
+	l.MTU = 20 + 16 + 8
+	g.step(l)
+	g.seen("report addresses_cut (not all addresses fit into an advert)")
+	g.wait(250 * time.Millisecond)
+	g.log = nil
+	g.tick()
+	if a := decodeSent(t, g); a.Count(vrrp.IPv4) != 2 {
+		t.Errorf("%d addresses in an advert", a.Count(vrrp.IPv4))
+	}
+}
