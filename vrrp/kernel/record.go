@@ -46,7 +46,6 @@ const (
 // writing costs two stores. The supervisor calls Begin once; the router role
 // writes, and after a restart reads with Resume.
 type Record struct {
-	dir   string
 	mem   []byte
 	epoch uint64 // at the time of opening
 
@@ -69,7 +68,7 @@ func OpenRecord(dir string) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map record of masters: %w", err)
 	}
-	r := &Record{dir: dir, mem: mem, slots: make(map[vrrp.RouterID]int)}
+	r := &Record{mem: mem, slots: make(map[vrrp.RouterID]int)}
 	r.format(boot)
 	r.epoch = r.word(epochOffset).Load()
 	r.index()
@@ -176,7 +175,7 @@ func (r *Record) allocate(id vrrp.RouterID) (int, bool) {
 // all of them.
 func (r *Record) Resume(routers []vrrp.Config, now time.Time) map[vrrp.RouterID]bool {
 	resume := make(map[vrrp.RouterID]bool)
-	here, err := addressesHere(r.dir)
+	here, err := addressesHere()
 	if err != nil {
 		return resume
 	}
@@ -207,7 +206,7 @@ func (r *Record) fresh(c vrrp.Config, now time.Time) bool {
 
 // addressesHere returns a test of whether all addresses of a router are on
 // its interface, each ours or the host's own.
-func addressesHere(dir string) (func(vrrp.Config) bool, error) {
+func addressesHere() (func(vrrp.Config) bool, error) {
 	a, err := openAddresses()
 	if err != nil {
 		return nil, err
