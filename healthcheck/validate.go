@@ -128,7 +128,8 @@ func (s Settings) validateAnswer(p *problems) {
 		p.add("status", `for example "200-299,304"`, "%v", err)
 	}
 	if _, err := regexp.Compile(s.Expect); err != nil {
-		p.add("expect", "RE2 has no look-around and no back-references", "expect: %v", err)
+		p.add("expect", "RE2 syntax: no look-around, no back-references",
+			"expect is not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	if s.Method == "HEAD" && s.Expect != "" {
 		p.add("expect", "use GET", "the answer to HEAD has no body to expect text in")

@@ -71,7 +71,8 @@ func (w *web) run(ctx context.Context, a *attempt) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer resp.Body.Close()
+	// The body is not closed: that would read an endless page to its end, and
+	// it holds nothing but the connection.
 	if !w.status.Contains(resp.StatusCode) {
 		return "", &failure{healthcheck.ClassStatus,
 			fmt.Sprintf("HTTP status %d, expected %s", resp.StatusCode, w.settings.Status)}
@@ -115,8 +116,8 @@ func (w *web) exchange(a *attempt, conn net.Conn) (*http.Response, error) {
 	// before it read the request: what it said counts for more than the
 	// error of writing.
 	_, writeErr := conn.Write(w.request(a.key.Target))
-	limited := &io.LimitedReader{R: conn, N: maxHeader}
-	in := bufio.NewReader(limited)
+	from := &bounded{from: conn, left: maxHeader}
+	in := bufio.NewReader(from)
 	if err := firstByte(a, in); err != nil {
 		if writeErr != nil {
 			return nil, writeErr
@@ -124,11 +125,30 @@ func (w *web) exchange(a *attempt, conn net.Conn) (*http.Response, error) {
 		return nil, err
 	}
 	resp, err := w.finalResponse(in)
-	if err != nil && limited.N <= 0 {
-		return nil, &failure{healthcheck.ClassProtocol, fmt.Sprintf("header of the answer exceeds %d bytes", maxHeader)}
+	if err != nil && from.err != nil {
+		return nil, from.err // why the parser found half a line
 	}
-	limited.N = math.MaxInt64 // judgeBody has its own bound
+	from.left = math.MaxInt64 // judgeBody has its own bound
 	return resp, err
+}
+
+// bounded reads up to left bytes and remembers the error that ended it.
+type bounded struct {
+	from io.Reader
+	left int64
+	err  error
+}
+
+// Read implements io.Reader.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		b.err = &failure{healthcheck.ClassProtocol, fmt.Sprintf("header of the answer exceeds %d bytes", maxHeader)}
+		return 0, b.err
+	}
+	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	b.err = err
+	return n, err
 }
 
 func firstByte(a *attempt, in *bufio.Reader) error {

@@ -1,0 +1,198 @@
+package probe
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// listen opens a TCP server on loopback that passes each connection to serve
+// in its own goroutine and closes it afterwards.
+func listen(t *testing.T, serve func(net.Conn)) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// hang says nothing until the client closes.
+func hang(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// after reads a request's header, then serves.
+func after(serve func(net.Conn)) func(net.Conn) {
+	return func(c net.Conn) {
+		var got []byte
+		for buf := make([]byte, 1024); !strings.Contains(string(got), "\r\n\r\n"); {
+			n, err := c.Read(buf)
+			if err != nil {
+				return
+			}
+			got = append(got, buf[:n]...)
+		}
+		serve(c)
+	}
+}
+
+// say answers a request with raw bytes.
+func say(raw string) func(net.Conn) {
+	return after(func(c net.Conn) { _, _ = c.Write([]byte(raw)) })
+}
+
+// reset answers with raw bytes and a TCP reset.
+func reset(t *testing.T, raw string) func(net.Conn) {
+	return after(func(c net.Conn) {
+		_, _ = c.Write([]byte(raw))
+		time.Sleep(10 * time.Millisecond) // the bytes must arrive before the reset
+		if err := c.(*net.TCPConn).SetLinger(0); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// closedPort returns an address nothing listens on.
+func closedPort(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// addressOf returns where an httptest server listens.
+func addressOf(s *httptest.Server) netip.AddrPort {
+	return s.Listener.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// page starts an HTTP server with one handler.
+func page(t *testing.T, h http.HandlerFunc) netip.AddrPort {
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return addressOf(s)
+}
+
+// keyOf returns a key with the defaults of kind, a timeout for tests, and
+// changes.
+func keyOf(kind healthcheck.Kind, target netip.AddrPort, change func(*healthcheck.Settings)) healthcheck.Key {
+	k := healthcheck.Key{Target: target, Settings: healthcheck.Defaults(kind), Timing: healthcheck.DefaultTiming()}
+	if change != nil {
+		change(&k.Settings)
+	}
+	return k
+}
+
+// short makes a probe of a server that hangs end soon.
+func short(s *healthcheck.Settings) { s.Timeout = 50 * time.Millisecond }
+
+// expect runs a probe and compares class and reason; a want that ends in "…"
+// is the beginning of the reason.
+func expect(t *testing.T, p *Prober, k healthcheck.Key, class healthcheck.Class, reason string) healthcheck.Result {
+	t.Helper()
+	r := p.Run(context.Background(), k)
+	begin, cut := strings.CutSuffix(reason, "…")
+	if r.Class != class || cut && !strings.HasPrefix(r.Reason, begin) || !cut && r.Reason != reason {
+		t.Errorf("result %s %q, want %s %q", r.Class, r.Reason, class, reason)
+	}
+	if r.At.IsZero() || r.Duration <= 0 || r.Duration > k.Settings.Timeout+2*time.Second {
+		t.Errorf("probe began %v and took %v, timeout %v", r.At, r.Duration, k.Settings.Timeout)
+	}
+	return r
+}
+
+// authority is a certificate authority of a test.
+type authority struct {
+	t    *testing.T
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T) *authority {
+	a := &authority{t: t}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test CA"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	a.cert, a.key = a.sign(template, nil)
+	return a
+}
+
+// sign makes a certificate from template, by itself when a has none yet.
+func (a *authority) sign(template *x509.Certificate, parent *authority) (*x509.Certificate, *ecdsa.PrivateKey) {
+	a.t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	signer, signerKey := template, key
+	if parent != nil {
+		signer, signerKey = parent.cert, parent.key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, signer, &key.PublicKey, signerKey)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return cert, key
+}
+
+// issue returns a server certificate for names and loopback, valid until end.
+func (a *authority) issue(end time.Time, ips []net.IP, names ...string) tls.Certificate {
+	cert, key := a.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "test server"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: end,
+		DNSNames: names, IPAddresses: ips, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, a)
+	return tls.Certificate{Certificate: [][]byte{cert.Raw}, PrivateKey: key}
+}
+
+// prober returns one that trusts a.
+func (a *authority) prober() *Prober {
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	return New(Options{Roots: roots})
+}
+
+// securePage starts an HTTPS server with one certificate and one handler.
+func securePage(t *testing.T, cert tls.Certificate, h http.HandlerFunc) netip.AddrPort {
+	s := httptest.NewUnstartedServer(h)
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{cert}}
+	s.Config.ErrorLog = discardLog
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return addressOf(s)
+}

@@ -1,0 +1,141 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+func TestTCP(t *testing.T) {
+	p := New(Options{})
+	t.Run("accepted", func(t *testing.T) {
+		target := listen(t, hang)
+		r := expect(t, p, keyOf(healthcheck.KindTCP, target, nil), healthcheck.ClassOK, "connection accepted")
+		if r.Connect <= 0 || r.Connect > r.Duration || r.TLS != 0 || r.First != 0 {
+			t.Errorf("phases of %+v", r)
+		}
+	})
+	t.Run("IPv4-mapped", func(t *testing.T) {
+		target := listen(t, hang)
+		mapped := netip.AddrPortFrom(netip.AddrFrom16(target.Addr().As16()), target.Port())
+		expect(t, p, keyOf(healthcheck.KindTCP, mapped, nil), healthcheck.ClassOK, "connection accepted")
+	})
+	t.Run("IPv6", func(t *testing.T) {
+		l, err := net.Listen("tcp", "[::1]:0")
+		if err != nil {
+			t.Skipf("no IPv6 loopback: %v", err)
+		}
+		defer l.Close()
+		target := l.Addr().(*net.TCPAddr).AddrPort()
+		expect(t, p, keyOf(healthcheck.KindTCP, target, nil), healthcheck.ClassOK, "connection accepted")
+	})
+	t.Run("refused", func(t *testing.T) {
+		expect(t, p, keyOf(healthcheck.KindTCP, closedPort(t), nil), healthcheck.ClassRefused, "connection refused")
+	})
+	t.Run("not accepted in time", func(t *testing.T) {
+		expect(t, p, keyOf(healthcheck.KindTCP, fullQueue(t), short), healthcheck.ClassTimeout, "no connection within 50ms")
+	})
+	t.Run("no target", func(t *testing.T) {
+		expect(t, p, keyOf(healthcheck.KindTCP, netip.AddrPort{}, nil), healthcheck.ClassInternal, "probe has no target address")
+	})
+}
+
+// TestTCPClosesInTheOrdinaryWay makes sure that servers see an end of file and
+// no reset, which they would log as an error.
+func TestTCPClosesInTheOrdinaryWay(t *testing.T) {
+	saw := make(chan error, 1)
+	target := listen(t, func(c net.Conn) {
+		_, err := c.Read(make([]byte, 1))
+		saw <- err
+	})
+	expect(t, New(Options{}), keyOf(healthcheck.KindTCP, target, nil), healthcheck.ClassOK, "connection accepted")
+	if err := <-saw; err == nil || err.Error() != "EOF" {
+		t.Errorf("server read %v, want EOF", err)
+	}
+}
+
+// fullQueue returns the address of a listener whose queue of connections is
+// full, so that the kernel drops further SYNs as a dead host would.
+func fullQueue(t *testing.T) netip.AddrPort {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Close(fd) })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Listen(fd, 0); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := name.(*syscall.SockaddrInet4)
+	target := netip.AddrPortFrom(netip.AddrFrom4(at.Addr), uint16(at.Port))
+	for range 4 {
+		conn, err := net.DialTimeout("tcp", target.String(), 100*time.Millisecond)
+		if err != nil {
+			return target
+		}
+		t.Cleanup(func() { conn.Close() })
+	}
+	t.Fatal("the queue does not fill")
+	return target
+}
+
+func TestCancelledProbeIsOurDoing(t *testing.T) {
+	targets := map[string]healthcheck.Key{
+		"connect": keyOf(healthcheck.KindTCP, fullQueue(t), nil),
+		"answer":  keyOf(healthcheck.KindHTTP, listen(t, hang), nil),
+		"TLS":     keyOf(healthcheck.KindHTTPS, listen(t, hang), nil),
+	}
+	for name, k := range targets {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(20*time.Millisecond, cancel)
+			r := New(Options{}).Run(ctx, k)
+			if r.Class != healthcheck.ClassInternal || r.Reason != "probe was cancelled" || r.Duration > 2*time.Second {
+				t.Errorf("result %s %q after %v", r.Class, r.Reason, r.Duration)
+			}
+		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	tests := []struct {
+		err    error
+		class  healthcheck.Class
+		reason string
+	}{
+		{syscall.ECONNREFUSED, healthcheck.ClassRefused, "connection refused"},
+		{syscall.ETIMEDOUT, healthcheck.ClassTimeout, "connection timed out"},
+		{context.DeadlineExceeded, healthcheck.ClassTimeout, "no connection within 3s"},
+		{syscall.EHOSTUNREACH, healthcheck.ClassNetwork, "no route to host while waiting for the connection"},
+		{syscall.ENETUNREACH, healthcheck.ClassNetwork, "network is unreachable while waiting for the connection"},
+		{syscall.ECONNRESET, healthcheck.ClassNetwork, "connection reset by peer while waiting for the connection"},
+		{syscall.EMFILE, healthcheck.ClassInternal, "wait for connection: too many open files"},
+		{syscall.EADDRNOTAVAIL, healthcheck.ClassInternal, "wait for connection: cannot assign requested address"},
+		{syscall.EPERM, healthcheck.ClassInternal, "wait for connection: operation not permitted"},
+		{syscall.EINVAL, healthcheck.ClassNetwork, "invalid argument"},
+		{errors.New("strange"), healthcheck.ClassNetwork, "dial: strange"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.err.Error(), func(t *testing.T) {
+			a := newAttempt(keyOf(healthcheck.KindTCP, netip.MustParseAddrPort("127.0.0.1:1"), nil))
+			a.enter(phaseConnect, nil)()
+			f := a.classify(t.Context(), &net.OpError{Op: "dial", Err: tt.err})
+			if f.class != tt.class || f.reason != tt.reason {
+				t.Errorf("%s %q, want %s %q", f.class, f.reason, tt.class, tt.reason)
+			}
+		})
+	}
+}

@@ -1,0 +1,324 @@
+package healthcheck
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func at(d time.Duration) time.Time { return epoch.Add(d) }
+
+// numbered returns different keys for different n.
+func numbered(n int, interval time.Duration) Key {
+	return Key{
+		Target:   netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)}), 80),
+		Settings: Defaults(KindTCP),
+		Timing:   Timing{Interval: interval, Rise: 1, Fall: 1},
+	}
+}
+
+// run lets probes of length takes happen until end and returns the starts of
+// each key. Probes end in the order of their start.
+func run(s *Schedule, from, end time.Time, takes time.Duration) map[Key][]time.Time {
+	type probe struct {
+		key Key
+		end time.Time
+	}
+	starts := map[Key][]time.Time{}
+	var flying []probe
+	for now := from; now.Before(end); {
+		for len(flying) > 0 && !flying[0].end.After(now) {
+			s.Done(flying[0].key, now)
+			flying = flying[1:]
+		}
+		for _, k := range s.Due(now, 1<<30) {
+			starts[k] = append(starts[k], now)
+			flying = append(flying, probe{k, now.Add(takes)})
+		}
+		next, ok := s.Next()
+		if len(flying) > 0 && (!ok || flying[0].end.Before(next)) {
+			next = flying[0].end
+		}
+		now = next
+	}
+	return starts
+}
+
+func TestFirstProbeComesSoon(t *testing.T) {
+	tests := []struct{ interval, within time.Duration }{
+		{time.Hour, time.Second},
+		{time.Second, time.Second},
+		{200 * time.Millisecond, 200 * time.Millisecond},
+		{0, 1}, // nonsense that validation would refuse
+	}
+	for _, tt := range tests {
+		t.Run(tt.interval.String(), func(t *testing.T) {
+			s := NewSchedule()
+			for n := range 1000 {
+				s.Add(numbered(n, tt.interval), epoch)
+			}
+			due := s.Due(at(tt.within-1), 1<<30)
+			if len(due) != 1000 {
+				t.Errorf("%d of 1000 keys are due within %v", len(due), tt.within)
+			}
+		})
+	}
+}
+
+func TestSlotsAreTheSameEverywhere(t *testing.T) {
+	a, b := NewSchedule(), NewSchedule()
+	a.Add(numbered(1, time.Minute), epoch)
+	b.Add(numbered(2, time.Minute), epoch)
+	b.Add(numbered(1, time.Minute), epoch)
+	x, _ := a.NextOf(numbered(1, time.Minute))
+	y, _ := b.NextOf(numbered(1, time.Minute))
+	if !x.Equal(y) || !x.After(epoch) {
+		t.Errorf("slots %v and %v of one key", x, y)
+	}
+}
+
+// TestSpread counts starts in tenths of the interval, early and late: first
+// within the first second, later over the whole interval.
+func TestSpread(t *testing.T) {
+	const keys, interval = 10_000, time.Minute
+	s := NewSchedule()
+	for n := range keys {
+		s.Add(numbered(n, interval), epoch)
+	}
+	starts := run(s, epoch, at(5*interval), 10*time.Millisecond)
+	var first, settled [10]int
+	for _, all := range starts {
+		first[all[0].Sub(epoch)/(learnWithin/10)]++
+		settled[all[3].Sub(epoch)%interval/(interval/10)]++
+	}
+	for i := range 10 {
+		if first[i] < keys/10*8/10 || first[i] > keys/10*12/10 {
+			t.Errorf("%d first probes in tenth %d of the first second, want about %d", first[i], i, keys/10)
+		}
+		if settled[i] < keys/10*8/10 || settled[i] > keys/10*12/10 {
+			t.Errorf("%d probes in tenth %d of the interval, want about %d", settled[i], i, keys/10)
+		}
+	}
+}
+
+func TestGaps(t *testing.T) {
+	tests := []struct {
+		interval, takes time.Duration
+		gaps            []time.Duration // from the fourth probe on
+	}{
+		{time.Second, 0, []time.Duration{time.Second}},
+		{time.Minute, 3 * time.Second, []time.Duration{time.Minute}},
+		{time.Second, time.Second, []time.Duration{time.Second}},
+		{time.Second, time.Second + 1, []time.Duration{2 * time.Second}},
+		{time.Second, 2500 * time.Millisecond, []time.Duration{3 * time.Second}},
+	}
+	for _, tt := range tests {
+		t.Run(fmt.Sprintf("%v/%v", tt.interval, tt.takes), func(t *testing.T) {
+			s := NewSchedule()
+			for n := range 100 {
+				s.Add(numbered(n, tt.interval), epoch)
+			}
+			for _, starts := range run(s, epoch, at(10*tt.interval), tt.takes) {
+				for i := 1; i < len(starts); i++ {
+					gap := starts[i].Sub(starts[i-1])
+					if i > 2 && gap != tt.gaps[0] {
+						t.Fatalf("gap %d is %v, want %v", i, gap, tt.gaps[0])
+					}
+					if i <= 2 && (gap < tt.interval/2 || gap > tt.gaps[0]) {
+						t.Fatalf("gap %d is %v", i, gap)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestDueIsOldestFirstAndLimited(t *testing.T) {
+	s := NewSchedule()
+	for n := range 50 {
+		s.Add(numbered(n, time.Second), epoch)
+	}
+	var last time.Time
+	slots := map[Key]time.Time{}
+	for n := range 50 {
+		slots[numbered(n, time.Second)], _ = s.NextOf(numbered(n, time.Second))
+	}
+	if due := s.Due(at(999*time.Millisecond), 0); due != nil {
+		t.Errorf("%d keys due with limit 0", len(due))
+	}
+	for range 50 {
+		due := s.Due(at(999*time.Millisecond), 1)
+		if len(due) != 1 {
+			t.Fatalf("%d keys due with limit 1", len(due))
+		}
+		if slots[due[0]].Before(last) {
+			t.Fatal("a younger slot was served before an older one")
+		}
+		last = slots[due[0]]
+	}
+}
+
+func TestRemove(t *testing.T) {
+	s := NewSchedule()
+	waiting, running := numbered(1, time.Second), numbered(2, time.Second)
+	s.Add(running, epoch)
+	s.Due(at(time.Second), 1)
+	s.Add(waiting, at(time.Second))
+	s.Remove(waiting)
+	s.Remove(running)
+	s.Remove(numbered(3, time.Second)) // was never there
+	s.Done(running, at(2*time.Second))
+	if _, ok := s.Next(); ok || s.Len() != 0 {
+		t.Errorf("%d keys left, one waits: %v", s.Len(), ok)
+	}
+}
+
+func TestAddTwiceChangesNothing(t *testing.T) {
+	s := NewSchedule()
+	k := numbered(1, time.Second)
+	s.Add(k, epoch)
+	before, _ := s.NextOf(k)
+	s.Add(k, at(500*time.Millisecond))
+	if after, _ := s.NextOf(k); after != before || s.Len() != 1 {
+		t.Errorf("slot moved from %v to %v, %d keys", before, after, s.Len())
+	}
+}
+
+func TestDoneOfAKeyThatDoesNotRun(t *testing.T) {
+	s := NewSchedule()
+	k := numbered(1, time.Second)
+	s.Done(k, epoch) // unknown
+	s.Add(k, epoch)
+	before, _ := s.NextOf(k)
+	s.Done(k, epoch)
+	if after, _ := s.NextOf(k); after != before || len(s.queue) != 1 {
+		t.Errorf("slot moved from %v to %v, %d waiting", before, after, len(s.queue))
+	}
+}
+
+func TestRunningKeyHasNoSlot(t *testing.T) {
+	s := NewSchedule()
+	k := numbered(1, time.Second)
+	s.Add(k, epoch)
+	s.Due(at(time.Second), 1)
+	if next, ok := s.NextOf(k); ok {
+		t.Errorf("slot %v while running", next)
+	}
+	if _, ok := s.NextOf(numbered(2, time.Second)); ok {
+		t.Error("an unknown key has a slot")
+	}
+}
+
+func TestClockStepsBack(t *testing.T) {
+	s := NewSchedule()
+	waiting, running := numbered(1, time.Second), numbered(2, time.Second)
+	s.Add(running, epoch)
+	s.Due(at(time.Second), 1)
+	s.Add(waiting, at(time.Second))
+	slot, _ := s.NextOf(waiting)
+	s.Due(at(time.Second-time.Hour), 1)
+	if got, _ := s.NextOf(waiting); !got.Equal(slot.Add(-time.Hour)) {
+		t.Errorf("waiting key moved to %v, want one hour before %v", got, slot)
+	}
+	s.Done(running, at(time.Second-time.Hour))
+	if got, _ := s.NextOf(running); got.After(at(2*time.Second - time.Hour)) {
+		t.Errorf("key that ran waits until %v", got)
+	}
+}
+
+func TestClockStepsForward(t *testing.T) {
+	s := NewSchedule()
+	for n := range 100 {
+		s.Add(numbered(n, time.Second), epoch)
+	}
+	run(s, epoch, at(10*time.Second), 0)
+	phases := map[Key]time.Duration{}
+	for n := range 100 {
+		slot, _ := s.NextOf(numbered(n, time.Second))
+		phases[numbered(n, time.Second)] = slot.Sub(epoch) % time.Second
+	}
+	// 100 keys are due once; what follows is as spread as before.
+	starts := run(s, at(time.Hour), at(time.Hour+10*time.Second), 0)
+	for k, all := range starts {
+		if len(all) != 11 && len(all) != 10 {
+			t.Errorf("%d probes in 10 s after the step", len(all))
+		}
+		if phase := all[1].Sub(epoch) % time.Second; phase != phases[k] {
+			t.Errorf("phase %v became %v", phases[k], phase)
+		}
+	}
+}
+
+// TestScheduleProperties drives a schedule at random and holds it to its
+// promises: a key runs at most once at a time, never before its slot, and
+// whatever the clock did, it is due again within one interval of the end of
+// its run.
+func TestScheduleProperties(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s, now := NewSchedule(), epoch
+		running := map[Key]bool{}
+		key := func() Key {
+			return numbered(rapid.IntRange(0, 5).Draw(t, "n"),
+				time.Duration(rapid.SampledFrom([]int{10, 1000, 7000}).Draw(t, "interval"))*time.Millisecond)
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(*rapid.T) {
+				k := key()
+				s.Add(k, now)
+				if slot, ok := s.NextOf(k); ok && slot.Sub(now) > k.Timing.Interval {
+					t.Fatalf("slot in %v at an interval of %v", slot.Sub(now), k.Timing.Interval)
+				}
+			},
+			"remove": func(*rapid.T) {
+				k := key()
+				s.Remove(k)
+				delete(running, k)
+			},
+			"due": func(*rapid.T) {
+				for _, k := range s.Due(now, rapid.IntRange(0, 4).Draw(t, "limit")) {
+					if running[k] {
+						t.Fatalf("%v runs already", k.Target)
+					}
+					running[k] = true
+				}
+			},
+			"done": func(*rapid.T) {
+				for k := range running {
+					s.Done(k, now)
+					slot, ok := s.NextOf(k)
+					if wait := slot.Sub(now); !ok || wait < 0 || wait > k.Timing.Interval {
+						t.Fatalf("next slot in %v at an interval of %v", wait, k.Timing.Interval)
+					}
+					delete(running, k)
+				}
+			},
+			"time": func(*rapid.T) {
+				step := rapid.Int64Range(-int64(5*time.Second), int64(20*time.Second)).Draw(t, "step")
+				now = now.Add(time.Duration(step))
+				s.Due(now, 0)
+			},
+			"": func(*rapid.T) {
+				if waiting := len(s.queue); waiting+len(running) != s.Len() {
+					t.Fatalf("%d waiting + %d running of %d", waiting, len(running), s.Len())
+				}
+			},
+		})
+	})
+}
+
+func BenchmarkSchedule10000(b *testing.B) {
+	s := NewSchedule()
+	for n := range 10_000 {
+		s.Add(numbered(n, time.Second), epoch)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		next, _ := s.Next()
+		for _, k := range s.Due(next, 1) {
+			s.Done(k, next)
+		}
+	}
+}
