@@ -1,0 +1,150 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+func statusCommand(c *common) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show instances, addresses, virtual servers and real servers",
+		Long: `Show instances, addresses, virtual servers and real servers of the running daemon.
+
+Exit status: 0 all well, 1 the daemon does not run or reports a problem.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var raw []byte
+			if _, err := c.client().getJSON(cmd.Context(), http.MethodGet, "/v1/status", &raw); err != nil {
+				return err
+			}
+			var st api.Status
+			if err := json.Unmarshal(raw, &st); err != nil {
+				return problem(fmt.Errorf("decode status: %w", err))
+			}
+			if c.json {
+				cmd.OutOrStdout().Write(raw)
+			} else {
+				renderStatus(cmd.OutOrStdout(), st)
+			}
+			if len(st.Problems) > 0 {
+				return &exitError{code: exitProblem}
+			}
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func reloadCommand(c *common) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "reload",
+		Short: "Load the configuration again and tell how it went",
+		Long: `Load the configuration again and wait for the result. A configuration with an
+error changes nothing and is printed with all its problems.
+
+Exit status: 0 applied, 1 rejected or applied in part.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var res api.Reload
+			if _, err := c.client().getJSON(cmd.Context(), http.MethodPost, "/v1/reload", &res); err != nil {
+				return err
+			}
+			if c.json {
+				enc := json.NewEncoder(cmd.OutOrStdout())
+				enc.SetIndent("", "  ")
+				enc.Encode(res)
+			} else {
+				renderReload(cmd.OutOrStdout(), res)
+			}
+			if !res.OK {
+				return &exitError{code: exitProblem}
+			}
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+func renderReload(w io.Writer, res api.Reload) {
+	res.Diagnostics.Write(os.Stderr)
+	if !res.OK {
+		fmt.Fprintln(w, "reload failed: "+res.Error)
+		return
+	}
+	fmt.Fprintf(w, "reload applied, %d changes\n", len(res.Changes))
+	for _, line := range res.Changes {
+		fmt.Fprintln(w, "  "+line)
+	}
+}
+
+func eventsCommand(c *common) *cobra.Command {
+	var follow bool
+	var since uint64
+	cmd := &cobra.Command{
+		Use:   "events",
+		Short: "Print recent events, or follow them",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			path := fmt.Sprintf("/v1/events?since=%d", since)
+			if follow {
+				path += "&follow=1"
+			}
+			resp, err := c.client().do(cmd.Context(), http.MethodGet, path)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			return c.printEvents(cmd.OutOrStdout(), resp.Body)
+		},
+	}
+	cmd.Flags().BoolVar(&follow, "follow", false, "go on with the events to come")
+	cmd.Flags().Uint64Var(&since, "since", 0, "only events after this sequence number")
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// printEvents copies JSON lines or renders them, one event a line.
+func (c *common) printEvents(w io.Writer, r io.Reader) error {
+	if c.json {
+		_, err := io.Copy(w, r)
+		return err
+	}
+	dec := json.NewDecoder(r)
+	for {
+		var e api.Event
+		if err := dec.Decode(&e); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return problem(fmt.Errorf("read events: %w", err))
+		}
+		fmt.Fprintf(w, "%6d  %s  %-5s  %-10s  %s\n", e.Seq, e.At.Format(time.DateTime+".000"), e.Level, e.Kind, e.Message)
+	}
+}
+
+func versionCommand(c *common) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.json {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]string{"version": version})
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), "vipd "+version)
+			return nil
+		},
+	}
+	c.jsonFlag(cmd)
+	return cmd
+}

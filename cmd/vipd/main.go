@@ -1,0 +1,112 @@
+// Command vipd elects the owner of virtual IPs with VRRP, checks real servers
+// and programs IPVS.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vipd/vipd/internal/daemon"
+)
+
+// version is set by the linker.
+var version = "devel"
+
+// Exit codes of all commands.
+const (
+	exitProblem = 1 // a problem was found
+	exitUsage   = 2 // usage, or input that cannot be read
+)
+
+// exitError carries the exit code of a failure.
+type exitError struct {
+	code int
+	err  error // nil: everything was said already
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+func problem(err error) error { return &exitError{exitProblem, err} }
+func usage(err error) error   { return &exitError{exitUsage, err} }
+
+// common are the flags that several commands share.
+type common struct {
+	files      []string
+	director   string
+	runtimeDir string
+	stateDir   string
+	json       bool
+}
+
+func main() { os.Exit(execute(os.Args[1:])) }
+
+// execute runs one command line and returns the exit code.
+func execute(args []string) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	err := root.Execute()
+	if err == nil {
+		return 0
+	}
+	// What is not classified comes from the command line itself.
+	code := exitUsage
+	var exit *exitError
+	if errors.As(err, &exit) {
+		code = exit.code
+	}
+	if msg := err.Error(); msg != "" {
+		fmt.Fprintln(os.Stderr, "vipd: "+msg)
+	}
+	return code
+}
+
+func rootCommand() *cobra.Command {
+	c := &common{}
+	root := &cobra.Command{
+		Use:           "vipd",
+		Short:         "Virtual IPs, health checks and IPVS on a Linux director",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	flags := root.PersistentFlags()
+	flags.StringVar(&c.runtimeDir, "runtime-dir", daemon.DefaultRuntimeDir, "directory of control socket, lock and runtime records")
+	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
+	root.AddCommand(runCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), eventsCommand(c), versionCommand(c), roleCommand(c))
+	return root
+}
+
+// configFlags adds the flags of commands that read a configuration.
+func (c *common) configFlags(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&c.files, "file", "f", nil, "configuration file, repeatable (default "+daemon.DefaultConfig+")")
+	cmd.Flags().StringVar(&c.director, "director", "", "name of this node's director block (default: the host name)")
+}
+
+// jsonFlag adds --json.
+func (c *common) jsonFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON")
+}
+
+// configFiles are the files to read: flags, then arguments, then the default.
+func (c *common) configFiles(args []string) []string {
+	files := append(append([]string(nil), c.files...), args...)
+	if len(files) == 0 {
+		return []string{daemon.DefaultConfig}
+	}
+	return files
+}
+
+func (c *common) options() daemon.Options {
+	return daemon.Options{
+		Director: c.director, RuntimeDir: c.runtimeDir, StateDir: c.stateDir, Version: version, Log: os.Stderr,
+	}
+}

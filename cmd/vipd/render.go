@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+// renderStatus prints a status for people: problems first, then what is
+// served, then who serves it.
+func renderStatus(w io.Writer, st api.Status) {
+	fmt.Fprintf(w, "vipd %s, pid %d, up %s", st.Version, st.PID, age(st.Now, st.Started))
+	if st.Director != "" {
+		fmt.Fprintf(w, ", director %s", st.Director)
+	}
+	fmt.Fprintln(w)
+	for _, p := range st.Problems {
+		fmt.Fprintln(w, "PROBLEM: "+p)
+	}
+	for _, in := range st.Instances {
+		renderInstance(w, st.Now, in)
+	}
+	for _, s := range st.Services {
+		renderService(w, st.Now, s)
+	}
+	renderDaemon(w, st)
+}
+
+func renderInstance(w io.Writer, now time.Time, in api.Instance) {
+	fmt.Fprintf(w, "\nvrrp_instance %s  %s VRID %d v%d\n", in.Name, in.Interface, in.VRID, in.Version)
+	fmt.Fprintf(w, "  %s for %s (%s from %s), priority %d, advert interval %s, lease %s\n",
+		strings.ToUpper(in.State.String()), age(now, in.Since), in.LastReason, in.LastFrom, in.Priority, in.AdvertInterval, lease(in))
+	if in.LastDetail != "" {
+		fmt.Fprintf(w, "  %s\n", in.LastDetail)
+	}
+	if in.Master.IsValid() {
+		fmt.Fprintf(w, "  master is %s, priority %d, heard %s ago\n", in.Master, in.MasterPriority, age(now, in.MasterHeard))
+	}
+	if in.PreemptHeld {
+		fmt.Fprintln(w, "  preemption waits until the carrier is stable and the table is programmed")
+	}
+	for _, a := range in.Addresses {
+		fmt.Fprintf(w, "  %-20s %s", a.Address, a.State)
+		if a.PutBacks > 0 {
+			fmt.Fprintf(w, ", put back %d times", a.PutBacks)
+		}
+		if a.Error != "" {
+			fmt.Fprintf(w, ", %s", a.Error)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func lease(in api.Instance) string {
+	if in.LeaseTime == 0 {
+		return in.Lease
+	}
+	return fmt.Sprintf("%s %s", in.Lease, in.LeaseTime)
+}
+
+func renderService(w io.Writer, now time.Time, s api.Service) {
+	fmt.Fprintf(w, "\nvirtual_server %s  %s %s %s", s.Name, s.Protocol, s.Address, s.Scheduler)
+	if s.Persistent > 0 {
+		fmt.Fprintf(w, " persistent %s", s.Persistent)
+	}
+	if s.FallbackActive {
+		fmt.Fprint(w, "  FALLBACK ACTIVE")
+	}
+	if s.Error != "" {
+		fmt.Fprintf(w, "  ERROR: %s", s.Error)
+	}
+	fmt.Fprintln(w)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "  real server\tmethod\tweight\tstate\tactive\tinactive\tlast result")
+	for _, rs := range s.RealServers {
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\n",
+			rs.Address, rs.Forward, weight(rs), verdict(now, rs), rs.Active, rs.Inactive, lastResult(rs))
+	}
+	t.Flush()
+}
+
+func weight(rs api.RealServer) string {
+	switch {
+	case !rs.InKernel:
+		return "-"
+	case rs.Weight != rs.Configured && !rs.Fallback:
+		return fmt.Sprintf("%d of %d", rs.Weight, rs.Configured)
+	}
+	return fmt.Sprint(rs.Weight)
+}
+
+func verdict(now time.Time, rs api.RealServer) string {
+	switch {
+	case rs.Fallback:
+		return "fallback"
+	case len(rs.Checks) == 0:
+		return "not checked"
+	case rs.Since.IsZero():
+		return rs.Verdict.String()
+	}
+	return fmt.Sprintf("%s %s", rs.Verdict, age(now, rs.Since))
+}
+
+// lastResult shows the failing check when one fails, else the first.
+func lastResult(rs api.RealServer) string {
+	out := ""
+	for _, ck := range rs.Checks {
+		if ck.Last.At.IsZero() {
+			continue
+		}
+		text := fmt.Sprintf("%s: %s (%s)", ck.Key.Settings.Kind, ck.Last.Reason, ck.Last.Duration.Round(100*time.Microsecond))
+		if !ck.Last.OK() {
+			return text
+		}
+		if out == "" {
+			out = text
+		}
+	}
+	return out
+}
+
+func renderDaemon(w io.Writer, st api.Status) {
+	fmt.Fprintln(w)
+	for _, r := range st.Roles {
+		state := "running"
+		if !r.Running {
+			state = "NOT RUNNING"
+		}
+		fmt.Fprintf(w, "role %-8s %s, pid %d, up %s, %d restarts\n", r.Name, state, r.PID, age(st.Now, r.Since), r.Restarts)
+	}
+	outcome := "applied"
+	if !st.Reload.OK {
+		outcome = "REJECTED"
+	}
+	fmt.Fprintf(w, "configuration %s, loaded %s ago: %s\n", strings.Join(st.Files, ", "), age(st.Now, st.Reload.At), outcome)
+}
+
+// age is a duration rounded for reading.
+func age(now, then time.Time) string {
+	d := now.Sub(then)
+	switch {
+	case then.IsZero():
+		return "-"
+	case d < 10*time.Second:
+		return d.Round(10 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vipd/vipd/internal/daemon"
+)
+
+func runCommand(c *common) *cobra.Command {
+	var oneProcess bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run the daemon in the foreground",
+		Long: `Run the daemon in the foreground: a supervisor and its router and checker roles.
+
+Signals: HUP reloads the configuration, TERM and INT stop (priority 0, virtual
+addresses and IPVS table removed), USR1 writes the state to state.json in the
+runtime directory.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			opt := c.options()
+			opt.Files, opt.OneProcess = c.configFiles(nil), oneProcess
+			return explainRun(daemon.Run(cmd.Context(), opt))
+		},
+	}
+	c.configFlags(cmd)
+	cmd.Flags().BoolVar(&oneProcess, "one-process", false, "run the roles inside one process (tests, debugging)")
+	return cmd
+}
+
+// explainRun prints why a configuration cannot be used and sets the exit code.
+func explainRun(err error) error {
+	var bad *daemon.ConfigError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &bad):
+		bad.Diagnostics.Write(os.Stderr)
+		return &exitError{code: diagnosticsExit(bad.Diagnostics)}
+	}
+	return problem(err)
+}
+
+// roleCommand is how the supervisor starts its roles; people have no use for it.
+func roleCommand(c *common) *cobra.Command {
+	return &cobra.Command{
+		Use:    "role NAME",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := daemon.RunRole(cmd.Context(), args[0], c.options()); err != nil {
+				return problem(err)
+			}
+			return nil
+		},
+	}
+}

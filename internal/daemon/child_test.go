@@ -1,0 +1,156 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/link"
+)
+
+// fakeRole is a role that lives until it is told to stop or is killed.
+type fakeRole struct {
+	starts  atomic.Int32
+	stopped atomic.Bool
+	hangs   bool // does not answer stop
+
+	mu   sync.Mutex
+	last *process
+}
+
+func (f *fakeRole) spawn(string) (*process, error) {
+	f.starts.Add(1)
+	ours, theirs := net.Pipe()
+	p := &process{conn: ours, pid: int(f.starts.Load()), done: make(chan struct{})}
+	peer := link.New(theirs, f.handle)
+	p.kill = peer.Close
+	f.mu.Lock()
+	f.last = p
+	f.mu.Unlock()
+	go func() {
+		peer.Run(context.Background())
+		close(p.done)
+	}()
+	return p, nil
+}
+
+func (f *fakeRole) handle(ctx context.Context, method string, _ json.RawMessage) (any, error) {
+	if method == callStop {
+		f.stopped.Store(true)
+		if f.hangs {
+			<-ctx.Done()
+		}
+	}
+	return nil, nil
+}
+
+func (f *fakeRole) crash() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.last.kill()
+}
+
+// startChild runs a child around the fake role and records how each life was
+// configured.
+func startChild(f *fakeRole) (c *child, restarted chan bool, end func()) {
+	restarted = make(chan bool, 100)
+	c = &child{
+		name: roleRouter, spawn: f.spawn,
+		handle: func(context.Context, string, json.RawMessage) (any, error) { return nil, nil },
+		configure: func(p *link.Peer, again bool) error {
+			restarted <- again
+			return callConfigured(p, nil)
+		},
+		report: func(string, string, map[string]any) {},
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	first := make(chan error, 1)
+	done := make(chan struct{})
+	go func() { c.run(ctx, first); close(done) }()
+	<-first
+	return c, restarted, func() { cancel(); <-done }
+}
+
+func TestDeadRoleIsRestartedAtOnceAsResumed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRole{}
+		c, restarted, end := startChild(f)
+		defer end()
+		if <-restarted {
+			t.Error("the first life was configured as a restart")
+		}
+		before := time.Now()
+		f.crash()
+		if !<-restarted {
+			t.Error("the second life was not configured as a restart")
+		}
+		if d := time.Since(before); d != 0 {
+			t.Errorf("restart took %v, want none", d)
+		}
+		if st := c.status(); st.Restarts != 1 || !st.Running || st.PID != 2 {
+			t.Errorf("status after one crash: %+v", st)
+		}
+	})
+}
+
+func TestCrashLoopBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRole{}
+		_, restarted, end := startChild(f)
+		defer end()
+		<-restarted
+		for _, want := range []time.Duration{0, 100 * time.Millisecond, time.Second, 5 * time.Second, 5 * time.Second} {
+			before := time.Now()
+			f.crash()
+			<-restarted
+			if d := time.Since(before); d != want {
+				t.Errorf("pause %v, want %v", d, want)
+			}
+		}
+		time.Sleep(2 * stableAfter)
+		before := time.Now()
+		f.crash()
+		<-restarted
+		if d := time.Since(before); d != 0 {
+			t.Errorf("pause after a long life %v, want none", d)
+		}
+	})
+}
+
+func TestStopAsksTheRoleAndEndsIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRole{}
+		c, _, end := startChild(f)
+		defer end()
+		if err := c.stop(nil); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+		if !f.stopped.Load() || f.starts.Load() != 1 {
+			t.Errorf("stopped %v after %d starts, want true after 1", f.stopped.Load(), f.starts.Load())
+		}
+		if err := c.call(t.Context(), callPing, nil, nil); !errors.Is(err, errNotRunning) && !errors.Is(err, link.ErrClosed) {
+			t.Errorf("call after stop: %v", err)
+		}
+	})
+}
+
+func TestRoleThatHangsAtStopIsKilled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRole{hangs: true}
+		c, _, end := startChild(f)
+		defer end()
+		before := time.Now()
+		if err := c.stop(nil); err == nil {
+			t.Error("a hanging role was stopped without an error")
+		}
+		if d := time.Since(before); d > time.Second {
+			t.Errorf("stop took %v, want at most a second", d)
+		}
+	})
+}

@@ -1,0 +1,117 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+// serveControl opens the control socket: HTTP/1.1 with JSON, for root only.
+func (s *supervisor) serveControl() (stop func(), err error) {
+	path := SocketPath(s.opt.RuntimeDir)
+	// The instance lock is held: a socket that is there has no owner.
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("remove stale control socket: %w", err)
+	}
+	ln, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, fmt.Errorf("open control socket: %w", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		ln.Close()
+		return nil, fmt.Errorf("protect control socket: %w", err)
+	}
+	srv := &http.Server{Handler: s.routes(), ReadHeaderTimeout: 5 * time.Second}
+	go srv.Serve(ln)
+	return func() { srv.Close() }, nil
+}
+
+func (s *supervisor) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, s.status(r.Context()))
+	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		res := s.reloadConfig()
+		code := http.StatusOK
+		if !res.OK {
+			code = http.StatusUnprocessableEntity
+		}
+		writeJSON(w, code, res)
+	})
+	mux.HandleFunc("GET /v1/events", s.serveEvents)
+	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(s.metricsRegistry(), promhttp.HandlerOpts{}))
+	return mux
+}
+
+func writeJSON(w http.ResponseWriter, code int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	_ = enc.Encode(v) // the client went away
+}
+
+// serveEvents writes events as JSON lines: those after ?since=N, and with
+// ?follow=1 those to come.
+func (s *supervisor) serveEvents(w http.ResponseWriter, r *http.Request) {
+	since, err := strconv.ParseUint(r.URL.Query().Get("since"), 10, 64)
+	if err != nil && r.URL.Query().Get("since") != "" {
+		http.Error(w, "since: not a number", http.StatusBadRequest)
+		return
+	}
+	past, next, done := s.events.follow(since)
+	defer done()
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	enc := json.NewEncoder(w)
+	for _, e := range past {
+		if enc.Encode(e) != nil {
+			return
+		}
+	}
+	if r.URL.Query().Get("follow") == "" {
+		return
+	}
+	followEvents(r.Context(), http.NewResponseController(w), enc, next)
+}
+
+func followEvents(ctx context.Context, rc *http.ResponseController, enc *json.Encoder, next <-chan api.Event) {
+	for {
+		if rc.Flush() != nil {
+			return
+		}
+		select {
+		case e := <-next:
+			if enc.Encode(e) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// dumpState writes the whole status to a file in the runtime directory, for
+// the case that nobody can reach the control socket.
+func (s *supervisor) dumpState() {
+	path := filepath.Join(s.opt.RuntimeDir, "state.json")
+	b, err := json.MarshalIndent(s.status(context.Background()), "", "  ")
+	if err == nil {
+		err = writeFile(path, append(b, '\n'))
+	}
+	if err != nil {
+		s.warn("daemon", "dump state: "+err.Error(), nil)
+		return
+	}
+	s.info("daemon", "state dumped", map[string]any{"file": path})
+}

@@ -1,0 +1,54 @@
+package daemon
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+func TestEventLogLine(t *testing.T) {
+	var buf bytes.Buffer
+	l := newEventLog(newLogger(&buf, "info", "text"))
+	l.add(api.Event{Level: "warn", Kind: "drop", Message: "rejected", Attrs: map[string]any{"vrid": 51, "alarm": true}})
+	l.add(api.Event{Level: "debug", Kind: "drop", Message: "not shown"})
+	line := buf.String()
+	if want := "level=WARN msg=rejected event=drop alarm=true vrid=51\n"; !strings.HasSuffix(line, want) || strings.Count(line, "\n") != 1 {
+		t.Errorf("log is %q, want one line ending in %q", line, want)
+	}
+}
+
+func TestEventLogKeepsTheLastAndNumbersThem(t *testing.T) {
+	l := newEventLog(newLogger(io.Discard, "info", "text"))
+	for range eventsKept + 10 {
+		l.add(api.Event{Kind: "n"})
+	}
+	past, next, done := l.follow(eventsKept)
+	defer done()
+	if len(past) != 10 || past[0].Seq != eventsKept+1 {
+		t.Fatalf("%d past events from %d, want 10 from %d", len(past), past[0].Seq, eventsKept+1)
+	}
+	l.add(api.Event{Kind: "new"})
+	if e := <-next; e.Seq != eventsKept+11 || e.Kind != "new" {
+		t.Errorf("followed event %+v", e)
+	}
+	if all, _, done := l.follow(0); len(all) != eventsKept {
+		t.Errorf("kept %d events, want %d", len(all), eventsKept)
+	} else {
+		done()
+	}
+}
+
+func TestSlowFollowerBlocksNobody(t *testing.T) {
+	l := newEventLog(newLogger(io.Discard, "info", "text"))
+	_, next, done := l.follow(0)
+	defer done()
+	for range 3 * eventsKept {
+		l.add(api.Event{})
+	}
+	if n := len(next); n != eventsKept {
+		t.Errorf("follower holds %d events, want its buffer of %d", n, eventsKept)
+	}
+}

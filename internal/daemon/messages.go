@@ -1,0 +1,66 @@
+package daemon
+
+import (
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// Methods of the link. Calls go from the supervisor to a role, notices from
+// a role to the supervisor.
+const (
+	callConfigure = "configure"
+	callStatus    = "status"
+	callReady     = "table_ready"
+	callStop      = "stop"
+	callPing      = "ping"
+
+	noticeEvent     = "event"
+	noticeReady     = "ready"
+	noticePeerHeard = "peer_heard"
+)
+
+// routerConfig is the one message that configures the router role.
+type routerConfig struct {
+	Routers          []vrrp.Config
+	PeerHeard        []vrrp.RouterID
+	AwaitReady       bool
+	Resume           bool // this role was restarted by a supervisor that lived on
+	AllowOtherDaemon bool
+}
+
+// routerStatus is the router role's answer to callStatus.
+type routerStatus struct {
+	Routers    []vrrp.RouterStatus
+	Interfaces []vrrp.InterfaceDrops
+	Addresses  []runner.AddressStatus
+}
+
+// checkerConfig is the one message that configures the checker role.
+type checkerConfig struct {
+	Services []conf.Service
+}
+
+// checkerStop tells the checker role how to leave.
+type checkerStop struct {
+	KeepTable bool
+}
+
+// checkerStatus is the checker role's answer to callStatus.
+type checkerStatus struct {
+	Services []api.Service
+	Error    string // of the last attempt to program the table
+	Probes   probeTotals
+}
+
+// probeTotals counts probes since the role started.
+type probeTotals struct {
+	Successes, Failures uint64
+}
+
+// stopBound is how long a role may take to leave: hand-over, kernel state and
+// exit together stay within a second.
+const stopBound = 900 * time.Millisecond

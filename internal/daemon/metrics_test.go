@@ -1,0 +1,86 @@
+package daemon
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+func sampleStatus() api.Status {
+	vip := netip.MustParsePrefix("192.0.2.100/24")
+	in := api.Instance{
+		RouterStatus: vrrp.RouterStatus{
+			Name: "web", State: vrrp.StateMaster, Priority: 150,
+			Counters: vrrp.Counters{
+				AdvertsSent: 7, LatenessMax: 2 * time.Millisecond,
+				TransitionsTo: map[string]uint64{"master": 1}, Dropped: map[vrrp.DropReason]uint64{vrrp.DropChecksum: 3},
+			},
+		},
+		Addresses: []runner.AddressStatus{{Address: vip, State: runner.AddressHeld, PutBacks: 2}},
+	}
+	key := healthcheck.Key{Settings: healthcheck.Settings{Kind: healthcheck.KindHTTP}}
+	rs := api.RealServer{
+		Address: netip.MustParseAddrPort("192.0.2.11:80"), InKernel: true, Weight: 0, Configured: 3, Verdict: healthcheck.Down,
+		Checks: []api.Check{{Status: healthcheck.Status{Key: key, Successes: 5, Failures: 2, Last: healthcheck.Result{Duration: 4 * time.Millisecond}}}},
+	}
+	return api.Status{
+		Version: "1", Director: "lb1", Reload: api.Reload{OK: true}, Instances: []api.Instance{in},
+		Services: []api.Service{{Name: "web", FallbackActive: true, RealServers: []api.RealServer{rs}}},
+	}
+}
+
+func TestMetricsText(t *testing.T) {
+	reg := prometheus.NewPedanticRegistry()
+	reg.MustRegister(&collector{status: func(context.Context) api.Status { return sampleStatus() }})
+	want := `
+# HELP vipd_vrrp_state 1 for the state the instance is in.
+# TYPE vipd_vrrp_state gauge
+vipd_vrrp_state{instance="web",state="backup"} 0
+vipd_vrrp_state{instance="web",state="fault"} 0
+vipd_vrrp_state{instance="web",state="initialize"} 0
+vipd_vrrp_state{instance="web",state="master"} 1
+# HELP vipd_vrrp_dropped_total Rejected packets with the VRID of an instance.
+# TYPE vipd_vrrp_dropped_total counter
+vipd_vrrp_dropped_total{instance="web",reason="checksum"} 3
+# HELP vipd_vrrp_advert_lateness_max_seconds Lateness of the latest advert so far.
+# TYPE vipd_vrrp_advert_lateness_max_seconds gauge
+vipd_vrrp_advert_lateness_max_seconds{instance="web"} 0.002
+# HELP vipd_ipvs_real_server_weight Weight in the kernel; absent when the kernel does not have it.
+# TYPE vipd_ipvs_real_server_weight gauge
+vipd_ipvs_real_server_weight{real_server="192.0.2.11:80",service="web"} 0
+# HELP vipd_check_results_total Results of a real server's checks.
+# TYPE vipd_check_results_total counter
+vipd_check_results_total{kind="http",real_server="192.0.2.11:80",result="failure",service="web"} 2
+vipd_check_results_total{kind="http",real_server="192.0.2.11:80",result="success",service="web"} 5
+`
+	err := testutil.GatherAndCompare(reg, strings.NewReader(want),
+		"vipd_vrrp_state", "vipd_vrrp_dropped_total", "vipd_vrrp_advert_lateness_max_seconds", "vipd_ipvs_real_server_weight", "vipd_check_results_total")
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// The operations page lists every metric, and no other.
+func TestMetricsAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operations.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range metrics {
+		name, _, _ := strings.Cut(strings.TrimPrefix(m.desc.String(), `Desc{fqName: "`), `"`)
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/operations.md does not name %s", name)
+		}
+	}
+}

@@ -1,0 +1,127 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/daemon/link"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// observer turns what the router role sees into events for the supervisor.
+// It runs on the advert path: it formats, queues and never waits.
+type observer struct {
+	peer  *link.Peer
+	drops map[dropKey]*dropState
+}
+
+// dropKey groups rejected packets for the log. The sender is left out: a
+// flood from invented addresses must not grow the map.
+type dropKey struct {
+	iface  string
+	vrid   uint8
+	reason vrrp.DropReason
+}
+
+type dropState struct {
+	logged     time.Time
+	suppressed uint64
+}
+
+// dropLogEvery is the pause between two log lines about the same kind of
+// rejected packet; every packet is counted.
+const dropLogEvery = 10 * time.Second
+
+func newObserver(p *link.Peer) *observer {
+	return &observer{peer: p, drops: make(map[dropKey]*dropState)}
+}
+
+func (o *observer) send(level, kind, message string, attrs map[string]any) {
+	// A full queue means that the supervisor hangs; the link counts the loss.
+	_ = o.peer.Notify(noticeEvent, api.Event{At: time.Now(), Level: level, Kind: kind, Message: message, Attrs: attrs})
+}
+
+// Transition reports a change of state.
+func (o *observer) Transition(t vrrp.Transition) {
+	attrs := map[string]any{
+		"instance": t.Name, "router": t.ID.String(), "from": t.From.String(), "to": t.To.String(), "reason": string(t.Reason),
+	}
+	if t.Peer.IsValid() {
+		attrs["peer"], attrs["peer_priority"] = t.Peer.String(), t.PeerPriority
+	}
+	if t.Detail != "" {
+		attrs["detail"] = t.Detail
+	}
+	level := "info"
+	if t.To == vrrp.StateFault {
+		level = "warn"
+	}
+	o.send(level, "transition", fmt.Sprintf("%s: %s to %s (%s)", t.Name, t.From, t.To, t.Reason), attrs)
+}
+
+// Drop reports a rejected packet, at most once per kind and interval.
+func (o *observer) Drop(d vrrp.Drop) {
+	key := dropKey{d.Interface, d.VRID, d.Reason}
+	st := o.drops[key]
+	if st == nil {
+		st = &dropState{}
+		o.drops[key] = st
+	}
+	now := time.Now()
+	if !st.logged.IsZero() && now.Sub(st.logged) < dropLogEvery {
+		st.suppressed++
+		return
+	}
+	level := "info"
+	if d.Alarm {
+		level = "error"
+	}
+	o.send(level, "drop", fmt.Sprintf("rejected an advert for VRID %d on %s: %s", d.VRID, d.Interface, d.Reason), map[string]any{
+		"interface": d.Interface, "vrid": d.VRID, "source": d.Src.String(), "reason": string(d.Reason),
+		"alarm": d.Alarm, "suppressed": st.suppressed,
+	})
+	st.logged, st.suppressed = now, 0
+}
+
+// Report passes on a noteworthy fact; a first peer is remembered.
+func (o *observer) Report(r vrrp.Report) {
+	attrs := map[string]any{"instance": r.Name, "router": r.ID.String(), "kind": string(r.Kind)}
+	if r.Peer.IsValid() {
+		attrs["peer"] = r.Peer.String()
+	}
+	if r.Detail != "" {
+		attrs["detail"] = r.Detail
+	}
+	level := "info"
+	switch r.Kind {
+	case vrrp.ReportDuplicateOwner, vrrp.ReportSendFailed, vrrp.ReportLate, vrrp.ReportAddressList:
+		level = "warn"
+	case vrrp.ReportPeerHeard:
+		_ = o.peer.Notify(noticePeerHeard, r.ID)
+	}
+	o.send(level, "report", fmt.Sprintf("%s: %s", r.Name, r.Kind), attrs)
+}
+
+// addressLevels says how loud each address event is.
+var addressLevels = map[runner.AddressEventKind]string{
+	runner.AddressRemoved: "warn", runner.AddressPutBack: "info", runner.AddressDisputed: "error",
+	runner.AddressIsHosts: "warn", runner.AddressLapsed: "error", runner.AddressFailed: "error",
+}
+
+// Address reports what happened to a virtual address outside elections.
+func (o *observer) Address(e runner.AddressEvent) {
+	o.send(addressLevels[e.Kind], "address", fmt.Sprintf("%s on %s: %s", addressText(e.Address), e.Interface, e.Kind), map[string]any{
+		"router": e.ID.String(), "interface": e.Interface, "address": addressText(e.Address),
+		"kind": string(e.Kind), "detail": e.Detail,
+	})
+}
+
+func addressText(p netip.Prefix) string {
+	if !p.IsValid() {
+		return "address"
+	}
+	return p.String()
+}

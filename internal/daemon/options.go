@@ -1,0 +1,94 @@
+package daemon
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// Default places of a running daemon.
+const (
+	DefaultConfig     = "/etc/vipd/vipd.hcl"
+	DefaultRuntimeDir = "/run/vipd"
+	DefaultStateDir   = "/var/lib/vipd"
+	socketName        = "vipd.sock"
+)
+
+// Options say how to run the daemon.
+type Options struct {
+	Files      []string // configuration files
+	Director   string   // this node's director block; empty = by host name
+	RuntimeDir string   // control socket, lock and runtime records; gone after a boot
+	StateDir   string   // what must outlive a boot
+	OneProcess bool     // roles as goroutines, for tests and debugging
+	Version    string
+	Log        io.Writer
+}
+
+// SocketPath returns the control socket below a runtime directory.
+func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, socketName) }
+
+// LoadConfig reads the configuration exactly as the running daemon does. The
+// returned configuration is nil when the diagnostics hold an error.
+func LoadConfig(files []string, director string) (*conf.Config, conf.Diagnostics) {
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	return conf.Load(files, conf.Options{
+		Director: director,
+		Hostname: host,
+		Env:      os.LookupEnv,
+		Read:     os.ReadFile,
+	})
+}
+
+// ConfigError reports a configuration that cannot be used. Diagnostics tell
+// why; the text form is for logs that cannot show them.
+type ConfigError struct {
+	Diagnostics conf.Diagnostics
+}
+
+// Error counts the problems and names the first.
+func (e *ConfigError) Error() string {
+	n, first := 0, ""
+	for _, d := range e.Diagnostics {
+		if d.Severity != conf.Error {
+			continue
+		}
+		if n++; n == 1 {
+			first = fmt.Sprintf("%s:%d: %s", d.File, d.Line, d.Summary)
+		}
+	}
+	if n == 1 {
+		return "configuration: " + first
+	}
+	return fmt.Sprintf("configuration: %d errors, first %s", n, first)
+}
+
+// prepareDirs makes the directories of a daemon that is about to run.
+func (o Options) prepareDirs() error {
+	for _, d := range []string{o.RuntimeDir, o.StateDir} {
+		if err := os.MkdirAll(d, 0o755); err != nil {
+			return fmt.Errorf("make directory: %w", err)
+		}
+	}
+	return nil
+}
+
+// Back-off of restarted roles: a single crash costs nothing, a crash loop
+// does not burn the machine.
+var restartDelays = []time.Duration{0, 100 * time.Millisecond, time.Second, 5 * time.Second}
+
+// stableAfter is how long a role must have run for its next death to count as
+// a single crash again.
+const stableAfter = time.Minute
+
+// restartDelay returns the pause before restart number n (from 0) in a row.
+func restartDelay(n int) time.Duration {
+	return restartDelays[min(n, len(restartDelays)-1)]
+}

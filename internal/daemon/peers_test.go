@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+func TestPeerMemorySurvivesARestart(t *testing.T) {
+	dir := t.TempDir()
+	m, err := openPeerMemory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := []vrrp.RouterID{{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}, {Interface: "eth1", Family: vrrp.IPv4, VRID: 7}}
+	for _, id := range append(ids, ids[0]) {
+		if err := m.add(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again, err := openPeerMemory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(ids, again.list()); diff != "" {
+		t.Errorf("remembered peers (-want +got):\n%s", diff)
+	}
+}
+
+func TestDamagedPeerMemoryDoesNotStopAStart(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "peers.json"), []byte("{{{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	m, err := openPeerMemory(dir)
+	if err != nil || len(m.list()) != 0 {
+		t.Errorf("damaged memory: %v, %v", m.list(), err)
+	}
+}
+
+func TestInstanceLock(t *testing.T) {
+	dir := t.TempDir()
+	unlock, err := lockInstance(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lockInstance(dir); err == nil {
+		t.Error("two daemons got the same runtime directory")
+	}
+	unlock()
+	unlock, err = lockInstance(dir)
+	if err != nil {
+		t.Errorf("lock after the owner left: %v", err)
+	}
+	unlock()
+}

@@ -1,0 +1,116 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// roleFD is the descriptor on which a role process finds its link.
+const roleFD = 3
+
+// process is a running role, in a process of its own or not.
+type process struct {
+	conn io.ReadWriteCloser
+	pid  int
+	done chan struct{} // closed when it has ended
+	err  error         // valid after done
+	kill func()
+}
+
+// spawner starts a role.
+type spawner func(name string) (*process, error)
+
+// spawnProcess runs this binary again as the named role, with one end of a
+// socketpair as descriptor 3.
+func spawnProcess(opt Options) spawner {
+	return func(name string) (*process, error) {
+		ours, theirs, err := socketpair()
+		if err != nil {
+			return nil, err
+		}
+		defer theirs.Close()
+		exe, err := os.Executable()
+		if err != nil {
+			ours.Close()
+			return nil, fmt.Errorf("find own binary: %w", err)
+		}
+		cmd := exec.Command(exe, "role", name, "--runtime-dir", opt.RuntimeDir)
+		cmd.ExtraFiles = []*os.File{theirs}
+		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+		if err := cmd.Start(); err != nil {
+			ours.Close()
+			return nil, fmt.Errorf("start role %s: %w", name, err)
+		}
+		p := &process{conn: ours, pid: cmd.Process.Pid, done: make(chan struct{})}
+		p.kill = func() { cmd.Process.Kill() }
+		go func() {
+			p.err = cmd.Wait()
+			close(p.done)
+		}()
+		return p, nil
+	}
+}
+
+// socketpair returns a connected pair of stream sockets, both close-on-exec.
+func socketpair() (ours net.Conn, theirs *os.File, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("make socketpair: %w", err)
+	}
+	theirs = os.NewFile(uintptr(fds[1]), "role link")
+	f := os.NewFile(uintptr(fds[0]), "supervisor link")
+	defer f.Close()
+	ours, err = net.FileConn(f)
+	if err != nil {
+		theirs.Close()
+		return nil, nil, fmt.Errorf("use socketpair: %w", err)
+	}
+	return ours, theirs, nil
+}
+
+// inheritedLink returns the link of a role process.
+func inheritedLink() (net.Conn, error) {
+	f := os.NewFile(roleFD, "role link")
+	defer f.Close()
+	conn, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("use descriptor %d: %w (roles are started by `vipd run`)", roleFD, err)
+	}
+	return conn, nil
+}
+
+// spawnGoroutine runs a role inside this process.
+func spawnGoroutine(opt Options) spawner {
+	return func(name string) (*process, error) {
+		ours, theirs := net.Pipe()
+		ctx, cancel := context.WithCancel(context.Background())
+		p := &process{conn: ours, pid: os.Getpid(), done: make(chan struct{})}
+		var once sync.Once
+		p.kill = func() { once.Do(func() { cancel(); theirs.Close() }) }
+		go func() {
+			p.err = runRole(ctx, name, theirs, opt)
+			p.kill()
+			close(p.done)
+		}()
+		return p, nil
+	}
+}
+
+// runRole runs the named role until its link ends.
+func runRole(ctx context.Context, name string, conn io.ReadWriteCloser, opt Options) error {
+	switch name {
+	case roleRouter:
+		return runRouter(ctx, conn, opt)
+	case roleChecker:
+		return runChecker(ctx, conn, opt)
+	}
+	return errors.New("unknown role " + name)
+}

@@ -1,0 +1,43 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// RunRole is the main of a role process, started by the supervisor as
+// `vipd role NAME`. It returns when its link ends.
+func RunRole(ctx context.Context, name string, opt Options) error {
+	ignoreSignals()
+	conn, err := inheritedLink()
+	if err != nil {
+		return err
+	}
+	if name == roleRouter {
+		protectRouter(newLogger(opt.Log, "info", "text"))
+	}
+	if err := runRole(ctx, name, conn, opt); err != nil {
+		return fmt.Errorf("role %s: %w", name, err)
+	}
+	return nil
+}
+
+// oomScore spares the router role, but not before the kernel's own helpers.
+const oomScore = "-900"
+
+// protectRouter asks the kernel to spare the router role when memory runs out
+// and to keep its pages in memory once touched: a swapped-out master is late.
+// A container may forbid either; that is said and not fatal.
+func protectRouter(log *slog.Logger) {
+	if err := os.WriteFile("/proc/self/oom_score_adj", []byte(oomScore), 0o644); err != nil {
+		log.Warn("protect router from the OOM killer", "error", err)
+	}
+	// ONFAULT: locking everything at once would take ten times the memory.
+	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
+		log.Warn("keep router in memory", "error", err)
+	}
+}

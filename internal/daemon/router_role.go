@@ -1,0 +1,145 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/link"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/kernel"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// routerRole is the process that elects: engine, sockets, addresses. It is
+// small and quiet and starts no other process.
+type routerRole struct {
+	opt    Options
+	peer   *link.Peer
+	kernel *kernel.Kernel
+	record *kernel.Record
+	run    *runner.Runner
+	cancel context.CancelFunc // makes the runner leave
+	done   chan struct{}      // closed when it has left
+}
+
+// runRouter serves the router role until its link ends; then, or when told
+// to stop, it leaves: priority 0, addresses removed.
+func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error {
+	r := &routerRole{opt: opt, done: make(chan struct{})}
+	r.peer = link.New(conn, r.handle)
+	obs := newObserver(r.peer)
+	var err error
+	r.record, err = kernel.OpenRecord(opt.RuntimeDir)
+	if err != nil {
+		return fmt.Errorf("open runtime record: %w", err)
+	}
+	defer r.record.Close()
+	r.kernel, err = kernel.Open(kernel.Options{
+		RuntimeDir: opt.RuntimeDir,
+		Feed:       func(e vrrp.Event) { r.run.Do(e) },
+		Observe:    obs.Address,
+	})
+	if err != nil {
+		return fmt.Errorf("open kernel interfaces: %w", err)
+	}
+	defer r.kernel.Close()
+	r.run = runner.New(runner.Options{
+		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
+		Observer: obs, Now: kernel.Now, Record: r.record,
+	})
+	return r.serve(ctx)
+}
+
+// serve runs engine and link until both have ended.
+func (r *routerRole) serve(ctx context.Context) error {
+	runCtx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	r.cancel = cancel
+	var runErr error
+	go func() {
+		defer close(r.done)
+		runErr = r.run.Run(runCtx)
+	}()
+	linkErr := r.peer.Run(ctx)
+	cancel()
+	<-r.done
+	if runErr != nil {
+		return fmt.Errorf("run engine: %w", runErr)
+	}
+	return linkErr
+}
+
+// handle answers the supervisor.
+func (r *routerRole) handle(ctx context.Context, method string, body json.RawMessage) (any, error) {
+	switch method {
+	case callConfigure:
+		cfg, err := decode[routerConfig](body)
+		if err != nil {
+			return nil, err
+		}
+		return nil, r.configure(cfg)
+	case callStatus:
+		return r.status(ctx)
+	case callReady:
+		r.run.Do(&vrrp.TableReady{})
+		return nil, nil
+	case callPing:
+		_, err := r.run.Status(ctx)
+		return nil, err
+	case callStop:
+		r.cancel()
+		<-r.done
+		return nil, nil
+	}
+	return nil, fmt.Errorf("unknown call %q", method)
+}
+
+// configure turns the supervisor's message into one event for the engine.
+func (r *routerRole) configure(cfg routerConfig) error {
+	ev := &vrrp.Configure{
+		Routers: cfg.Routers, AwaitReady: cfg.AwaitReady,
+		PeerHeard: make(map[vrrp.RouterID]bool, len(cfg.PeerHeard)),
+		Refused:   make(map[vrrp.RouterID]string),
+	}
+	for _, id := range cfg.PeerHeard {
+		ev.PeerHeard[id] = true
+	}
+	if cfg.Resume {
+		ev.Resume = r.record.Resume(cfg.Routers, kernel.Now())
+	}
+	if !cfg.AllowOtherDaemon {
+		refuseOthers(cfg.Routers, ev.Refused)
+	}
+	r.run.Do(ev)
+	return nil
+}
+
+// refuseOthers marks the routers whose interface already carries another VRRP
+// daemon of this host: the likeliest mistake of a migration is to start the
+// new one beside the old one.
+func refuseOthers(routers []vrrp.Config, refused map[vrrp.RouterID]string) {
+	seen := make(map[string]string)
+	for _, c := range routers {
+		desc, asked := seen[c.ID.Interface]
+		if !asked {
+			desc, _ = kernel.OtherDaemon(c.ID.Interface)
+			seen[c.ID.Interface] = desc
+		}
+		if desc != "" {
+			refused[c.ID] = desc
+		}
+	}
+}
+
+func (r *routerRole) status(ctx context.Context) (routerStatus, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	st, err := r.run.Status(ctx)
+	if err != nil {
+		return routerStatus{}, err
+	}
+	return routerStatus{Routers: st.Routers, Interfaces: st.Interfaces, Addresses: st.Addresses}, nil
+}

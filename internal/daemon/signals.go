@@ -1,0 +1,37 @@
+package daemon
+
+import (
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signalSet sorts the signals of the supervisor. Reload and dump hold one
+// signal each: a hundred HUPs while a reload runs are one more reload.
+type signalSet struct {
+	terminate, reload, dump chan os.Signal
+}
+
+func listenSignals() *signalSet {
+	s := &signalSet{
+		terminate: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), dump: make(chan os.Signal, 1),
+	}
+	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
+	signal.Notify(s.reload, syscall.SIGHUP)
+	signal.Notify(s.dump, syscall.SIGUSR1)
+	return s
+}
+
+func (s *signalSet) stop() {
+	for _, ch := range []chan os.Signal{s.terminate, s.reload, s.dump} {
+		signal.Stop(ch)
+	}
+}
+
+// ignoreSignals protects a role process: a terminal or service manager
+// signals a whole group at once, and a checker that left on its own would
+// wipe the table under a served address. Roles leave when the supervisor
+// says so or is gone.
+func ignoreSignals() {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+}

@@ -1,0 +1,96 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// statusBound is how long status waits for a role before it shows the rest.
+const statusBound = time.Second
+
+// status asks both roles and puts their answers together. A role that does
+// not answer becomes a problem in the answer, not a failure of it.
+func (s *supervisor) status(ctx context.Context) api.Status {
+	ctx, cancel := context.WithTimeout(ctx, statusBound)
+	defer cancel()
+	s.mu.Lock()
+	st := api.Status{
+		Version: s.opt.Version, PID: os.Getpid(), Started: s.started, Now: time.Now(),
+		Director: s.cfg.Director, Files: s.cfg.Files, Reload: s.reload,
+	}
+	s.mu.Unlock()
+	st.Roles = []api.Role{s.router.status(), s.checker.status()}
+	var router routerStatus
+	var checker checkerStatus
+	asked := make(chan error, 1)
+	go func() { asked <- s.checker.call(ctx, callStatus, nil, &checker) }()
+	if err := s.router.call(ctx, callStatus, nil, &router); err != nil {
+		st.Problems = append(st.Problems, err.Error())
+	}
+	if err := <-asked; err != nil {
+		st.Problems = append(st.Problems, err.Error())
+	}
+	st.Instances = instances(router)
+	st.Strays = router.Interfaces
+	st.Services = checker.Services
+	st.Problems = append(st.Problems, problems(st, checker)...)
+	return st
+}
+
+// instances joins routers and their addresses on this host.
+func instances(r routerStatus) []api.Instance {
+	var out []api.Instance
+	for _, rt := range r.Routers {
+		in := api.Instance{RouterStatus: rt}
+		for _, a := range r.Addresses {
+			if a.Interface == rt.Interface && slices.Contains(rt.Addresses, a.Address) {
+				in.Addresses = append(in.Addresses, a)
+			}
+		}
+		out = append(out, in)
+	}
+	return out
+}
+
+// problems lists what an operator should look at.
+func problems(st api.Status, checker checkerStatus) []string {
+	var out []string
+	for _, in := range st.Instances {
+		out = append(out, instanceProblems(in)...)
+	}
+	if checker.Error != "" {
+		out = append(out, "IPVS: "+checker.Error)
+	}
+	for _, svc := range st.Services {
+		if svc.Available == 0 && len(svc.RealServers) > 0 {
+			out = append(out, fmt.Sprintf("virtual server %s: no real server is available", svc.Name))
+		}
+	}
+	if !st.Reload.OK {
+		out = append(out, "last reload: "+st.Reload.Error)
+	}
+	return out
+}
+
+func instanceProblems(in api.Instance) []string {
+	var out []string
+	if in.State == vrrp.StateFault {
+		out = append(out, fmt.Sprintf("instance %s: fault (%s) %s", in.Name, in.LastReason, in.LastDetail))
+	}
+	if n := in.Counters.Dropped[vrrp.DropVRIDClash]; n > 0 {
+		out = append(out, fmt.Sprintf("instance %s: %d adverts of another cluster use VRID %d on %s", in.Name, n, in.VRID, in.Interface))
+	}
+	for _, a := range in.Addresses {
+		if a.State == runner.AddressContested || a.Error != "" {
+			out = append(out, fmt.Sprintf("address %s on %s: %s %s", a.Address, a.Interface, a.State, a.Error))
+		}
+	}
+	return out
+}

@@ -1,0 +1,233 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/daemon/link"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// supervisor owns configuration, signals, control socket and the two roles.
+type supervisor struct {
+	opt     Options
+	events  *eventLog
+	router  *child
+	checker *child
+	started time.Time
+	peers   *peerMemory
+
+	mu         sync.Mutex
+	cfg        *conf.Config
+	reload     api.Reload
+	tableReady bool
+
+	reloading sync.Mutex // one reload at a time
+}
+
+// Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
+// A *ConfigError means that the configuration cannot be used.
+func Run(ctx context.Context, opt Options) error {
+	cfg, diags := LoadConfig(opt.Files, opt.Director)
+	if cfg == nil {
+		return &ConfigError{Diagnostics: diags}
+	}
+	if err := opt.prepareDirs(); err != nil {
+		return err
+	}
+	unlock, err := lockInstance(opt.RuntimeDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	s, err := newSupervisor(opt, cfg, diags)
+	if err != nil {
+		return err
+	}
+	return s.run(ctx)
+}
+
+func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supervisor, error) {
+	peers, err := openPeerMemory(opt.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	s := &supervisor{
+		opt: opt, cfg: cfg, peers: peers, started: time.Now(),
+		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
+		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
+	}
+	spawn := spawnProcess(opt)
+	if opt.OneProcess {
+		spawn = spawnGoroutine(opt)
+	}
+	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
+	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
+	return s, nil
+}
+
+func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, bool) error) *child {
+	return &child{
+		name: name, spawn: spawn, handle: s.notice, configure: configure,
+		report: func(level, message string, attrs map[string]any) {
+			s.events.add(api.Event{Level: level, Kind: "role", Message: message, Attrs: attrs})
+		},
+	}
+}
+
+// run starts the roles, serves until ctx ends, then leaves in order.
+func (s *supervisor) run(ctx context.Context) error {
+	s.info("daemon", "starting", map[string]any{"version": s.opt.Version, "pid": os.Getpid(), "director": s.config().Director})
+	s.logDiagnostics(s.reload.Diagnostics)
+	stopControl, err := s.serveControl()
+	if err != nil {
+		return err
+	}
+	defer stopControl()
+
+	life, endLife := context.WithCancel(context.Background())
+	defer endLife()
+	var roles sync.WaitGroup
+	configured := make([]chan error, 2)
+	for i, c := range []*child{s.checker, s.router} {
+		configured[i] = make(chan error, 1)
+		roles.Go(func() { c.run(life, configured[i]) })
+	}
+	signals := listenSignals()
+	defer signals.stop()
+	for _, ch := range configured {
+		if err := <-ch; err != nil {
+			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
+		}
+	}
+	notifySystemd(daemon.SdNotifyReady)
+	s.info("daemon", "ready", nil)
+	s.serve(ctx, signals)
+
+	notifySystemd(daemon.SdNotifyStopping)
+	err = s.leave()
+	endLife()
+	roles.Wait()
+	s.info("daemon", "stopped", nil)
+	return err
+}
+
+// serve handles signals and the watchdog until a stop is asked for.
+func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
+	alive := watchdogTicks()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case sig := <-signals.terminate:
+			s.info("daemon", "stopping", map[string]any{"signal": sig.String()})
+			return
+		case <-signals.reload:
+			go s.reloadConfig()
+		case <-signals.dump:
+			go s.dumpState()
+		case <-alive:
+			go s.feedWatchdog()
+		}
+	}
+}
+
+// leave stops the roles in the order that keeps service longest: addresses
+// first, then the IPVS table.
+func (s *supervisor) leave() error {
+	errRouter := s.router.stop(nil)
+	errChecker := s.checker.stop(checkerStop{KeepTable: s.config().Global.KeepTable})
+	if err := errors.Join(errRouter, errChecker); err != nil {
+		s.warn("daemon", "stop: "+err.Error(), nil)
+		return err
+	}
+	return nil
+}
+
+// notice takes what the roles report.
+func (s *supervisor) notice(_ context.Context, method string, body json.RawMessage) (any, error) {
+	switch method {
+	case noticeEvent:
+		e, err := decode[api.Event](body)
+		if err == nil {
+			s.events.add(e)
+		}
+		return nil, err
+	case noticeReady:
+		s.markTableReady()
+		return nil, nil
+	case noticePeerHeard:
+		id, err := decode[vrrp.RouterID](body)
+		if err == nil {
+			err = s.peers.add(id)
+		}
+		if err != nil {
+			s.warn("state", "remember peer: "+err.Error(), nil)
+		}
+		return nil, err
+	}
+	return nil, fmt.Errorf("unknown notice %q", method)
+}
+
+// markTableReady lets the router preempt: the table is programmed.
+func (s *supervisor) markTableReady() {
+	s.mu.Lock()
+	s.tableReady = true
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	// A router between two lives learns it from its next configuration.
+	if err := s.router.call(ctx, callReady, nil, nil); err != nil && !errors.Is(err, errNotRunning) {
+		s.warn("role", err.Error(), nil)
+	}
+}
+
+func (s *supervisor) config() *conf.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cfg
+}
+
+// configureRouter sends the router role its whole share in one message.
+func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
+	s.mu.Lock()
+	msg := routerConfig{
+		Routers: slices.Clone(s.cfg.Routers), PeerHeard: s.peers.list(),
+		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
+	}
+	s.mu.Unlock()
+	return callConfigured(p, msg)
+}
+
+// configureChecker sends the checker role its whole share in one message.
+func (s *supervisor) configureChecker(p *link.Peer, _ bool) error {
+	return callConfigured(p, checkerConfig{Services: s.config().Services})
+}
+
+// configureBound is generous: a role that takes longer is reported, its
+// configuration goes on.
+const configureBound = 10 * time.Second
+
+func callConfigured(p *link.Peer, msg any) error {
+	ctx, cancel := context.WithTimeout(context.Background(), configureBound)
+	defer cancel()
+	return p.Call(ctx, callConfigure, msg, nil)
+}
+
+func (s *supervisor) info(kind, message string, attrs map[string]any) {
+	s.events.add(api.Event{Level: "info", Kind: kind, Message: message, Attrs: attrs})
+}
+
+func (s *supervisor) warn(kind, message string, attrs map[string]any) {
+	s.events.add(api.Event{Level: "warn", Kind: kind, Message: message, Attrs: attrs})
+}
