@@ -112,7 +112,7 @@ func TestLoadEndsAtItsLimit(t *testing.T) {
 	_, hosts := segment(t, "client", "server")
 	hosts[1].WebServer(":80", "")
 	load := hosts[0].Load("192.0.2.2:80", time.Millisecond, 7)
-	load.pending.Wait()
+	load.Wait()
 	if n := len(load.Stop()); n != 7 {
 		t.Errorf("%d requests, want 7", n)
 	}

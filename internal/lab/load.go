@@ -7,7 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sort"
+	"slices"
 	"sync"
 	"time"
 )
@@ -104,7 +104,7 @@ type Load struct {
 	pending sync.WaitGroup
 
 	mu   sync.Mutex
-	done []Fetched
+	done Tally
 }
 
 // Load makes one request to the numeric address per interval until Stop, or
@@ -137,6 +137,9 @@ func (h *Host) Load(address string, every time.Duration, limit int) *Load {
 	return l
 }
 
+// Wait waits until all requests up to the limit were made and have ended.
+func (l *Load) Wait() { l.pending.Wait() }
+
 // Stop ends the load, waits for the requests under way and returns all.
 func (l *Load) Stop() Tally {
 	l.stop()
@@ -147,19 +150,25 @@ func (l *Load) Stop() Tally {
 // Between returns the requests made in [from, to) that have ended.
 func (l *Load) Between(from, to time.Time) Tally {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	var out Tally
-	for _, f := range l.done {
-		if !f.At.Before(from) && f.At.Before(to) {
-			out = append(out, f)
-		}
-	}
-	sort.Slice(out, func(i, j int) bool { return out[i].At.Before(out[j].At) })
-	return out
+	done := slices.Clone(l.done)
+	l.mu.Unlock()
+	slices.SortFunc(done, func(a, b Fetched) int { return a.At.Compare(b.At) })
+	return done.Between(from, to)
 }
 
 // Tally is a series of requests in the order they were made.
 type Tally []Fetched
+
+// Between are the requests made in [from, to).
+func (t Tally) Between(from, to time.Time) Tally {
+	var out Tally
+	for _, f := range t {
+		if !f.At.Before(from) && f.At.Before(to) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
 
 // Lost are the requests without an answer.
 func (t Tally) Lost() Tally {
