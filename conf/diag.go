@@ -1,5 +1,7 @@
 package conf
 
+import "fmt"
+
 // Severity of a diagnostic.
 type Severity uint8
 
@@ -25,6 +27,17 @@ func (s Severity) String() string {
 
 // MarshalText makes severities readable in JSON.
 func (s Severity) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (s *Severity) UnmarshalText(b []byte) error {
+	for c := Error; c <= Note; c++ {
+		if c.String() == string(b) {
+			*s = c
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown severity %q", b)
+}
 
 // CodeUnreadable is the code of a diagnostic about a file that could not be
 // read at all, as opposed to one whose content is wrong.
