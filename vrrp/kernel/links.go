@@ -188,9 +188,13 @@ func (l *Links) renew(h *vrrp.Hold) {
 // void tells whether a Hold must not be carried out any more: something newer
 // was given or its time is over.
 func (l *Links) void(h *vrrp.Hold) bool {
+	return l.superseded(h) || !h.Deadline.IsZero() && l.opt.now().After(h.Deadline)
+}
+
+func (l *Links) superseded(h *vrrp.Hold) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return h.Epoch < l.epochs[h.ID] || !h.Deadline.IsZero() && l.opt.now().After(h.Deadline)
+	return h.Epoch < l.epochs[h.ID]
 }
 
 // signal wakes the writer; l.mu is held.

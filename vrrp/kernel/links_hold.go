@@ -69,8 +69,11 @@ func (l *Links) want(h *vrrp.Hold, have snapshot) {
 }
 
 // holdAll puts the addresses of a Hold on the interface. An address that
-// could not be added stays pending, for the next refresh to try.
+// could not be added stays pending and is tried again.
 func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
+	if l.superseded(h) {
+		return
+	}
 	index, indexErr := l.opt.kernel.index(h.ID.Interface)
 	if err = errors.Join(err, indexErr); err == nil && h.Lease > 0 {
 		err = l.promoteFirst(h.ID.Interface, index)
@@ -78,13 +81,19 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 	for _, a := range h.Addresses {
 		p := place{h.ID.Interface, a}
 		e, _ := l.table.get(p)
-		e.id, e.deadline = h.ID, h.Deadline
+		e.id, e.epoch, e.deadline = h.ID, h.Epoch, h.Deadline
+		if !e.present {
+			e.lease = h.Lease
+		}
 		e.wanted, e.pending, e.found, e.lost, e.due = true, true, false, false, time.Time{}
 		switch {
 		case err != nil:
 			l.refused(p, &e, err)
 		case !l.void(h):
 			l.put(p, &e, index, h.Lease, have)
+		}
+		if e.pending {
+			e.due = l.opt.now().Add(retryPause)
 		}
 		l.table.set(p, e)
 	}

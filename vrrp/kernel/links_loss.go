@@ -113,8 +113,8 @@ func (l *Links) returned(p place, e *entry) {
 	})
 }
 
-// retryDue does what is due by time: putting addresses back and taking away
-// those that the kernel refused to remove. It returns when the next one is.
+// retryDue does what is due by time: putting addresses back, and what the
+// kernel refused to add or remove before. It returns when the next one is.
 func (l *Links) retryDue() (next time.Time) {
 	now := l.opt.now()
 	for _, p := range l.table.places(func(e entry) bool { return !e.due.IsZero() }) {
@@ -127,6 +127,10 @@ func (l *Links) retryDue() (next time.Time) {
 		case e.stale(now):
 			e.due = now.Add(staleRecheck)
 			l.table.set(p, e)
+		case e.pending:
+			l.carryOut([]job{{hold: &vrrp.Hold{
+				ID: e.id, Addresses: []netip.Prefix{p.prefix}, Epoch: e.epoch, Lease: e.lease, Deadline: e.deadline,
+			}}})
 		default:
 			l.tryPutBack(p, e)
 		}
@@ -142,8 +146,8 @@ func (l *Links) retryDue() (next time.Time) {
 func (l *Links) tryPutBack(p place, e entry) {
 	e.due = l.opt.now().Add(contestedPause)
 	have, err := l.snapshot()
-	if err == nil {
-		err = l.promoteBefore(p, e)
+	if err == nil && e.lease > 0 {
+		err = l.promoteFirst(p.iface, e.index)
 	}
 	if err != nil {
 		l.refused(p, &e, err)
@@ -154,14 +158,6 @@ func (l *Links) tryPutBack(p place, e entry) {
 		l.returned(p, &e)
 	}
 	l.table.set(p, e)
-}
-
-// promoteBefore prepares the interface of an address that comes back.
-func (l *Links) promoteBefore(p place, e entry) error {
-	if e.lease == 0 {
-		return nil
-	}
-	return l.promoteFirst(p.iface, e.index)
 }
 
 // failure is an event about an interface, or about the host when it is empty.

@@ -32,6 +32,7 @@ type entry struct {
 	lost      bool // its lease ended: only a new Hold brings it back
 	index     int  // of the interface it was put on
 	lease     time.Duration
+	epoch     uint64    // of the last Hold
 	deadline  time.Time // of the last Hold
 	refreshed time.Time
 	putBack   vrrp.PutBack
