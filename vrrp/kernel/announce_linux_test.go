@@ -1,0 +1,112 @@
+package kernel
+
+import (
+	"bytes"
+	"net"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vipd/vipd/vrrp"
+	"golang.org/x/sys/unix"
+)
+
+const protocolARP = unix.ETH_P_ARP
+
+// isARPFor accepts frames that carry ARP about an address.
+func isARPFor(ip netip.Addr) func([]byte) bool {
+	return func(b []byte) bool {
+		const frameLen, targetIP = 42, 38
+		return len(b) >= frameLen && bytes.Equal(b[12:14], []byte{0x08, 0x06}) &&
+			bytes.Equal(b[targetIP:targetIP+4], ip.AsSlice())
+	}
+}
+
+// A gratuitous ARP on the wire, octet by octet: RFC 826 request from and for
+// the address, all hardware targets broadcast.
+func TestKeepalived_Q34_GratuitousARPFrame(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	heard := ear(t, "peer", protocolARP)
+	h := open(t, t.TempDir())
+	defer h.Close()
+	h.Links().Hold(lease(1, 30, vip(100), vip(101)))
+	h.Announcer().Announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(101)}, Repeat: 2})
+	mac := device(t, "eth0").Attrs().HardwareAddr
+	want := func(last byte) []byte {
+		all := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+		ip := []byte{192, 0, 2, last}
+		return bytes.Join([][]byte{
+			all, mac, {0x08, 0x06}, // Ethernet
+			{0x00, 0x01, 0x08, 0x00, 0x06, 0x04, 0x00, 0x01}, // Ethernet, IPv4, request
+			mac, ip, all, ip,
+		}, nil)
+	}
+	for round := range 2 {
+		for _, last := range []byte{100, 101} {
+			got := frame(t, heard, func([]byte) bool { return true })
+			if diff := cmp.Diff(want(last), got); diff != "" {
+				t.Errorf("frame of round %d (-want +got):\n%s", round+1, diff)
+			}
+		}
+	}
+}
+
+func TestAnnouncerPacesAndTakesTurns(t *testing.T) {
+	a := &announcer{wake: make(chan struct{}, 1)}
+	var many []netip.Prefix
+	for i := range 70 {
+		many = append(many, vip(i))
+	}
+	other := vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 2}
+	a.announce(&vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
+	a.announce(&vrrp.Gratuitous{ID: other, Addresses: many[:3], Repeat: 1})
+	type cut struct {
+		VRID uint8
+		N    int
+	}
+	var got []cut
+	for {
+		id, some, ok := a.take(announceBurst)
+		if !ok {
+			break
+		}
+		got = append(got, cut{id.VRID, len(some)})
+	}
+	want := []cut{{1, 32}, {1, 32}, {1, 6}, {2, 3}, {1, 32}, {1, 32}, {1, 6}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pieces (-want +got):\n%s", diff)
+	}
+	a.announce(&vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
+	a.announce(&vrrp.Gratuitous{ID: other, Addresses: many, Repeat: 2})
+	a.cancel(routerA)
+	if id, _, ok := a.take(1); !ok || id != other {
+		t.Errorf("after cancelling router 1 came %v, %v", id, ok)
+	}
+}
+
+// Interfaces that have no ARP, or do not exist, are no error and cost nothing.
+func TestAnnounceWhereThereIsNoARP(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	a := newAnnouncer()
+	for _, name := range []string{"lo", "absent"} {
+		a.announce(&vrrp.Gratuitous{
+			ID: vrrp.RouterID{Interface: name}, Addresses: []netip.Prefix{vip(1)}, Repeat: 1,
+		})
+	}
+	await(t, "the queue to empty", func() bool {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		return len(a.queue) == 0
+	})
+	time.Sleep(announcePause)
+	a.close()
+	if _, open := a.conns["absent"]; open {
+		t.Error("a socket is open on an interface that does not exist")
+	}
+}
