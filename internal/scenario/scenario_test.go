@@ -1,0 +1,82 @@
+package scenario_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/sim"
+)
+
+var update = flag.Bool("update", false, "write the golden traces of testdata/scenarios anew")
+
+// load reads a scenario's configuration as the daemon of the director would.
+func load(director string, data []byte) ([]vrrp.Config, error) {
+	c, diags := conf.Load([]string{sim.DefaultConfig}, conf.Options{
+		Director: director,
+		Hostname: director,
+		Env:      func(string) (string, bool) { return "", false },
+		Read:     func(string) ([]byte, error) { return data, nil },
+	})
+	if diags.HasErrors() {
+		var b bytes.Buffer
+		diags.Write(&b)
+		return nil, errors.New(b.String())
+	}
+	return c.Routers, nil
+}
+
+// TestScenarios runs every scenario in virtual time: its expectations hold, no
+// invariant breaks, and the trace is the golden one to the byte.
+func TestScenarios(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../testdata/scenarios/*.txtar")
+	if err != nil || len(files) < 12 {
+		t.Fatalf("%d scenarios: %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
+			t.Parallel()
+			data, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runScenario(t, file, data)
+		})
+	}
+}
+
+func runScenario(t *testing.T, file string, data []byte) {
+	s, err := sim.Parse(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Run(load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range got.Failures {
+		t.Error(f)
+	}
+	again, err := s.Run(load)
+	if err != nil || again.Trace != got.Trace {
+		t.Errorf("a second run differs: %v", err)
+	}
+	if *update {
+		if err := os.WriteFile(file, sim.Format(data, got.Trace), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(s.Trace, got.Trace); diff != "" {
+		t.Errorf("trace (-want +got), rerun with -update if the change is meant:\n%s", diff)
+	}
+}

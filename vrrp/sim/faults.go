@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// Start says how a daemon starts.
+type Start struct {
+	// Resume lets a role restarted by a living supervisor resume as master
+	// where the record allows it.
+	Resume bool
+	// AwaitReady holds preemption back until Ready.
+	AwaitReady bool
+}
+
+// Start starts the daemon of a node. It does nothing if it runs.
+func (w *World) Start(name string, s Start) {
+	n := w.byName[name]
+	if n.engine != nil {
+		return
+	}
+	w.disturb(name, "start")
+	if s.AwaitReady {
+		w.queue.plan(w.now+vrrp.ReadyBound, w.checker.disturb)
+	}
+	n.stopped, n.paused, n.rested, n.wake = false, false, false, -1
+	n.states = make(map[vrrp.RouterID]vrrp.State)
+	n.dropped = make(map[string]bool)
+	c := &vrrp.Configure{PeerHeard: n.heard, AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
+	for _, r := range n.routers {
+		last, ok := n.lastAdvert[r.ID]
+		c.Resume[r.ID] = s.Resume && ok && w.now-last < r.MasterDown()
+	}
+	n.engine = vrrp.NewEngine()
+	n.lastAdvert = make(map[vrrp.RouterID]time.Duration)
+	n.configure(c)
+	for _, iface := range n.interfaces() {
+		n.feedLink(iface)
+	}
+}
+
+// configure applies the node's present configuration.
+func (n *node) configure(c *vrrp.Configure) {
+	c.Routers = n.routers
+	n.running = n.routers
+	n.plug()
+	n.world.checker.regroup()
+	n.feed(c)
+}
+
+// interfaces returns the names in use, in order of the configuration.
+func (n *node) interfaces() []string {
+	var names []string
+	seen := make(map[string]bool)
+	for _, r := range n.running {
+		if !seen[r.ID.Interface] {
+			seen[r.ID.Interface] = true
+			names = append(names, r.ID.Interface)
+		}
+	}
+	return names
+}
+
+// Kill ends the daemon as kill -9 does: its addresses stay until their leases
+// end.
+func (w *World) Kill(name string) {
+	w.disturb(name, "kill")
+	n := w.byName[name]
+	n.die()
+	for _, e := range n.kernel {
+		e.found = true
+	}
+}
+
+// PowerOff ends the whole node: its addresses are gone as well.
+func (w *World) PowerOff(name string) {
+	w.disturb(name, "poweroff")
+	n := w.byName[name]
+	n.die()
+	n.kernel = nil
+}
+
+func (n *node) die() {
+	n.engine, n.inbox, n.wake, n.paused = nil, nil, -1, false
+}
+
+// Stop ends the daemon as SIGTERM does.
+func (w *World) Stop(name string) {
+	w.disturb(name, "stop")
+	n := w.byName[name]
+	n.feed(&vrrp.Stop{})
+	n.stopped = true
+	if !n.paused {
+		n.die()
+	}
+}
+
+// Pause freezes the daemon as SIGSTOP does; packets wait in its sockets.
+func (w *World) Pause(name string) {
+	w.disturb(name, "pause")
+	n := w.byName[name]
+	n.paused = n.engine != nil
+	n.rested = true
+}
+
+// Resume lets a paused daemon go on: it drains its sockets, then looks at its
+// timers.
+func (w *World) Resume(name string) {
+	n := w.byName[name]
+	if !n.paused {
+		return
+	}
+	w.disturb(name, "resume")
+	n.paused, n.wake = false, -1
+	inbox := n.inbox
+	n.inbox = nil
+	for _, ev := range inbox {
+		n.step(ev)
+	}
+	if n.stopped {
+		n.die()
+		return
+	}
+	n.step(&vrrp.Tick{})
+}
+
+// SetLink takes the carrier of an interface away or gives it back.
+func (w *World) SetLink(name, iface string, up bool) {
+	n := w.byName[name]
+	word := "down"
+	if up {
+		word = "up"
+	}
+	w.disturb(name, "link "+iface+" "+word)
+	n.link(iface).Up = up
+	n.feedLink(iface)
+}
+
+// Reload puts another configuration in force on a running daemon.
+func (w *World) Reload(name string, routers []vrrp.Config) {
+	w.disturb(name, "reload")
+	n := w.byName[name]
+	old := n.interfaces()
+	n.routers = routers
+	if n.engine == nil {
+		w.checker.regroup()
+		return
+	}
+	n.configure(&vrrp.Configure{PeerHeard: n.heard})
+	for _, iface := range n.interfaces() {
+		if !slices.Contains(old, iface) {
+			n.feedLink(iface)
+		}
+	}
+}
+
+// Ready tells the daemon that its IPVS table is programmed.
+func (w *World) Ready(name string) {
+	w.disturb(name, "ready")
+	w.byName[name].feed(&vrrp.TableReady{})
+}
+
+// Partition separates the sides from each other; nodes that are not named stay
+// on the first side.
+func (w *World) Partition(sides ...[]string) {
+	words := make([]string, len(sides))
+	for i, names := range sides {
+		words[i] = strings.Join(names, " ")
+		for _, name := range names {
+			w.byName[name].side = i
+		}
+	}
+	w.disturb("net", "partition "+strings.Join(words, " | "))
+}
+
+// Heal ends a partition.
+func (w *World) Heal() {
+	for _, n := range w.nodes {
+		n.side = 0
+	}
+	w.disturb("net", "heal")
+}
+
+// SetLoss changes the share of lost packets.
+func (w *World) SetLoss(share float64) {
+	w.opts.Loss = share
+	w.disturb("net", "loss")
+}
+
+// disturb notes a command and restarts the time that the world has to settle.
+func (w *World) disturb(who, what string) {
+	w.note(who, "* "+what)
+	w.checker.disturb()
+}

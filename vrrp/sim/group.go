@@ -1,0 +1,129 @@
+package sim
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// group is one virtual router as the whole world knows it: all routers with
+// the same identity that understand each other.
+type group struct {
+	id      vrrp.RouterID
+	members []member
+	served  map[int]time.Duration // by side: when it last had a master
+}
+
+// member is one node's part in a group.
+type member struct {
+	node   *node
+	config *vrrp.Config
+}
+
+// state returns the member's state as its engine last told.
+func (m *member) state() vrrp.State { return m.node.states[m.config.ID] }
+
+// able reports whether the member can serve: its daemon runs, its interface
+// carries packets.
+func (m *member) able() bool {
+	if !m.node.awake() || !m.node.usable(m.config.ID.Interface) {
+		return false
+	}
+	s := m.state()
+	return s == vrrp.StateBackup || s == vrrp.StateMaster
+}
+
+// held reports whether the member may not preempt yet.
+func (m *member) held() bool {
+	for _, s := range m.node.engine.Status() {
+		if s.Name == m.config.Name {
+			return s.PreemptHeld
+		}
+	}
+	return false
+}
+
+// regroup finds the groups anew after configurations changed.
+func (c *checker) regroup() {
+	old := c.groups
+	c.groups = nil
+	for _, n := range c.world.nodes {
+		routers := n.running
+		if n.engine == nil {
+			routers = n.routers
+		}
+		for i := range routers {
+			c.join(member{n, &routers[i]})
+		}
+	}
+	for _, g := range c.groups {
+		for _, o := range old {
+			if o.id == g.id {
+				maps.Copy(g.served, o.served)
+			}
+		}
+	}
+	c.disturb()
+}
+
+// join puts a member into the first group that understands it.
+func (c *checker) join(m member) {
+	for _, g := range c.groups {
+		if g.id == m.config.ID && slices.ContainsFunc(g.members, m.understands) {
+			g.members = append(g.members, m)
+			return
+		}
+	}
+	c.groups = append(c.groups, &group{id: m.config.ID, members: []member{m}, served: make(map[int]time.Duration)})
+}
+
+// understands reports whether two members accept each other's adverts.
+func (m member) understands(o member) bool {
+	a, b := m.config, o.config
+	if a.Version != b.Version || a.Version == 2 && a.AdvertInterval != b.AdvertInterval {
+		return false
+	}
+	for _, p := range a.Addresses {
+		for _, q := range b.Addresses {
+			if p.Addr() == q.Addr() {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// sides returns the sides of the network that have members.
+func (g *group) sides() map[int]bool {
+	sides := make(map[int]bool)
+	for i := range g.members {
+		sides[g.members[i].node.side] = true
+	}
+	return sides
+}
+
+// longestDown is the longest master-down interval that any member may use.
+func (g *group) longestDown() time.Duration {
+	var longest, interval time.Duration
+	for i := range g.members {
+		interval = max(interval, g.members[i].config.AdvertInterval)
+	}
+	for i := range g.members {
+		c := g.members[i].config
+		longest = max(longest, vrrp.MasterDownInterval(c.Version, c.Priority, interval))
+	}
+	return longest
+}
+
+// settles is how long after a command the group may take: a fresh start obeys
+// for one master-down and preempts within two, and old leases must end.
+func (g *group) settles(down time.Duration) time.Duration {
+	var lease time.Duration
+	for i := range g.members {
+		c := g.members[i].config
+		lease = max(lease, vrrp.LeaseTime(vrrp.LeaseHeal, c.AdvertInterval))
+	}
+	return 4*down + lease + time.Second
+}

@@ -1,0 +1,48 @@
+package sim
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// send delivers an advert to every other node on the segment and reports
+// whether it left.
+func (n *node) send(a *vrrp.SendAdvert) bool {
+	w := n.world
+	if !n.usable(a.ID.Interface) {
+		return false
+	}
+	n.lastAdvert[a.ID] = w.now
+	payload := slices.Clone(a.Payload)
+	for _, to := range w.nodes {
+		if to == n || !w.connected(n, to, a.ID.Interface) || w.lost() {
+			continue
+		}
+		p := vrrp.Received{
+			Interface: a.ID.Interface, Family: a.ID.Family,
+			Src: a.Src, Dst: a.Dst, TTL: 255, Payload: payload,
+		}
+		w.queue.plan(w.now+w.delay(), func() {
+			if to.usable(p.Interface) {
+				to.feed(&p)
+			}
+		})
+	}
+	return true
+}
+
+// connected reports whether packets pass between two nodes of a segment.
+func (w *World) connected(a, b *node, iface string) bool {
+	return a.side == b.side && a.usable(iface) && b.usable(iface)
+}
+
+func (w *World) lost() bool { return w.opts.Loss > 0 && w.rng.Float64() < w.opts.Loss }
+
+func (w *World) delay() time.Duration {
+	if w.opts.Jitter == 0 {
+		return w.opts.Delay
+	}
+	return w.opts.Delay + time.Duration(w.rng.Int64N(int64(w.opts.Jitter)+1))
+}

@@ -1,0 +1,168 @@
+package sim
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// node is one director: a kernel and, while the daemon runs, an engine.
+type node struct {
+	world   *World
+	name    string
+	number  int // from 1
+	clock   clock
+	routers []vrrp.Config // what the daemon would read now
+	kernel  kernel
+	links   map[string]*vrrp.Link
+	side    int // of a partition
+
+	// heard and lastAdvert survive the daemon, as the runtime record does.
+	heard      map[vrrp.RouterID]bool
+	lastAdvert map[vrrp.RouterID]time.Duration
+
+	engine  *vrrp.Engine
+	states  map[vrrp.RouterID]vrrp.State
+	running []vrrp.Config // what the engine was configured with
+	wake    time.Duration // when the next tick is planned, -1 = never
+	stopped bool
+	paused  bool
+	rested  bool // was ever paused
+	inbox   []vrrp.Event
+	dropped map[string]bool // drops already in the trace
+}
+
+// plug brings up all interfaces that the configuration names.
+func (n *node) plug() {
+	for _, c := range n.routers {
+		n.link(c.ID.Interface)
+	}
+}
+
+// link returns the state of an interface, up unless told otherwise.
+func (n *node) link(iface string) *vrrp.Link {
+	l := n.links[iface]
+	if l == nil {
+		addr := netip.AddrFrom4([4]byte{10, 0, byte(n.world.segment(iface)), byte(n.number)})
+		l = &vrrp.Link{Interface: iface, Exists: true, Up: true, Primary: addr, MTU: 1500}
+		n.links[iface] = l
+	}
+	return l
+}
+
+// usable reports whether the interface can carry packets.
+func (n *node) usable(iface string) bool {
+	l := n.links[iface]
+	return l != nil && l.Exists && l.Up && l.Primary.IsValid()
+}
+
+// awake reports whether the daemon runs and handles events.
+func (n *node) awake() bool { return n.engine != nil && !n.paused }
+
+// feed gives the engine one event, now or when the process goes on.
+func (n *node) feed(ev vrrp.Event) {
+	switch {
+	case n.engine == nil:
+	case n.paused:
+		n.inbox = append(n.inbox, ev)
+	default:
+		n.step(ev)
+	}
+}
+
+// feedLink tells the engine about an interface.
+func (n *node) feedLink(iface string) {
+	l := *n.links[iface]
+	n.feed(&l)
+}
+
+// step lets the engine handle an event and carries out what it asks for.
+func (n *node) step(ev vrrp.Event) {
+	out := n.engine.Step(n.clock.local(n.world.now), ev)
+	failed := n.carryOut(ev, out.Actions)
+	n.planWake(out.Next)
+	for i := range failed {
+		n.step(&failed[i])
+	}
+}
+
+// planWake plans the tick for a deadline of the node's clock.
+func (n *node) planWake(next time.Time) {
+	if next.IsZero() {
+		n.wake = -1
+		return
+	}
+	at := max(n.world.now, n.clock.world(next))
+	if at == n.wake {
+		return
+	}
+	n.wake = at
+	engine := n.engine
+	n.world.queue.plan(at, func() {
+		if n.wake == at && n.engine == engine && !n.paused {
+			n.wake = -1
+			n.step(&vrrp.Tick{})
+		}
+	})
+}
+
+// carryOut does what the engine asks for, in order, and returns the adverts
+// that failed.
+func (n *node) carryOut(ev vrrp.Event, actions []vrrp.Action) (failed []vrrp.SendFailed) {
+	_, tick := ev.(*vrrp.Tick)
+	routine := tick && !slices.ContainsFunc(actions, func(a vrrp.Action) bool {
+		_, transition := a.(*vrrp.Transition)
+		return transition
+	})
+	unsent := make(map[vrrp.RouterID]bool)
+	for _, a := range actions {
+		hidden := false
+		switch a := a.(type) {
+		case *vrrp.SendAdvert:
+			hidden = routine
+			if !n.send(a) {
+				unsent[a.ID] = true
+				failed = append(failed, vrrp.SendFailed{ID: a.ID, Err: "network is down"})
+			}
+		case *vrrp.Hold:
+			hidden = a.Refresh
+			if !a.AfterAdvert || !unsent[a.ID] {
+				n.hold(a)
+			}
+		case *vrrp.Release:
+			n.release(a)
+		case *vrrp.Transition:
+			n.states[a.ID] = a.To
+		case *vrrp.Drop:
+			hidden = n.known(a)
+		case *vrrp.Report:
+			if a.Kind == vrrp.ReportPeerHeard {
+				n.heard[a.ID] = true
+			}
+		}
+		n.tell(a, hidden)
+	}
+	return failed
+}
+
+// tell writes an action to the trace, or only to the digest.
+func (n *node) tell(a vrrp.Action, hidden bool) {
+	if text := fmt.Sprint(a); hidden {
+		n.world.record.hidden(n.world.now, n.name, text)
+	} else {
+		n.world.note(n.name, text)
+	}
+}
+
+// known reports whether a drop like this one is in the trace already.
+func (n *node) known(d *vrrp.Drop) bool {
+	text := d.String()
+	if n.dropped[text] {
+		return true
+	}
+	n.dropped[text] = true
+	return false
+}
