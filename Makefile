@@ -6,7 +6,8 @@ SOURCES := $(shell find . -name '*.go' -not -path './.cache/*' 2>/dev/null)
 export PATH := $(PATH):/usr/sbin:/sbin
 
 # Tests of these packages touch a kernel: namespaces, keepalived, the guest.
-# A binary with the race detector does not start in the guest.
+# A binary with the race detector does not start in the guest. Most of their
+# time is waiting for intervals, hence many tests but one package at a time.
 SYSTEM  := ./vrrp/kernel/... ./ipvs/kernel/... ./internal/daemon/... ./internal/lab/...
 UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e /internal/lab)
 FUZZTIME ?= 30s
@@ -40,7 +41,7 @@ aborted = || echo '{"Action":"aborted","Package":"$(1)"}'
 test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (root)
 	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd; { \
 	$(GO) test -json -race -timeout 5m $(UNIT) $(call aborted,unit tests); \
-	$(GO) test -json -count=1 -p 1 -timeout 5m $(SYSTEM) $(call aborted,system tests); \
+	$(GO) test -json -count=1 -p 1 -parallel 16 -timeout 5m $(SYSTEM) $(call aborted,system tests); \
 	} | .cache/tally $(TALLY)
 
 lint: ## formatting and vet

@@ -19,11 +19,10 @@ import (
 type Host struct {
 	Name string
 
-	lab    *Lab
-	ns     *namespace
-	dir    string
-	ifaces int
-	vipds  int
+	lab   *Lab
+	ns    *namespace
+	dir   string
+	ports []string // of the bridges, in the order of the interfaces
 }
 
 // Do runs fn on an OS thread inside the host's network namespace: sockets that
@@ -54,8 +53,7 @@ func (h *Host) Attach(bridge, address string) string {
 	h.lab.tb.Helper()
 	h.lab.mu.Lock()
 	b := h.lab.bridges[bridge]
-	iface := fmt.Sprintf("eth%d", h.ifaces)
-	h.ifaces++
+	iface := fmt.Sprintf("eth%d", len(h.ports))
 	h.lab.mu.Unlock()
 	if b == nil {
 		h.lab.tb.Fatalf("attach %s: no bridge %q", h.Name, bridge)
@@ -68,6 +66,7 @@ func (h *Host) Attach(bridge, address string) string {
 	if err != nil {
 		h.lab.tb.Fatalf("attach %s to %s: %v", h.Name, bridge, err)
 	}
+	h.ports = append(h.ports, port)
 	h.AddAddress(iface, address)
 	h.LinkUp(iface)
 	WaitFor(h.lab.tb, fmt.Sprintf("%s of %s and its bridge port are up", iface, h.Name), 5*time.Second, func() error {

@@ -120,6 +120,36 @@ func (l *Lab) port(b *bridge, h *Host, iface string) (string, error) {
 	return attrs.Name, nil
 }
 
+// Partition cuts the hosts off from each other, with the carrier left on, as a
+// fault between two switches would. All other hosts reach both sides.
+func (l *Lab) Partition(hosts ...*Host) {
+	l.tb.Helper()
+	l.isolate(true, hosts)
+}
+
+// Heal ends the partition of the hosts.
+func (l *Lab) Heal(hosts ...*Host) {
+	l.tb.Helper()
+	l.isolate(false, hosts)
+}
+
+// isolate sets the ports' "isolated" flag (linux/if_link.h,
+// IFLA_BRPORT_ISOLATED): isolated ports exchange no frames with each other.
+func (l *Lab) isolate(on bool, hosts []*Host) {
+	l.tb.Helper()
+	for _, h := range hosts {
+		for _, port := range h.ports {
+			link, err := l.fabric.links.LinkByName(port)
+			if err == nil {
+				err = l.fabric.links.LinkSetIsolated(link, on)
+			}
+			if err != nil {
+				l.tb.Fatalf("isolate %s (%t): %v", h.Name, on, err)
+			}
+		}
+	}
+}
+
 // onClose runs fn when the lab closes, last registered first.
 func (l *Lab) onClose(fn func()) {
 	l.mu.Lock()

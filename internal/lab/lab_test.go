@@ -80,6 +80,27 @@ func TestHostsAreIsolated(t *testing.T) {
 	}
 }
 
+func TestPartition(t *testing.T) {
+	t.Parallel()
+	l, hosts := segment(t, "a", "b", "c")
+	for _, h := range hosts {
+		h.WebServer(":80", "")
+	}
+	l.Partition(hosts[0], hosts[1])
+	if f := hosts[0].Fetch("192.0.2.2:80"); !f.Lost() {
+		t.Error("a reaches b through a partition")
+	}
+	for _, address := range []string{"192.0.2.1:80", "192.0.2.2:80"} {
+		if f := hosts[2].Fetch(address); f.Lost() {
+			t.Errorf("c does not reach %s: %v", address, f.Err)
+		}
+	}
+	l.Heal(hosts[0], hosts[1])
+	if f := hosts[0].Fetch("192.0.2.2:80"); f.Lost() {
+		t.Errorf("a does not reach b after it: %v", f.Err)
+	}
+}
+
 func TestLoadCountsLosses(t *testing.T) {
 	t.Parallel()
 	_, hosts := segment(t, "client", "server")
