@@ -1,0 +1,80 @@
+package kernel
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+func TestParseRawSockets(t *testing.T) {
+	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+   1: 00000000:0001 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 23201 2 0000000000000000 0
+ 112: 00000000:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 23206 2 0000000000000000 0
+ 112: 120000E0:0070 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 23207 2 0000000000000000 9
+garbage
+`
+	got, err := parseRawSockets(strings.NewReader(table))
+	must(t, err)
+	if diff := cmp.Diff(map[uint64]bool{23206: true, 23207: true}, got); diff != "" {
+		t.Errorf("inodes (-want +got):\n%s", diff)
+	}
+}
+
+// A real keepalived is found on its interface and on no other; our own
+// sockets are not.
+func TestKeepalived_IsFoundOnItsInterface(t *testing.T) {
+	binary, err := exec.LookPath("keepalived")
+	if err != nil {
+		t.Skip("lab: needs keepalived")
+	}
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	cable(t, "eth1", "peer1", "198.51.100.1/24")
+	w := newWire()
+	defer w.close()
+	must(t, w.Listen([]runner.Port{port0}))
+	if desc, found := OtherDaemon("eth0"); found {
+		t.Errorf("found %q before anything was started", desc)
+	}
+	dir := t.TempDir()
+	conf := filepath.Join(dir, "keepalived.conf")
+	must(t, os.WriteFile(conf, []byte(`vrrp_instance one {
+  interface eth0
+  virtual_router_id 9
+  priority 50
+  virtual_ipaddress { 192.0.2.99/24 }
+}
+`), 0o600))
+	cmd := exec.Command(binary, "--dont-fork", "--vrrp", "--log-console", "--use-file", conf,
+		"--pid", filepath.Join(dir, "pid"), "--vrrp_pid", filepath.Join(dir, "vrrp.pid"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	must(t, cmd.Start())
+	defer func() {
+		must(t, cmd.Process.Signal(syscall.SIGTERM))
+		_ = cmd.Wait() // ended by the signal
+	}()
+	var desc string
+	await(t, "keepalived to be found", func() (found bool) {
+		desc, found = OtherDaemon("eth0")
+		return found
+	})
+	var pid int
+	if _, err := fmt.Sscanf(desc, "keepalived (pid %d)", &pid); err != nil {
+		t.Errorf("described as %q, want keepalived (pid …)", desc)
+	}
+	if desc, found := OtherDaemon("eth1"); found {
+		t.Errorf("found %q on an interface that it does not use", desc)
+	}
+	if desc, found := OtherDaemon("eth0", pid, cmd.Process.Pid); found {
+		t.Errorf("found %q, which was not to be counted", desc)
+	}
+}
