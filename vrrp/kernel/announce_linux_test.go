@@ -34,7 +34,7 @@ func TestKeepalived_Q34_GratuitousARPFrame(t *testing.T) {
 	h := open(t, t.TempDir())
 	defer h.Close()
 	h.Links().Hold(lease(1, 30, vip(100), vip(101)))
-	h.Announcer().Announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(101)}, Repeat: 2})
+	h.Announcer().Announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(101)}, Repeat: 2, Epoch: 1})
 	mac := device(t, "eth0").Attrs().HardwareAddr
 	want := func(last byte) []byte {
 		all := net.HardwareAddr{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}

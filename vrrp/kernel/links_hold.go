@@ -175,7 +175,7 @@ func (l *Links) refresh(h *vrrp.Hold, p place) (late bool) {
 	if !e.wanted || e.pending {
 		return true
 	}
-	e.deadline = h.Deadline
+	e.epoch, e.deadline = h.Epoch, h.Deadline
 	now := l.opt.now()
 	// A lease that has ended must not be revived: the notice is on its way.
 	lapsed := vrrp.LeaseEnded(vrrp.LifetimeUnknown, e.refreshed, e.lease, now)

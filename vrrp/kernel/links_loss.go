@@ -108,8 +108,8 @@ func (l *Links) removed(p place, e entry, now time.Time) {
 func (l *Links) returned(p place, e *entry) {
 	e.putBacks++
 	l.event(runner.AddressPutBack, p, e, "")
-	l.opt.announce(&vrrp.Gratuitous{
-		ID: e.id, Addresses: []netip.Prefix{p.prefix}, Repeat: vrrp.DefaultGARPRepeat,
+	l.announceNow(&vrrp.Gratuitous{
+		ID: e.id, Addresses: []netip.Prefix{p.prefix}, Repeat: vrrp.DefaultGARPRepeat, Epoch: e.epoch,
 	})
 }
 

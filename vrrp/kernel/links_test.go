@@ -410,7 +410,7 @@ func TestAnnouncementsFollowTheirHold(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t, func(k *fakeKernel) { k.slow = 10 * time.Millisecond; k.host(vip(1)) })
 		k.links.Hold(hold(1, vip(100), vip(1)))
-		k.links.announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(1), vip(7)}, Repeat: 5})
+		k.links.announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(1), vip(7)}, Repeat: 5, Epoch: 1})
 		if got := k.announced(); len(got) != 0 {
 			t.Errorf("announced before the address was there: %v", got)
 		}
@@ -420,7 +420,7 @@ func TestAnnouncementsFollowTheirHold(t *testing.T) {
 			t.Errorf("announced (-want +got):\n%s", diff)
 		}
 		k.links.Hold(hold(2, vip(101)))
-		k.links.announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Repeat: 5})
+		k.links.announce(&vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Repeat: 5, Epoch: 2})
 		k.links.cancel(routerA)
 		time.Sleep(time.Second)
 		if got := k.announced(); len(got) != 1 {

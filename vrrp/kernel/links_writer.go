@@ -159,7 +159,16 @@ func (l *Links) announcePresent(g *vrrp.Gratuitous) {
 		e, ok := l.table.get(place{g.ID.Interface, a})
 		return !ok || !e.present && !e.host
 	})
-	if len(g.Addresses) > 0 {
+	l.announceNow(g)
+}
+
+// announceNow hands an announcement over unless its router has released its
+// addresses since. A Release that comes meanwhile waits for the lock, so that
+// cancelling after it finds every announcement.
+func (l *Links) announceNow(g *vrrp.Gratuitous) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(g.Addresses) > 0 && g.Epoch >= l.epochs[g.ID] {
 		l.opt.announce(g)
 	}
 }

@@ -83,16 +83,20 @@ type seenAddress struct {
 	ours bool
 }
 
-// put adds an address or replaces what is known about it.
-func (v *view) put(a seenAddress) {
+// put adds an address or replaces what is known about it, and reports whether
+// anything but its lifetime is new.
+func (v *view) put(a seenAddress) (changed bool) {
 	list := v.addrs[a.index]
 	for i := range list {
 		if list[i].prefix == a.prefix {
+			last := list[i]
 			list[i] = a
-			return
+			last.remaining = a.remaining
+			return last != a
 		}
 	}
 	v.addrs[a.index] = append(list, a)
+	return true
 }
 
 func (v *view) remove(a address) {

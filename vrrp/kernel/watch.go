@@ -30,12 +30,13 @@ type watch struct {
 	feed  func(vrrp.Event)
 	links *Links
 
-	mu    sync.Mutex
-	sock  *nl.NetlinkSocket
-	view  view
-	used  map[string]told // what was fed last, by interface
-	done  chan struct{}
-	ended chan struct{}
+	mu     sync.Mutex
+	closed bool
+	sock   *nl.NetlinkSocket
+	view   view
+	used   map[string]told // what was fed last, by interface
+	done   chan struct{}
+	ended  chan struct{}
 }
 
 // told is what the engine was last told about an interface.
@@ -74,6 +75,7 @@ func (w *watch) set(names []string) {
 func (w *watch) close() {
 	close(w.done)
 	w.mu.Lock()
+	w.closed = true
 	w.sock.Close()
 	w.mu.Unlock()
 	<-w.ended
@@ -99,6 +101,10 @@ func (w *watch) subscribe() error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.closed {
+		sock.Close()
+		return errClosed
+	}
 	if w.sock != nil {
 		w.sock.Close()
 	}
@@ -161,15 +167,18 @@ func (w *watch) take(msgs []syscall.NetlinkMessage) {
 	defer w.mu.Unlock()
 	var losses []loss
 	for _, m := range msgs {
+		changed := true
 		switch m.Header.Type {
 		case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 			w.takeLink(m)
-		case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-			if n, lost := w.takeAddress(m); lost {
-				losses = append(losses, n)
-			}
+		case unix.RTM_NEWADDR:
+			changed = w.takeAddress(m)
+		case unix.RTM_DELADDR:
+			losses = w.takeLoss(m, losses)
 		}
-		w.tellChanged()
+		if changed {
+			w.tellChanged()
+		}
 	}
 	if len(losses) > 0 {
 		w.links.lost(losses, false)
@@ -191,18 +200,24 @@ func (w *watch) takeLink(m syscall.NetlinkMessage) {
 	delete(w.view.addrs, info.index)
 }
 
-func (w *watch) takeAddress(m syscall.NetlinkMessage) (loss, bool) {
+// takeAddress notes an address and reports whether anything about it is new,
+// which it is not when a lease was refreshed.
+func (w *watch) takeAddress(m syscall.NetlinkMessage) (changed bool) {
+	a, ok, err := decodeAddress(m.Data)
+	return err == nil && ok && w.view.put(seenAddress{a, w.ours(w.view.links[a.index].name, a)})
+}
+
+// takeLoss notes that an address went.
+func (w *watch) takeLoss(m syscall.NetlinkMessage, losses []loss) []loss {
 	a, ok, err := decodeAddress(m.Data)
 	if err != nil || !ok {
-		return loss{}, false
-	}
-	name := w.view.links[a.index].name
-	if m.Header.Type == unix.RTM_NEWADDR {
-		w.view.put(seenAddress{a, w.ours(name, a)})
-		return loss{}, false
+		return losses
 	}
 	w.view.remove(a)
-	return loss{iface: name, index: a.index, prefix: a.prefix, port: m.Header.Pid, remaining: a.remaining}, true
+	return append(losses, loss{
+		iface: w.view.links[a.index].name, index: a.index, prefix: a.prefix,
+		port: m.Header.Pid, remaining: a.remaining,
+	})
 }
 
 // tellChanged feeds the interfaces in use whose state is another than what

@@ -92,8 +92,8 @@ func (w *Wire) Listen(want []runner.Port) error {
 	return errors.Join(errs...)
 }
 
-// Relink implements runner.Wire. Nothing is touched when the interface is
-// still the same one.
+// Relink implements runner.Wire. Sockets stay when the interface is still the
+// same one.
 func (w *Wire) Relink(iface string) error {
 	var errs []error
 	for _, p := range w.ports {
@@ -115,13 +115,16 @@ var errNoInterface = errors.New("no such interface")
 
 // relink makes the sockets belong to the interface that has the name now.
 func (p *port) relink(ready chan<- struct{}) error {
+	if p.Family != vrrp.IPv4 {
+		return fmt.Errorf("listen on %s: no adverts over %s", p.Interface, p.Family)
+	}
 	ifi, err := net.InterfaceByName(p.Interface)
 	if err != nil {
 		p.close()
 		return nil // absent: retried when it comes
 	}
 	if p.rx != nil && p.index == ifi.Index {
-		return p.rx.join(ifi)
+		return p.rx.rejoin(ifi)
 	}
 	p.close()
 	return p.open(ifi, ready)

@@ -182,6 +182,62 @@ func TestWireFollowsTheInterface(t *testing.T) {
 	}
 }
 
+// elsewhere makes another network namespace, which ends with the process.
+func elsewhere(t *testing.T) (home, away netns.NsHandle) {
+	t.Helper()
+	home, err := netns.Get()
+	must(t, err)
+	runtime.LockOSThread() // for the rest of the test, which ends the process
+	away, err = netns.New()
+	must(t, err)
+	must(t, netns.Set(home))
+	return home, away
+}
+
+// An interface that goes to another namespace and comes back under its old
+// index has lost the group, and no socket hears of it.
+func TestWireJoinsAgain(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	home, away := elsewhere(t)
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	index := device(t, "eth0").Attrs().Index
+	far := ear(t, "peer", unix.ETH_P_IP)
+	w := newWire()
+	defer w.close()
+	must(t, w.Listen([]runner.Port{port0}))
+	must(t, netlink.LinkSetNsFd(device(t, "eth0"), int(away)))
+	must(t, netns.Set(away))
+	must(t, netlink.LinkSetNsFd(device(t, "eth0"), int(home)))
+	must(t, netns.Set(home))
+	must(t, netlink.LinkSetUp(device(t, "eth0")))
+	must(t, netlink.AddrAdd(device(t, "eth0"), parseAddr(t, "192.0.2.1/24")))
+	await(t, "carrier", func() bool { return device(t, "peer").Attrs().RawFlags&unix.IFF_RUNNING != 0 })
+	if got := device(t, "eth0").Attrs().Index; got != index {
+		t.Fatalf("index changed from %d to %d: the test shows nothing", index, got)
+	}
+	inject(t, far, ipv4Packet(255, nil, []byte("unheard")))
+	silence(t, w)
+	must(t, w.Relink("eth0"))
+	inject(t, far, ipv4Packet(255, nil, []byte("hello")))
+	if p := receive(t, w); string(p.Payload) != "hello" {
+		t.Errorf("received %+v", p)
+	}
+}
+
+func TestWireRefusesOtherFamilies(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer")
+	w := newWire()
+	defer w.close()
+	if err := w.Listen([]runner.Port{{Interface: "eth0", Family: vrrp.IPv6}}); err == nil {
+		t.Error("listens to IPv6 over an IPv4 socket")
+	}
+}
+
 // Without its source address an advert cannot leave: an error, not another
 // source, which peers would take for another router.
 func TestWireNeverChangesTheSource(t *testing.T) {
@@ -202,12 +258,7 @@ func TestWireBetweenNamespaces(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
-	home, err := netns.Get()
-	must(t, err)
-	runtime.LockOSThread() // this process ends with the test
-	away, err := netns.New()
-	must(t, err)
-	must(t, netns.Set(home))
+	home, away := elsewhere(t)
 	cable(t, "eth0", "far0", "192.0.2.1/24")
 	must(t, netlink.LinkSetNsFd(device(t, "far0"), int(away)))
 	near := newWire()

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -55,14 +54,21 @@ func newReceiver(ifi *net.Interface, ready chan<- struct{}) (*receiver, error) {
 	return r, nil
 }
 
-// join makes the interface a member of the group. Joining again is harmless,
-// and repairs a membership that went with the interface's configuration.
+// join makes the interface a member of the group.
 func (r *receiver) join(ifi *net.Interface) error {
-	err := ipv4.NewPacketConn(r.conn).JoinGroup(ifi, &net.IPAddr{IP: group})
-	if err != nil && !errors.Is(err, unix.EADDRINUSE) {
+	if err := ipv4.NewPacketConn(r.conn).JoinGroup(ifi, &net.IPAddr{IP: group}); err != nil {
 		return fmt.Errorf("join group %s on %s: %w", group, ifi.Name, err)
 	}
 	return nil
+}
+
+// rejoin repairs a membership that the interface lost with its IPv4
+// configuration, of which the socket knows nothing: it went to another
+// namespace and back, for example.
+func (r *receiver) rejoin(ifi *net.Interface) error {
+	// There is nothing to leave when an earlier join failed.
+	_ = ipv4.NewPacketConn(r.conn).LeaveGroup(ifi, &net.IPAddr{IP: group})
+	return r.join(ifi)
 }
 
 // await signals every arrival until the socket is closed. The callback says

@@ -33,8 +33,9 @@ func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
 				r.opt.Links.Hold(a)
 			}
 		case *vrrp.Release:
-			r.opt.Announcer.Cancel(a.ID)
+			// In this order, so that no announcement can slip through between.
 			r.opt.Links.Release(a)
+			r.opt.Announcer.Cancel(a.ID)
 		case *vrrp.Gratuitous:
 			r.opt.Announcer.Announce(a)
 		case *vrrp.Transition:

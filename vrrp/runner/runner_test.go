@@ -97,7 +97,7 @@ func TestEffectsOfTakingOverAndLeavingAreOrdered(t *testing.T) {
 		}
 		before := len(n.host.effects())
 		n.stop()
-		want := []string{"cancel", "release", "cancel", "transition", "flush"}
+		want := []string{"release", "cancel", "cancel", "transition", "flush"}
 		if diff := cmp.Diff(want, n.host.effects()[before:]); diff != "" {
 			t.Errorf("effects of leaving (-want +got):\n%s", diff)
 		}
