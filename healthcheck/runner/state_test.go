@@ -1,0 +1,85 @@
+package runner
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// launch returns a state with one key whose probe is under way.
+func launch(t *testing.T, now time.Time) (*state, *flight) {
+	t.Helper()
+	s := newState(New(Options{}).options)
+	k := benchKeys(1)[0]
+	k.Timing.Fall = 1
+	s.apply([]healthcheck.Key{k}, now)
+	flights := s.takeOff(t.Context(), now.Add(time.Second))
+	if len(flights) != 1 {
+		t.Fatalf("%d probes took off, want 1", len(flights))
+	}
+	return s, flights[0]
+}
+
+func TestACancelledProbeLandsWithoutAResult(t *testing.T) {
+	now := time.Now()
+	s, f := launch(t, now)
+	f.result, f.void = healthcheck.Result{Class: healthcheck.ClassTimeout}, true
+	if u, changed := s.land(f, now.Add(2*time.Second)); changed {
+		t.Errorf("update %+v", u)
+	}
+	if st := s.status()[0]; st.Failures != 0 || s.finished || s.busy.count != 0 {
+		t.Errorf("status %+v, first round over: %v, %d busy", st, s.finished, s.busy.count)
+	}
+}
+
+// TestAResultThatCrossedAReload lands after its key left and came back.
+func TestAResultThatCrossedAReload(t *testing.T) {
+	now := time.Now()
+	s, f := launch(t, now)
+	f.result = healthcheck.Result{Class: healthcheck.ClassTimeout}
+	s.apply(nil, now)
+	s.apply([]healthcheck.Key{f.entry.key}, now)
+	if u, changed := s.land(f, now.Add(2*time.Second)); changed {
+		t.Errorf("update %+v", u)
+	}
+	if st := s.status()[0]; st.Failures != 0 || st.Next.IsZero() || s.finished {
+		t.Errorf("status %+v, first round over: %v", st, s.finished)
+	}
+	if f.ctx.Err() != context.Canceled {
+		t.Error("the probe of a key that left was not cancelled")
+	}
+}
+
+func TestBusyList(t *testing.T) {
+	var b busyList
+	begin := time.Now()
+	var flights []*flight
+	for i := range 4 {
+		f := &flight{start: begin.Add(time.Duration(i) * time.Second)}
+		flights = append(flights, f)
+		b.add(f)
+	}
+	check := func(count int, oldest int) {
+		t.Helper()
+		if b.count != count || !b.oldest().Equal(flights[oldest].start) {
+			t.Errorf("%d busy, oldest from %v; want %d, %v", b.count, b.oldest(), count, flights[oldest].start)
+		}
+	}
+	check(4, 0)
+	b.remove(flights[1])
+	check(3, 0)
+	b.forgive(begin)
+	check(2, 2)
+	b.remove(flights[0]) // forgiven before it landed
+	check(2, 2)
+	b.forgive(begin.Add(2*time.Second - 1))
+	check(2, 2)
+	b.remove(flights[2])
+	check(1, 3)
+	b.remove(flights[3])
+	if b.count != 0 || len(b.flights) != 0 {
+		t.Errorf("%d busy, %d kept", b.count, len(b.flights))
+	}
+}
