@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
-	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -308,15 +307,5 @@ func TestWireReceiveDoesNotAllocate(t *testing.T) {
 	receive(t, w)
 	if n := testing.AllocsPerRun(100, func() { w.TryReceive(&p) }); n != 0 {
 		t.Errorf("%v allocations for a packet, want 0", n)
-	}
-}
-
-func TestListenNeedsPrivilege(t *testing.T) {
-	if os.Geteuid() == 0 {
-		t.Skip("runs as an ordinary user only")
-	}
-	w := newWire()
-	if err := w.Listen([]runner.Port{{Interface: "lo", Family: vrrp.IPv4}}); err == nil {
-		t.Error("listened without privilege")
 	}
 }
