@@ -240,3 +240,11 @@ func (h *Host) ServeDirect(vip string) {
 	h.Sysctl("net.ipv4.conf.all.arp_announce", "2")
 	h.AddAddress("lo", vip+"/32")
 }
+
+// DefaultRoute sends everything without another route to a gateway.
+func (h *Host) DefaultRoute(gateway string) {
+	h.lab.tb.Helper()
+	if err := h.ns.links.RouteAdd(&netlink.Route{Gw: net.ParseIP(gateway)}); err != nil {
+		h.lab.tb.Fatalf("add default route of %s: %v", h.Name, err)
+	}
+}

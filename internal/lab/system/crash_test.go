@@ -1,0 +1,145 @@
+package system
+
+import (
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// Every process of the master dies at once: its kernel takes the VIP away when
+// the lease ends, and a restart brings it back without lasting double
+// ownership.
+func TestKilledDirector(t *testing.T) {
+	p := newPair(t)
+	v1, _ := p.start()
+	if in := p.instance(v1); in.Lease != "heal" || in.LeaseTime != lease {
+		t.Errorf("lease of two directors: %s, %v, want heal, %v", in.Lease, in.LeaseTime, lease)
+	}
+	killed := time.Now()
+	v1.Kill()
+	took := p.ownedBy(p.lb2, lease+slack)
+	if n := p.zeros(p.lb1, killed); n > 0 {
+		t.Errorf("a killed director sent %d adverts with priority 0", n)
+	}
+	spans := p.owners.Spans(p.lb2)
+	gained := spans[len(spans)-1].Start.Sub(killed)
+	if gained > takeover {
+		t.Errorf("the backup had the VIP after %v, want at most %v", gained, takeover)
+	}
+	t.Logf("backup after %v, the dead one's VIP gone after %v", gained, took)
+
+	overlap := p.owners.Overlap()
+	p.lb1.Vipd(config())
+	p.ownedBy(p.lb1, takeover)
+	p.steady(p.lb1, 5*interval)
+	if p.owners.Overlap() > max(overlap, slack) {
+		t.Errorf("both had the VIP for %v after the restart", p.owners.Overlap())
+	}
+}
+
+// Killed and restarted within the lease: the VIP it left behind does not make
+// it master; after the election exactly one has it.
+func TestKilledDirectorRestartsWithinLease(t *testing.T) {
+	p := newPair(t)
+	v1, _ := p.start()
+	v1.Kill()
+	v1 = p.lb1.Vipd(config())
+	if in := p.instance(v1); in.State == vrrp.StateMaster && in.LastReason == vrrp.ReasonResumed {
+		t.Error("a fresh start resumed as master")
+	}
+	p.state(v1, vrrp.StateMaster)
+	p.ownedBy(p.lb1, takeover)
+	p.steady(p.lb1, lease)
+	if n := p.owners.Overlap(); n > takeover {
+		t.Errorf("both had the VIP for %v", n)
+	}
+}
+
+// role is the process of a role, "router" or "checker".
+func (p *pair) role(v *lab.Vipd, name string) int {
+	p.t.Helper()
+	for _, r := range p.status(v).Roles {
+		if r.Name == name && r.Running && r.PID != v.PID() && slices.Contains(v.Tree(), r.PID) {
+			return r.PID
+		}
+	}
+	p.t.Fatalf("%s runs no %s of its own", v.Host.Name, name)
+	return 0
+}
+
+// A role dies alone: its supervisor starts it again, the VIP never leaves and
+// the backup stays one.
+func TestKilledRole(t *testing.T) {
+	for _, name := range []string{"router", "checker"} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			v1, v2 := p.start()
+			backup := p.instance(v2)
+			old := p.role(v1, name)
+			if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+				t.Fatal(err)
+			}
+			p.steady(p.lb1, 10*interval)
+			p.state(v1, vrrp.StateMaster)
+			if now := p.role(v1, name); now == old {
+				t.Errorf("%s is still process %d", name, now)
+			}
+			p.unmoved(v2, backup)
+			if n := len(p.owners.Spans(p.lb1)); n != 1 {
+				t.Errorf("the VIP came to lb1 %d times, want once", n)
+			}
+		})
+	}
+}
+
+// Without its supervisor no role may go on.
+func TestKilledSupervisor(t *testing.T) {
+	p := newPair(t)
+	v1, _ := p.start()
+	killed := time.Now()
+	v1.Signal(syscall.SIGKILL)
+	p.ownedBy(p.lb2, lease+slack)
+	lab.WaitFor(t, "all roles have ended", slack, func() error {
+		if tree := v1.Tree(); len(tree) > 0 {
+			return errProcesses(tree)
+		}
+		return nil
+	})
+	if late := p.wire.Adverts(p.lb1, killed.Add(slack)); len(late) > 0 {
+		t.Errorf("%d adverts of lb1 without its supervisor", len(late))
+	}
+}
+
+// A frozen master loses its VIP as a dead one does, and must not behave as the
+// master that it believes to be when it thaws.
+func TestFrozenDirector(t *testing.T) {
+	p := newPair(t)
+	v1, v2 := p.start()
+	tree := v1.Tree()
+	for _, pid := range tree {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.ownedBy(p.lb2, lease+slack)
+	before := len(p.owners.Spans(p.lb2))
+	for _, pid := range tree {
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// lb1 is the better one: it may preempt, after listening.
+	p.ownedBy(p.lb1, takeover)
+	p.steady(p.lb1, 10*interval)
+	p.state(v2, vrrp.StateBackup)
+	if n := len(p.owners.Spans(p.lb2)); n != before {
+		t.Errorf("the VIP came to lb2 %d times, want %d", n, before)
+	}
+	if in := p.state(v1, vrrp.StateMaster); in.Counters.BecameMaster < 2 {
+		t.Errorf("lb1 became master %d times: it never noticed that it had slept", in.Counters.BecameMaster)
+	}
+}

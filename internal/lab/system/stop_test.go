@@ -1,0 +1,139 @@
+package system
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+	"github.com/vipd/vipd/vrrp"
+)
+
+type errProcesses []int
+
+func (e errProcesses) Error() string { return fmt.Sprintf("processes %v live", []int(e)) }
+
+// SIGTERM and SIGINT: priority 0, VIP gone, exit 0, within a second.
+func TestStop(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		for _, args := range [][]string{nil, {"--one-process"}} {
+			t.Run(fmt.Sprint(sig, args), func(t *testing.T) {
+				p := newPair(t)
+				v := p.lb1.Vipd(config(), args...)
+				p.ownedBy(p.lb1, settle)
+				p.instance(v)
+				stopped := time.Now()
+				v.Signal(sig)
+				if status, err := v.Wait(time.Second); status != 0 || err != nil {
+					t.Errorf("exit status %d, %v", status, err)
+				}
+				if p.lb1.Holds(addr(vip)) {
+					t.Error("the VIP stayed behind")
+				}
+				p.goodbye(p.lb1, stopped)
+				if tree := v.Tree(); len(tree) > 0 {
+					t.Error(errProcesses(tree))
+				}
+				if _, err := os.Stat(filepath.Join(v.Runtime, "vipd.sock")); !errors.Is(err, os.ErrNotExist) {
+					t.Errorf("control socket: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// A terminal or systemd signals every process at once: the roles leave the
+// decision to their supervisor.
+func TestStopSignalsEverybody(t *testing.T) {
+	p := newPair(t)
+	v := p.lb1.Vipd(config())
+	p.ownedBy(p.lb1, settle)
+	p.instance(v)
+	stopped := time.Now()
+	for _, pid := range v.Tree() {
+		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, err := v.Wait(time.Second); status != 0 || err != nil {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if p.lb1.Holds(addr(vip)) {
+		t.Error("the VIP stayed behind")
+	}
+	p.goodbye(p.lb1, stopped)
+}
+
+// The roles alone ignore the signals of a stop and of a reload.
+func TestRolesIgnoreSignals(t *testing.T) {
+	p := newPair(t)
+	v, _ := p.start()
+	before := p.instance(v)
+	roles := []int{p.role(v, "router"), p.role(v, "checker")}
+	for _, pid := range roles {
+		for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {
+			if err := syscall.Kill(pid, sig); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p.steady(p.lb1, 5*interval)
+	p.unmoved(v, before)
+	if r, c := p.role(v, "router"), p.role(v, "checker"); r != roles[0] || c != roles[1] {
+		t.Errorf("roles are %d and %d now, were %v", r, c, roles)
+	}
+}
+
+// A second daemon on the same runtime directory must not start.
+func TestSecondDaemonIsRefused(t *testing.T) {
+	p := newPair(t)
+	v, _ := p.start()
+	before := p.instance(v)
+	second := p.lb1.Vipd(config())
+	if status, err := second.Wait(slack); status == 0 || err != nil {
+		t.Errorf("second daemon: exit status %d, %v", status, err)
+	}
+	p.steady(p.lb1, 5*interval)
+	p.unmoved(v, before)
+}
+
+// Another VRRP daemon on the interface, the likeliest mistake of a migration:
+// the instance stays in fault and says why.
+func TestKeepalived_OnTheSameHost(t *testing.T) {
+	lab.Need(t, lab.Root, lab.Tool("keepalived"))
+	p := newPair(t)
+	ka := p.lb1.Keepalived(`global_defs {
+  vrrp_version 3
+}
+vrrp_instance web {
+  interface eth0
+  virtual_router_id 51
+  priority 100
+  advert_int 0.1
+  virtual_ipaddress {
+    192.0.2.100/24
+  }
+}
+`)
+	p.ownedBy(p.lb1, settle)
+	v := p.lb1.Vipd(config())
+	in := p.state(v, vrrp.StateFault)
+	if in.LastReason != vrrp.ReasonOtherDaemon {
+		t.Errorf("fault because of %v (%s)", in.LastReason, in.LastDetail)
+	}
+	p.steady(p.lb1, 10*interval)
+	if !ka.Running() {
+		t.Error("keepalived ended")
+	}
+	v.Signal(syscall.SIGTERM)
+	if status, err := v.Wait(slack); status != 0 || err != nil {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if !p.lb1.Holds(addr(vip)) {
+		t.Error("stopping vipd removed keepalived's VIP")
+	}
+}
