@@ -3,8 +3,10 @@ package conf
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,15 +108,24 @@ func toInt(c *conversion, v cty.Value) (any, bool) {
 		return nil, false
 	}
 	if accuracy != big.Exact || n < c.attr.min || n > c.attr.max {
-		c.errorf("out_of_range", c.rng, "", "%s %s is out of range: %s", c.attr.name, v.AsBigFloat().Text('f', 0), c.attr.limits())
+		c.errorf("out_of_range", c.rng, "", "%s %s is out of range: %s", c.attr.name, numberText(v), c.attr.limits())
 		return nil, false
 	}
 	return n, true
 }
 
+// numberText writes a number. Its exact digits could be too many.
+func numberText(v cty.Value) string {
+	f, _ := v.AsBigFloat().Float64()
+	if math.Abs(f) < 1e15 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'g', 4, 64)
+}
+
 func toDuration(c *conversion, v cty.Value) (any, bool) {
 	if v.Type() == cty.Number {
-		return c.wrong(v, "a duration", fmt.Sprintf(`write "%ss"`, v.AsBigFloat().Text('f', -1)))
+		return c.wrong(v, "a duration", fmt.Sprintf(`write "%ss"`, numberText(v)))
 	}
 	if v.Type() != cty.String {
 		return c.wrong(v, "a duration", `for example "1s" or "500ms"`)
@@ -288,7 +299,7 @@ func toStatusSet(c *conversion, v cty.Value) (any, bool) {
 			ok = false
 			continue
 		case e.v.Type() == cty.Number:
-			parts = append(parts, e.v.AsBigFloat().Text('f', -1))
+			parts = append(parts, numberText(e.v))
 		default:
 			parts = append(parts, strings.ReplaceAll(e.v.AsString(), " ", ""))
 		}

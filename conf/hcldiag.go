@@ -17,6 +17,10 @@ func (d *decoder) hclDiags(code string, diags hcl.Diagnostics, n *node) {
 		return cmp.Compare(subject(a).Start.Byte, subject(b).Start.Byte)
 	})
 	for _, x := range diags {
+		if d.full() {
+			d.errors++ // also those that are not looked at
+			return
+		}
 		d.hclDiag(code, x, n)
 	}
 }

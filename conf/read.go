@@ -15,9 +15,9 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// maxFileSize bounds one file: a configuration of 5,000 services with ten real
-// servers each has 3 MB, and the parser needs a hundred times the size.
-const maxFileSize = 4 << 20
+// maxFileSize bounds one file: 3,000 services with ten real servers each have
+// that size, and the parser needs more than a hundred times as much memory.
+const maxFileSize = 2 << 20
 
 // readFile reads at most one byte more than is allowed.
 func readFile(name string) ([]byte, error) {
@@ -99,8 +99,8 @@ func (r *reader) acceptable(name string, text []byte) bool {
 	case len(text) > maxFileSize:
 		r.errorf("too_large", hcl.Range{Filename: name}, "spread it over several files", "the file is larger than %d MiB", maxFileSize>>20)
 	default:
-		if rng, why := tooDeep(name, text); why != "" {
-			r.errorf("too_deep", rng, "", "%s", why)
+		if rng, why := unreasonable(name, text); why != "" {
+			r.errorf("unreasonable", rng, "", "%s", why)
 			return false
 		}
 		return true

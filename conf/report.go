@@ -83,8 +83,11 @@ func (r *report) warnf(code string, rng hcl.Range, hint, format string, args ...
 	r.add(Warning, code, rng, hint, fmt.Sprintf(format, args...))
 }
 
+// full reports whether nothing more is collected.
+func (r *report) full() bool { return len(r.diags) >= maxCollected }
+
 func (r *report) add(s Severity, code string, rng hcl.Range, hint, summary string) {
-	if len(r.diags) >= maxCollected {
+	if r.full() {
 		return
 	}
 	d := Diagnostic{

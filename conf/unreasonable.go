@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"regexp"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -11,10 +12,15 @@ import (
 // bound: a megabyte of opening brackets would end the process by a stack
 // overflow, which cannot be recovered from.
 const (
-	maxDepth    = 200   // brackets, braces, quotes and templates that are open
-	maxChain    = 200   // unary operators, or conditionals, in one expression
-	maxControls = 10000 // template directives "%{…}" in one file: their cost is quadratic
+	maxDepth = 200 // brackets, braces, quotes and templates that are open
+	maxChain = 200 // unary operators, or conditionals, in one expression
+	// The cost of these is quadratic in the parser.
+	maxControls = 10000 // template directives "%{…}" in one file
+	maxLiterals = 10000 // lines of one text
 )
+
+// hugeExponent finds numbers that need a hundred megabytes to be written out.
+var hugeExponent = regexp.MustCompile(`[eE][+-]?0*[0-9]{4}`)
 
 // nesting follows the structure of a file over its tokens.
 type nesting struct {
@@ -22,11 +28,25 @@ type nesting struct {
 	brackets int // ( and [, inside which a new line ends nothing
 	chain    int
 	controls int
+	literals int // in a row
 }
 
-// tooDeep returns where and why a file is nested more deeply than anybody
-// means it, "" if it is not.
-func tooDeep(name string, text []byte) (hcl.Range, string) {
+// unreasonable returns where and why a file cannot be meant as it is and would
+// be a danger to the parser, "" if it is not so.
+func unreasonable(name string, text []byte) (hcl.Range, string) {
+	// Noise shows early, and to take apart megabytes of it costs seconds.
+	for _, size := range []int{min(firstLook, len(text)), len(text)} {
+		if rng, why := prefixUnreasonable(name, text[:size]); why != "" {
+			return rng, why
+		}
+	}
+	return hcl.Range{}, ""
+}
+
+// firstLook is how much of a file is looked at first, in bytes.
+const firstLook = 64 << 10
+
+func prefixUnreasonable(name string, text []byte) (hcl.Range, string) {
 	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos)
 	var n nesting
 	for _, t := range tokens {
@@ -36,6 +56,10 @@ func tooDeep(name string, text []byte) (hcl.Range, string) {
 			return t.Range, fmt.Sprintf("more than %d brackets, braces or quotes are open", maxDepth)
 		case n.chain > maxChain:
 			return t.Range, fmt.Sprintf("more than %d operators in a row", maxChain)
+		case t.Type == hclsyntax.TokenNumberLit && hugeExponent.Match(t.Bytes):
+			return t.Range, "a number with more than three digits of exponent"
+		case n.literals > maxLiterals:
+			return t.Range, fmt.Sprintf("a text of more than %d lines", maxLiterals)
 		case n.controls > maxControls:
 			return t.Range, fmt.Sprintf("more than %d template directives", maxControls)
 		}
@@ -44,6 +68,11 @@ func tooDeep(name string, text []byte) (hcl.Range, string) {
 }
 
 func (n *nesting) step(t hclsyntax.TokenType) {
+	if t == hclsyntax.TokenStringLit {
+		n.literals++
+		return
+	}
+	n.literals = 0
 	switch t {
 	case hclsyntax.TokenOParen, hclsyntax.TokenOBrack:
 		n.open++
