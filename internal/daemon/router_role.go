@@ -48,6 +48,7 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 	defer r.kernel.Close()
 	r.run = runner.New(runner.Options{
 		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
+		Claim:    r.kernel.Claim,
 		Observer: obs, Now: kernel.Now, Record: r.record,
 	})
 	return r.serve(ctx)

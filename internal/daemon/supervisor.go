@@ -16,6 +16,7 @@ import (
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/kernel"
 )
 
 // supervisor owns configuration, signals, control socket and the two roles.
@@ -58,6 +59,9 @@ func Run(ctx context.Context, opt Options) error {
 }
 
 func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supervisor, error) {
+	if err := beginRecord(opt.RuntimeDir); err != nil {
+		return nil, err
+	}
 	peers, err := openPeerMemory(opt.StateDir)
 	if err != nil {
 		return nil, err
@@ -74,6 +78,17 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
 	return s, nil
+}
+
+// beginRecord voids what earlier supervisors recorded about their masters: only
+// a role that dies under this one may resume.
+func beginRecord(runtimeDir string) error {
+	record, err := kernel.OpenRecord(runtimeDir)
+	if err != nil {
+		return fmt.Errorf("open runtime record: %w", err)
+	}
+	record.Begin()
+	return record.Close()
 }
 
 func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, bool) error) *child {
