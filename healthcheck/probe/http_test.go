@@ -168,7 +168,7 @@ func TestHTTPHostileServers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			k := keyOf(healthcheck.KindHTTP, listen(t, tt.serve), short)
+			k := keyOf(healthcheck.KindHTTP, listen(t, tt.serve), shortFor(tt.class))
 			if tt.class != "" {
 				expect(t, New(Options{}), k, tt.class, tt.reason)
 				return

@@ -115,6 +115,15 @@ func keyOf(kind healthcheck.Kind, target netip.AddrPort, change func(*healthchec
 // short makes a probe of a server that hangs end soon.
 func short(s *healthcheck.Settings) { s.Timeout = 50 * time.Millisecond }
 
+// shortFor shortens the timeout of probes that are expected to reach it, and
+// leaves others time on a busy machine.
+func shortFor(c healthcheck.Class) func(*healthcheck.Settings) {
+	if c == healthcheck.ClassTimeout {
+		return short
+	}
+	return nil
+}
+
 // expect runs a probe and compares class and reason; a want that ends in "…"
 // is the beginning of the reason.
 func expect(t *testing.T, p *Prober, k healthcheck.Key, class healthcheck.Class, reason string) healthcheck.Result {

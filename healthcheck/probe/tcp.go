@@ -32,16 +32,11 @@ func prepareTCP(healthcheck.Settings, Options) (check, error) {
 func connect(ctx context.Context, a *attempt) (net.Conn, error) {
 	defer a.enter(phaseConnect, &a.result.Connect)()
 	d := net.Dialer{KeepAlive: -1} // off: a probe is shorter than any keep-alive
-	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, unmapped(a.key.Target))
+	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, a.key.Target)
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
-}
-
-// unmapped turns an IPv4-mapped IPv6 address into the IPv4 one.
-func unmapped(t netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(t.Addr().Unmap(), t.Port())
 }
 
 // deadliner is a connection whose reads and writes can be ended from outside.

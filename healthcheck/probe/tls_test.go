@@ -114,9 +114,29 @@ func TestHTTPSHandshakeFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			k := keyOf(healthcheck.KindHTTPS, listen(t, tt.serve), short)
+			k := keyOf(healthcheck.KindHTTPS, listen(t, tt.serve), shortFor(tt.class))
 			expect(t, New(Options{}), k, tt.class, tt.reason)
 		})
+	}
+}
+
+// TestHTTPSAddressesAreTheTargets probes two targets with the same settings:
+// each is verified against its own address.
+func TestHTTPSAddressesAreTheTargets(t *testing.T) {
+	ca := newAuthority(t)
+	p := ca.prober()
+	for _, ip := range []string{"127.0.0.1", "127.0.0.2"} {
+		l, err := net.Listen("tcp", ip+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		cert := ca.issue(time.Now().Add(time.Hour), []net.IP{net.ParseIP(ip)})
+		s := httptest.NewUnstartedServer(http.HandlerFunc(hello))
+		s.Listener.Close()
+		s.Listener, s.TLS = l, &tls.Config{Certificates: []tls.Certificate{cert}}
+		s.StartTLS()
+		defer s.Close()
+		expect(t, p, keyOf(healthcheck.KindHTTPS, addressOf(s), verifying("")), healthcheck.ClassOK, "HTTP status 200")
 	}
 }
 
