@@ -20,9 +20,6 @@ const GuestEnv = "VIPD_LAB_GUEST"
 const (
 	guestKernel  = "linux.uml"
 	guestModules = "/usr/lib/uml/modules"
-	// guestScratch holds what the guest must find under the same path: /tmp
-	// and /run are its own.
-	guestScratch = "/var/tmp"
 	guestPrefix  = "vipd-guest-"
 )
 
@@ -52,19 +49,19 @@ func GuestKernel() string {
 }
 
 // GuestCommand is a program to run as root in a freshly booted guest: a Linux
-// 6.1 with one slow CPU that has this machine's file system (writable!), its
-// own /tmp and /run, and no network but its own.
+// 6.1 with one slow CPU that has this machine's file system (writable!), a
+// /run of its own with TMPDIR in it, and no network but its own.
 type GuestCommand struct {
-	Args   []string  // the program must not be below /tmp
-	Env    []string  // in addition to PATH, HOME and GuestEnv
+	Args   []string  // a program that is not below /run
+	Env    []string  // in addition to PATH, HOME, TMPDIR and GuestEnv
 	Output io.Writer // what it prints
 }
 
 // RunInGuest boots a guest, runs the command and returns its exit status.
 // Cancelling ctx ends the guest.
 func RunInGuest(ctx context.Context, c GuestCommand) (int, error) {
-	scratchOnce.Do(func() { sweep(guestScratch, guestPrefix) })
-	dir, err := makeDir(guestScratch, guestPrefix)
+	scratchOnce.Do(func() { sweep(os.TempDir(), guestPrefix) })
+	dir, err := makeDir(os.TempDir(), guestPrefix)
 	if err != nil {
 		return 0, fmt.Errorf("make guest: %w", err)
 	}

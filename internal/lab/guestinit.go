@@ -24,7 +24,7 @@ var guestModuleNames = []string{
 // who reads it ends the guest.
 func initScript(c GuestCommand) string {
 	env := append([]string{
-		"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin:/usr/bin:/bin", "HOME=/root", "LANG=C", GuestEnv + "=1",
+		"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin:/usr/bin:/bin", "HOME=/root", "LANG=C", "TMPDIR=/run/tmp", GuestEnv + "=1",
 	}, c.Env...)
 	var b strings.Builder
 	for _, line := range []string{
@@ -33,8 +33,7 @@ func initScript(c GuestCommand) string {
 		"mount -t proc proc /proc",
 		"mount -t sysfs sys /sys",
 		"mount -t tmpfs tmpfs /run",
-		"mount -t tmpfs -o mode=1777 tmpfs /tmp",
-		"mkdir -p /run/lib/modules",
+		"mkdir -p /run/tmp /run/lib/modules",
 		"mount --bind " + guestModules + " /run/lib/modules",
 		"for m in " + strings.Join(guestModuleNames, " ") + "; do modprobe -q -d /run $m; done",
 		"ip link set lo up",

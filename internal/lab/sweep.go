@@ -34,8 +34,8 @@ func makeDir(parent, prefix string) (string, error) {
 
 // sweep removes what dead processes left in parent: directories made by
 // makeDir, and processes that carry the directory's name in their environment.
-// Process ids mean nothing across the border of a guest, so guests keep their
-// labs in a /tmp of their own and never sweep guestScratch.
+// Process ids mean nothing across the border of a guest: it has a temporary
+// directory of its own.
 func sweep(parent, prefix string) {
 	dirs, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	for _, dir := range dirs {
