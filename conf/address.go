@@ -62,6 +62,10 @@ func unusable(a netip.Addr) string {
 // endpoint reads "address:port". Without a port it takes port, unless that is
 // 0.
 func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.AddrPort, bool) {
+	if strings.Contains(s, "://") {
+		r.errorf("bad_address", rng, "write address and port alone; what to ask for is part of a check", "%s %q is a URL", what, s)
+		return netip.AddrPort{}, false
+	}
 	host, portText := splitEndpoint(s)
 	a, ok := r.address(rng, what, host)
 	switch {

@@ -46,7 +46,7 @@ func envFunction(env func(string) (string, bool)) function.Function {
 		Type:     function.StaticReturnType(cty.String),
 		Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 			if len(args) > 2 {
-				return cty.NilVal, fmt.Errorf("env takes a name and at most one default")
+				return cty.NilVal, fmt.Errorf("it takes a name and at most one default")
 			}
 			if v, ok := env(args[0].AsString()); ok {
 				return cty.StringVal(v), nil

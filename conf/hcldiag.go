@@ -38,14 +38,14 @@ func (d *decoder) hclDiag(code string, x *hcl.Diagnostic, n *node) {
 	if src := d.text[rng.Filename]; src != nil {
 		word = src.at(rng)
 	}
-	name, isLabel := cutAny(x.Summary, "Missing name for ", "Extraneous label for ")
+	labelled := labelProblem(n, x)
 	switch {
 	case n != nil && x.Summary == "Unsupported argument":
 		d.unknownKey(n, word, rng, false)
 	case n != nil && x.Summary == "Unsupported block type":
 		d.unknownKey(n, word, rng, true)
-	case n != nil && isLabel && n.spec.child(name) != nil:
-		d.wrongLabels(n.spec.child(name), rng)
+	case labelled != nil:
+		d.wrongLabels(labelled, rng)
 	case x.Summary == "Unknown variable" || x.Summary == "Unsupported attribute":
 		d.unknownVariable(x, word, rng)
 	case x.Summary == "Call to unknown function":
@@ -63,13 +63,18 @@ func (d *decoder) hclDiag(code string, x *hcl.Diagnostic, n *node) {
 	}
 }
 
-func cutAny(s string, prefixes ...string) (string, bool) {
-	for _, p := range prefixes {
-		if rest, ok := strings.CutPrefix(s, p); ok {
-			return rest, true
-		}
+// labelSummary finds the block's name in "Missing LABEL for BLOCK" and
+// "Extraneous label for BLOCK".
+var labelSummary = regexp.MustCompile(`^(?:Missing|Extraneous) \w+ for (\w+)$`)
+
+// labelProblem returns the kind of block in n that has too few or too many
+// labels, nil when the problem is another one.
+func labelProblem(n *node, x *hcl.Diagnostic) *block {
+	m := labelSummary.FindStringSubmatch(x.Summary)
+	if n == nil || m == nil {
+		return nil
 	}
-	return "", false
+	return n.spec.child(m[1])
 }
 
 // previousPosition finds "FILE:LINE,COLUMN-…" in a message of the library.
@@ -147,8 +152,11 @@ func (d *decoder) unknownVariable(x *hcl.Diagnostic, word string, rng hcl.Range)
 		known = memberNames(x.EvalContext)
 	}
 	hint := didYouMean(name, known)
-	if name == "director" || name == "directors" {
+	switch {
+	case name == "director" || name == "directors":
 		hint = "it exists when the configuration has director blocks"
+	case name == "local":
+		hint = "include is read before anything else: it may use env() and other functions"
 	}
 	d.errorf("unknown_variable", rng, hint, "there is nothing called %q here", name)
 }

@@ -1,0 +1,12 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  check "http" {
+    status = []
+  }
+
+  real_server "192.168.0.110" {}
+}

@@ -1,0 +1,5 @@
+version = 1
+
+director "lb1" {
+  address = 5
+}

@@ -1,0 +1,3 @@
+version = 1
+
+include = [local.files]

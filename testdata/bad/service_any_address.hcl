@@ -1,0 +1,10 @@
+version = 1
+
+virtual_server "web" {
+  address = "0.0.0.0:80"
+  forward = "direct"
+
+  check "tcp" {}
+
+  real_server "192.168.0.110" {}
+}

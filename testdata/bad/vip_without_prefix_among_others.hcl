@@ -1,0 +1,7 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.200/22", "192.168.0.201"]
+}
