@@ -1,9 +1,6 @@
 package conf
 
 import (
-	"os"
-	"path/filepath"
-
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/zclconf/go-cty/cty"
@@ -17,18 +14,6 @@ type Options struct {
 	Env      func(name string) (string, bool)
 	Read     func(name string) ([]byte, error)
 	Glob     func(pattern string) ([]string, error) // of include, sorted
-}
-
-func (o *Options) setDefaults() {
-	if o.Env == nil {
-		o.Env = os.LookupEnv
-	}
-	if o.Read == nil {
-		o.Read = readFile
-	}
-	if o.Glob == nil {
-		o.Glob = filepath.Glob
-	}
 }
 
 // Load reads files in vipd's own language as one configuration and returns

@@ -19,6 +19,20 @@ import (
 // that size, and the parser needs more than a hundred times as much memory.
 const maxFileSize = 2 << 20
 
+// setDefaults puts the operating system's functions where none are given. It
+// is used in this file alone.
+func (o *Options) setDefaults() {
+	if o.Env == nil {
+		o.Env = os.LookupEnv
+	}
+	if o.Read == nil {
+		o.Read = readFile
+	}
+	if o.Glob == nil {
+		o.Glob = filepath.Glob
+	}
+}
+
 // readFile reads at most one byte more than is allowed.
 func readFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
