@@ -60,7 +60,7 @@ type GuestCommand struct {
 // RunInGuest boots a guest, runs the command and returns its exit status.
 // Cancelling ctx ends the guest.
 func RunInGuest(ctx context.Context, c GuestCommand) (int, error) {
-	scratchOnce.Do(func() { sweep(os.TempDir(), guestPrefix) })
+	sweepOnce.Do(sweep)
 	dir, err := makeDir(os.TempDir(), guestPrefix)
 	if err != nil {
 		return 0, fmt.Errorf("make guest: %w", err)
@@ -79,7 +79,7 @@ func RunInGuest(ctx context.Context, c GuestCommand) (int, error) {
 	console := &strings.Builder{}
 	cmd := exec.Command(guestKernel, "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", "mem=1024M", "quiet",
 		"init="+init, "uml_dir="+dir, "con=null", "con0=null,fd:1", "ssl=null", "ssl1=null,fd:3")
-	cmd.Env = append(os.Environ(), "TMPDIR="+dir)
+	cmd.Env = append(os.Environ(), "TMPDIR="+dir, markEnv+"="+filepath.Base(dir))
 	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = console, console, []*os.File{line}
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
@@ -99,8 +99,8 @@ func RunInGuest(ctx context.Context, c GuestCommand) (int, error) {
 }
 
 // startLocked starts cmd from a thread of its own, since its parent-death
-// signal comes when that thread ends. stop kills it with all it has started,
-// waits and ends the thread; it may be called again.
+// signal comes when that thread ends. stop kills its process group, waits and
+// ends the thread; it may be called again.
 func startLocked(cmd *exec.Cmd) (stop func(), err error) {
 	started, end, ended := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -112,10 +112,8 @@ func startLocked(cmd *exec.Cmd) (stop func(), err error) {
 			return
 		}
 		<-end
-		for _, pid := range append(descendants(processes(), cmd.Process.Pid), cmd.Process.Pid) {
-			kill(pid, syscall.SIGKILL)
-		}
-		_ = cmd.Wait() // it was killed
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // its process group; gone is fine
+		_ = cmd.Wait()                                      // it was killed
 	}()
 	if err := <-started; err != nil {
 		return nil, err

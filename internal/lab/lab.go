@@ -39,7 +39,7 @@ type bridge struct {
 func New(tb TB) *Lab {
 	tb.Helper()
 	Need(tb, Root)
-	sweepOnce.Do(func() { sweep(os.TempDir(), dirPrefix) })
+	sweepOnce.Do(sweep)
 	dir, err := makeDir(os.TempDir(), dirPrefix)
 	if err != nil {
 		tb.Fatalf("make lab: %v", err)

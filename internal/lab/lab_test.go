@@ -228,7 +228,7 @@ func TestSweepTakesOnlyTheDead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	sweep(parent, dirPrefix)
+	sweepDirs(parent, dirPrefix)
 	for dir, want := range map[string]bool{alive: true, reused: false, foreign: true} {
 		if _, err := os.Stat(dir); (err == nil) != want {
 			t.Errorf("%s: exists %t, want %t", filepath.Base(dir), err == nil, want)

@@ -17,8 +17,8 @@ const (
 )
 
 var (
-	sweepOnce, scratchOnce sync.Once
-	dirCount               atomic.Int64
+	sweepOnce sync.Once
+	dirCount  atomic.Int64
 )
 
 // makeDir makes a directory below parent whose name tells which process it
@@ -32,11 +32,16 @@ func makeDir(parent, prefix string) (string, error) {
 	return dir, os.Mkdir(dir, 0o755)
 }
 
-// sweep removes what dead processes left in parent: directories made by
-// makeDir, and processes that carry the directory's name in their environment.
-// Process ids mean nothing across the border of a guest: it has a temporary
-// directory of its own.
-func sweep(parent, prefix string) {
+// sweep removes what dead processes left of labs and guests. Process ids mean
+// nothing across the border of a guest: it has a temporary directory of its own.
+func sweep() {
+	sweepDirs(os.TempDir(), dirPrefix)
+	sweepDirs(os.TempDir(), guestPrefix)
+}
+
+// sweepDirs removes directories below parent that makeDir made for a process
+// that is dead, and what carries their name in its environment.
+func sweepDirs(parent, prefix string) {
 	dirs, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
 	for _, dir := range dirs {
 		var pid int
