@@ -144,6 +144,7 @@ func TestLeaseAuto(t *testing.T) {
 		"report lease_mode (off → heal)",
 		"hold 192.0.2.100/24 6s",
 	)
+	g.sleep(10 * time.Millisecond)
 	g.advert(lower, 50)
 	g.seen("advert v3 priority 100 from 192.0.2.2")
 

@@ -120,17 +120,33 @@ func (r *router) decide() {
 func (r *router) hearAsMaster(now time.Time, from neighbour) {
 	switch {
 	case from.priority == 0:
-		r.advertise(now)
-		r.deadline = now.Add(r.cfg.AdvertInterval)
+		if r.reassert(now) {
+			r.deadline = now.Add(r.cfg.AdvertInterval)
+		}
 	case from.priority > r.cfg.Priority:
 		r.yield(now, from, ReasonHigherPriority)
 	case from.priority == r.cfg.Priority && from.addr.Compare(r.iface.link.Primary) > 0:
 		r.yield(now, from, ReasonTieBreak)
 	default:
 		// Tell the other master, and the switches that saw its frames.
-		r.advertise(now)
+		r.reassert(now)
 		r.reannounce(now)
 	}
+}
+
+// reassertPause is the shortest time between two adverts out of turn: the
+// shortest interval that VRRP knows. A flood of losing adverts, or two masters
+// that both believe they won, must not become a storm.
+const reassertPause = 10 * time.Millisecond
+
+// reassert sends an advert out of turn unless one was sent just now.
+func (r *router) reassert(now time.Time) bool {
+	if now.Sub(r.reasserted) < reassertPause {
+		return false
+	}
+	r.reasserted = now
+	r.advertise(now)
+	return true
 }
 
 // yield leaves mastership to a better master.

@@ -134,6 +134,23 @@ func TestRFC9568_6_4_3_LosingAdvert(t *testing.T) {
 	g.seen("advert v3 priority 100 from 192.0.2.2")
 }
 
+// TestReassertIsBounded: a flood of losing adverts and resignations is answered
+// at the fastest cadence VRRP knows, and starves no periodic advert.
+func TestReassertIsBounded(t *testing.T) {
+	t.Parallel()
+	for _, p := range []uint8{0, 50} {
+		g := newMaster(t, settings())
+		before := g.status().Counters.AdvertsSent
+		for range 10_000 {
+			g.wait(100 * time.Microsecond)
+			g.advert(lower, p)
+		}
+		if sent := g.status().Counters.AdvertsSent - before; sent < 100 || sent > 102 {
+			t.Errorf("priority %d: %d adverts in a second", p, sent)
+		}
+	}
+}
+
 // TestRFC9568_erratum8298_TwoOwners elect by address and both say so.
 func TestRFC9568_erratum8298_TwoOwners(t *testing.T) {
 	t.Parallel()
@@ -155,6 +172,7 @@ func TestSamePriorityIsReported(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings())
 	g.advert(lower, 100)
+	g.sleep(10 * time.Millisecond)
 	g.advert(lower, 100)
 	g.seen(
 		"report same_priority peer 192.0.2.1 (another master has our priority)",

@@ -58,6 +58,8 @@ type router struct {
 	// leaving is set while the skew after the master's priority 0 runs.
 	leaving bool
 
+	// reasserted is when an advert was last sent out of turn.
+	reasserted time.Time
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
 	counters    Counters

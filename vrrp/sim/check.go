@@ -17,7 +17,9 @@ import (
 //  3. Once the world has settled, each side of the network has exactly one
 //     master of each virtual router, the best one if all preempt, and no
 //     address with a lease is on two nodes, running or not.
-//  4. Adverts of a daemon that was never paused are never late.
+//  4. Adverts of a daemon that was never paused are never late, by its own
+//     count and by the world's: while nothing is disturbed a master sends at
+//     least one in each of its intervals.
 const (
 	checkEvery = 250 * time.Millisecond
 	// margin covers drifting clocks and the rounding of instants.
@@ -158,7 +160,22 @@ func (c *checker) checkHolders(g *group, side int) {
 	}
 }
 
-// lateness is invariant 4. Rounding between clocks costs a nanosecond.
+// checkCadence is invariant 4 for an advert that leaves now.
+func (c *checker) checkCadence(n *node, a *vrrp.SendAdvert) {
+	last, ok := n.lastAdvert[a.ID]
+	if !ok || last <= c.disturbed || n.states[a.ID] != vrrp.StateMaster {
+		return
+	}
+	for i := range n.running {
+		r := &n.running[i]
+		drift := r.AdvertInterval * time.Duration(c.world.opts.DriftPPM) / million
+		if r.ID == a.ID && c.world.now-last > r.AdvertInterval+drift+time.Microsecond {
+			c.violate("cadence", "%s sent adverts of %s %v apart", n.name, a.ID, c.world.now-last)
+		}
+	}
+}
+
+// lateness is invariant 4 by the engine's count. Rounding between clocks costs a nanosecond.
 func (c *checker) lateness() {
 	for _, n := range c.world.nodes {
 		if n.engine == nil || n.rested {

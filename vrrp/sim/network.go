@@ -14,6 +14,7 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 	if !n.usable(a.ID.Interface) {
 		return false
 	}
+	w.checker.checkCadence(n, a)
 	n.lastAdvert[a.ID] = w.now
 	payload := slices.Clone(a.Payload)
 	for _, to := range w.nodes {

@@ -1,0 +1,92 @@
+package sim
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// settled returns a world of two directors that has long settled.
+func settled(t *testing.T) *World {
+	t.Helper()
+	w := New(Options{Delay: time.Millisecond})
+	for i, name := range []string{"lb1", "lb2"} {
+		w.Add(name, []vrrp.Config{{
+			Name: "web", ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51},
+			Version: 3, Priority: uint8(150 - 50*i), AdvertInterval: time.Second, Preempt: true, Peers: true,
+			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.100/24")},
+			Announce:  vrrp.Announce{Repeat: 5},
+		}})
+		w.Start(name, Start{})
+	}
+	w.Run(time.Minute)
+	if w.Violations() != nil {
+		t.Fatal(w.Violations())
+	}
+	return w
+}
+
+// TestCheckerSees breaks each invariant behind the world's back.
+func TestCheckerSees(t *testing.T) {
+	t.Parallel()
+	id := vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}
+	tests := []struct {
+		kind  string
+		spoil func(*World)
+	}{
+		{"held", func(w *World) { w.byName["lb1"].kernel = nil }},
+		{"held", func(w *World) { w.byName["lb2"].kernel = append(kernel{}, w.byName["lb1"].kernel...) }},
+		{"held", func(w *World) {
+			w.byName["lb2"].kernel = kernel{{id: id, prefix: netip.MustParsePrefix("192.0.2.7/24")}}
+		}},
+		{"gap", func(w *World) { w.byName["lb1"].states[id] = vrrp.StateBackup }},
+		{"masters", func(w *World) { w.byName["lb2"].states[id] = vrrp.StateMaster }},
+		{"best", func(w *World) {
+			w.byName["lb1"].states[id], w.byName["lb2"].states[id] = vrrp.StateBackup, vrrp.StateMaster
+		}},
+		{"holders", func(w *World) {
+			w.byName["lb2"].kernel = kernel{{id: id, prefix: netip.MustParsePrefix("192.0.2.100/24"), expires: time.Hour, found: true}}
+		}},
+		{"late", func(w *World) { w.stall("lb1", 2*time.Second) }},
+		{"cadence", func(w *World) { w.byName["lb1"].lastAdvert[id] -= time.Second; w.checker.disturbed = 0 }},
+	}
+	for _, tt := range tests {
+		w := settled(t)
+		tt.spoil(w)
+		w.Run(w.now + 10*time.Second)
+		if v := strings.Join(w.Violations(), "\n"); !strings.Contains(v, " "+tt.kind+": ") {
+			t.Errorf("%s went unseen:\n%s", tt.kind, v)
+		}
+	}
+}
+
+// stall delays a node's next tick without the world's knowledge.
+func (w *World) stall(name string, d time.Duration) {
+	n := w.byName[name]
+	n.wake = -1
+	w.queue.plan(w.now+d, func() { n.step(&vrrp.Tick{}) })
+}
+
+// TestSettledWorldStaysSilent: violations come from spoiling alone.
+func TestSettledWorldStaysSilent(t *testing.T) {
+	t.Parallel()
+	w := settled(t)
+	w.Run(w.now + time.Hour)
+	if v := w.Violations(); v != nil {
+		t.Error(v)
+	}
+}
+
+// TestViolationsAreBounded: one bug must not fill the memory.
+func TestViolationsAreBounded(t *testing.T) {
+	t.Parallel()
+	w := settled(t)
+	w.byName["lb1"].kernel = nil
+	w.Run(w.now + time.Minute)
+	if n := len(w.Violations()); n > 2*maxViolations {
+		t.Errorf("%d violations", n)
+	}
+}
