@@ -40,6 +40,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 			e.shortest = down
 		}
 	}
+	e.collectSources()
 	e.agenda.rebuild(e.order)
 }
 

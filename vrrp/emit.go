@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"net/netip"
 	"time"
 )
@@ -43,12 +44,24 @@ func (p *pool[T]) take() *T {
 	return p.items[p.used-1]
 }
 
-// groupIPv4 is where IPv4 adverts go (RFC 9568 §5.1.1.2).
-var groupIPv4 = netip.AddrFrom4([4]byte{224, 0, 0, 18})
+// sendAdvert emits one advert with the given priority: to the group, or to
+// each peer.
+func (r *router) sendAdvert(priority uint8) {
+	if !r.cfg.Unicast() {
+		r.sendAdvertTo(r.cfg.GroupOf(), maxTTL, priority)
+	}
+	for i := range r.cfg.Delivery.Peers {
+		r.sendAdvertTo(r.cfg.Delivery.Peers[i].Address, cmp.Or(r.cfg.Delivery.TTL, maxTTL), priority)
+	}
+	if priority == 0 {
+		r.counters.ZeroSent++
+	} else {
+		r.counters.AdvertsSent++
+	}
+}
 
-// sendAdvert emits one advert with the given priority.
-func (r *router) sendAdvert(priority uint8) *SendAdvert {
-	path := Path{Family: r.cfg.ID.Family, Src: r.iface.link.Primary, Dst: groupIPv4}
+func (r *router) sendAdvertTo(to netip.Addr, ttl, priority uint8) {
+	path := Path{Family: r.cfg.ID.Family, Src: r.source(), Dst: to}
 	advert := Advert{
 		Version:  r.cfg.Version,
 		VRID:     r.cfg.ID.VRID,
@@ -58,24 +71,17 @@ func (r *router) sendAdvert(priority uint8) *SendAdvert {
 	}
 	s := r.engine.out.adverts.take()
 	*s = SendAdvert{
-		ID: r.cfg.ID, Version: advert.Version, Priority: priority, Src: path.Src, Dst: path.Dst,
+		ID: r.cfg.ID, Version: advert.Version, Priority: priority, Src: path.Src, Dst: path.Dst, TTL: ttl,
 		Payload: Encode(s.Payload[:0], &advert, path, r.cfg.Checksum),
 	}
 	r.engine.out.add(s)
-	if priority == 0 {
-		r.counters.ZeroSent++
-	} else {
-		r.counters.AdvertsSent++
-	}
-	return s
 }
 
 // resign emits priority 0 twice, back to back: one lost frame must not cost a
 // master-down interval, and a later repetition would restart the peers' skew.
 func (r *router) resign() {
-	again := r.sendAdvert(0)
-	r.engine.out.add(again)
-	r.counters.ZeroSent++
+	r.sendAdvert(0)
+	r.sendAdvert(0)
 }
 
 // release ends the ownership of addresses.

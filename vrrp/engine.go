@@ -11,7 +11,7 @@ type Engine struct {
 	routers map[RouterID]*router
 	order   []*router // as configured
 	ifaces  map[string]*iface
-	// sources are the primary addresses of all interfaces in use.
+	// sources are the addresses that adverts of this host may come from.
 	sources map[netip.Addr]struct{}
 	agenda  agenda
 	out     outbox

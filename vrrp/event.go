@@ -36,7 +36,7 @@ type Received struct {
 	Interface string
 	Family    Family
 	Src, Dst  netip.Addr
-	TTL       uint8
+	TTL       uint8  // hop limit of IPv6
 	Payload   []byte // the VRRP message, without the IP header
 }
 
@@ -46,11 +46,21 @@ type Link struct {
 	Interface string
 	Exists    bool
 	Up        bool // administratively up and with carrier
-	// Primary is the source address of our IPv4 adverts; the zero value means
-	// the interface has none, which is a fault.
-	Primary netip.Addr
+	// Primary is the source address of our IPv4 adverts and LinkLocal that of
+	// our IPv6 adverts; without one the routers of the family are in fault,
+	// unless they are given another.
+	Primary, LinkLocal netip.Addr
 	// MTU bounds the number of virtual addresses in one advert.
 	MTU int
+}
+
+// Source returns the address of the family that adverts come from, the zero
+// value when the interface has none.
+func (l *Link) Source(f Family) netip.Addr {
+	if f == IPv6 {
+		return l.LinkLocal
+	}
+	return l.Primary
 }
 
 // LeaseLost tells that the kernel removed a virtual address because its
@@ -87,14 +97,14 @@ func (*Stop) event()       {}
 // what they point at are valid until the next Step.
 type Action interface{ action() }
 
-// SendAdvert asks for one multicast advert.
+// SendAdvert asks for one advert to the group or to one peer.
 type SendAdvert struct {
 	ID       RouterID
 	Version  uint8
 	Priority uint8
-	Src      netip.Addr // the interface's primary address
-	Dst      netip.Addr // 224.0.0.18
-	Payload  []byte     // complete VRRP message with checksum
+	Src, Dst netip.Addr
+	TTL      uint8  // hop limit of IPv6
+	Payload  []byte // complete VRRP message with checksum
 }
 
 // Hold asks that the router's addresses be on the interface: added when

@@ -8,7 +8,15 @@ import (
 
 // String describes the advert in one line.
 func (a *SendAdvert) String() string {
-	return fmt.Sprintf("%s advert v%d priority %d from %s", a.ID, a.Version, a.Priority, a.Src)
+	return fmt.Sprintf("%s advert v%d priority %d from %s%s", a.ID, a.Version, a.Priority, a.Src, unicastTo(a.Dst))
+}
+
+// unicastTo names a destination that is no group.
+func unicastTo(a netip.Addr) string {
+	if a.IsMulticast() {
+		return ""
+	}
+	return " to " + a.String()
 }
 
 // String describes the request in one line; the epoch and deadline are left

@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // iface is an interface that routers run on or that packets came from.
 type iface struct {
@@ -12,10 +15,8 @@ type iface struct {
 	dropped     map[DropReason]uint64
 }
 
-// usable reports whether adverts can be sent.
-func (i *iface) usable() bool {
-	return i.known && i.link.Exists && i.link.Up && i.link.Primary.IsValid()
-}
+// usable reports whether frames can be sent.
+func (i *iface) usable() bool { return i.known && i.link.Exists && i.link.Up }
 
 // iface returns the interface by name, known or not.
 func (e *Engine) iface(name string) *iface {
@@ -49,12 +50,15 @@ func (e *Engine) setLink(now time.Time, ev *Link) {
 	}
 }
 
-// collectSources gathers the source addresses of all interfaces.
+// collectSources gathers the source addresses of all interfaces and routers.
 func (e *Engine) collectSources() {
 	clear(e.sources)
 	for _, i := range e.ifaces {
-		if i.link.Primary.IsValid() {
-			e.sources[i.link.Primary] = struct{}{}
-		}
+		e.sources[i.link.Primary] = struct{}{}
+		e.sources[i.link.LinkLocal] = struct{}{}
 	}
+	for _, r := range e.order {
+		e.sources[r.source()] = struct{}{}
+	}
+	delete(e.sources, netip.Addr{})
 }

@@ -38,7 +38,8 @@ const (
 	DropChecksum     DropReason = "checksum"        // neither accepted form matches
 	DropUnknownVRID  DropReason = "unknown_vrid"    // no such router on this interface
 	DropOwnSource    DropReason = "own_source"      // from one of our own addresses
-	DropDestination  DropReason = "destination"     // not sent to the group
+	DropDestination  DropReason = "destination"     // to a group instead of us, or the reverse
+	DropUnknownPeer  DropReason = "unknown_peer"    // unicast from an address that is no peer's
 	DropAuthType     DropReason = "auth_type"       // unknown or not the configured type
 	DropCount        DropReason = "address_count"   // v3 without an address
 	DropIntervalZero DropReason = "interval_zero"   // v3 interval 0
@@ -50,7 +51,7 @@ const (
 
 // DropReasons lists all reasons in the order of the checks.
 var DropReasons = []DropReason{
-	DropTTL, DropVersion, DropType, DropLength, DropChecksum, DropUnknownVRID, DropOwnSource, DropDestination,
+	DropTTL, DropVersion, DropType, DropLength, DropChecksum, DropUnknownVRID, DropOwnSource, DropDestination, DropUnknownPeer,
 	DropAuthType, DropCount, DropIntervalZero, DropInterval, DropVRIDClash, DropNotMaster, DropInactive,
 }
 
@@ -68,4 +69,8 @@ const (
 	ReportSamePriority   ReportKind = "same_priority"   // another master with our priority
 	ReportLeaseMode      ReportKind = "lease_mode"      // lease mode in force changed
 	ReportListCut        ReportKind = "addresses_cut"   // more addresses than an advert can carry
+	// ReportNoLinkLocal: an IPv6 list does not begin with a link-local address.
+	ReportNoLinkLocal ReportKind = "link_local_not_first"
+	// ReportDuplicateAddress: somebody else sends from our own address.
+	ReportDuplicateAddress ReportKind = "duplicate_address"
 )

@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"bytes"
+	"net/netip"
 	"time"
 )
 
@@ -12,6 +13,9 @@ func (e *Engine) receive(now time.Time, p *Received) {
 	a, reason := e.validate(r, p)
 	if reason != "" {
 		e.drop(now, r, p, reason)
+		if reason == DropOwnSource {
+			r.suspectDuplicate(p, &a)
+		}
 		return
 	}
 	r.accept(now, p, &a)
@@ -61,6 +65,9 @@ func (r *router) compareSettings(from neighbour, a *Advert) {
 	} else if !sameSet(a.List, r.list, addressLen(r.cfg.ID.Family)) {
 		r.remarkOn(ReportAddressList, from, hash(a.List), "virtual addresses differ from ours")
 	}
+	if r.cfg.ID.Family == IPv6 {
+		r.remarkLinkLocal(from, a)
+	}
 	if a.Interval == r.cfg.AdvertInterval {
 		r.forgetRemark(ReportIntervalDiffer)
 	} else {
@@ -72,6 +79,17 @@ func (r *router) compareSettings(from neighbour, a *Advert) {
 	if r.state == StateMaster && a.Priority == r.cfg.Priority && !r.owner() {
 		r.remarkOn(ReportSamePriority, from, 0, "another master has our priority")
 	}
+}
+
+// remarkLinkLocal remarks on an IPv6 list that does not begin with a
+// link-local address (RFC 9568 §5.2.9). Erratum 8300 would have it rejected;
+// keepalived sends such lists, and rejecting one would make two masters.
+func (r *router) remarkLinkLocal(from neighbour, a *Advert) {
+	if first, _ := netip.AddrFromSlice(a.List[:addressLen(IPv6)]); first.IsLinkLocalUnicast() {
+		r.forgetRemark(ReportNoLinkLocal)
+		return
+	}
+	r.remarkOn(ReportNoLinkLocal, from, hash(a.List), "the first address is not link-local")
 }
 
 // hearAsBackup is RFC 9568 §6.4.2 for an advert.
@@ -125,7 +143,7 @@ func (r *router) hearAsMaster(now time.Time, from neighbour) {
 		}
 	case from.priority > r.cfg.Priority:
 		r.yield(now, from, ReasonHigherPriority)
-	case from.priority == r.cfg.Priority && from.addr.Compare(r.iface.link.Primary) > 0:
+	case from.priority == r.cfg.Priority && from.addr.Compare(r.source()) > 0:
 		r.yield(now, from, ReasonTieBreak)
 	default:
 		// Tell the other master, and the switches that saw its frames.

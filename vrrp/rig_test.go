@@ -20,6 +20,10 @@ var (
 	lower  = netip.MustParseAddr("192.0.2.1") // loses a tie
 	higher = netip.MustParseAddr("192.0.2.3") // wins a tie
 	group  = netip.MustParseAddr("224.0.0.18")
+
+	ours6   = netip.MustParseAddr("fe80::2")
+	lower6  = netip.MustParseAddr("fe80::1")
+	higher6 = netip.MustParseAddr("fe80::3")
 )
 
 // prefixes parses virtual addresses.
@@ -61,9 +65,12 @@ func lease(m vrrp.LeaseMode) func(*vrrp.Config) { return func(c *vrrp.Config) { 
 func addresses(words ...string) func(*vrrp.Config) {
 	return func(c *vrrp.Config) { c.Addresses = prefixes(words...) }
 }
+func ipv6(c *vrrp.Config) {
+	c.ID.Family, c.Addresses = vrrp.IPv6, prefixes("fe80::100/64", "2001:db8::100/64")
+}
 func vrid(id uint8) func(*vrrp.Config) { return func(c *vrrp.Config) { c.ID.VRID = id } }
 func linkUp(name string) *vrrp.Link {
-	return &vrrp.Link{Interface: name, Exists: true, Up: true, Primary: ours, MTU: 1500}
+	return &vrrp.Link{Interface: name, Exists: true, Up: true, Primary: ours, LinkLocal: ours6, MTU: 1500}
 }
 func configure(all ...vrrp.Config) *vrrp.Configure { return &vrrp.Configure{Routers: all} }
 
@@ -105,11 +112,15 @@ func newMaster(t *testing.T, all ...vrrp.Config) *rig {
 func newBackup(t *testing.T, all ...vrrp.Config) *rig {
 	t.Helper()
 	g := newRig(t, all...)
+	master := higher
+	if all[0].ID.Family == vrrp.IPv6 {
+		master = higher6
+	}
 	for i := 0; i < 5; i++ {
-		g.advert(higher, 200)
+		g.advert(master, 200)
 		g.wait(all[0].AdvertInterval)
 	}
-	g.advert(higher, 200)
+	g.advert(master, 200)
 	g.log = nil
 	return g
 }
@@ -119,7 +130,7 @@ func (g *rig) step(ev vrrp.Event) {
 	g.t.Helper()
 	g.out = g.e.Step(epoch.Add(g.now), ev)
 	for _, a := range g.out.Actions {
-		g.log = append(g.log, strings.ReplaceAll(fmt.Sprint(a), "eth0/ipv4/51 ", ""))
+		g.log = append(g.log, strings.ReplaceAll(strings.ReplaceAll(fmt.Sprint(a), "eth0/ipv4/51 ", ""), "eth0/ipv6/51 ", ""))
 	}
 }
 
@@ -168,6 +179,9 @@ func (g *rig) advert(src netip.Addr, priority uint8, edit ...func(*vrrp.Advert))
 func (g *rig) packet(src netip.Addr, edit func(*vrrp.Received)) {
 	g.t.Helper()
 	p := vrrp.Received{Interface: "eth0", Family: vrrp.IPv4, Src: src, Dst: group, TTL: 255}
+	if src.Is6() {
+		p.Family, p.Dst = vrrp.IPv6, vrrp.GroupIPv6
+	}
 	edit(&p)
 	g.step(&p)
 }

@@ -89,8 +89,7 @@ func (r *router) setConfig(c Config) {
 func (r *router) fitList() {
 	fits := maxCount
 	if mtu := r.iface.link.MTU; mtu > 0 {
-		const ipv4Header = 20
-		fits = max(0, min(fits, (mtu-ipv4Header-headerLen-authDataLen)/addressLen(r.cfg.ID.Family)))
+		fits = max(0, min(fits, (mtu-r.overhead())/addressLen(r.cfg.ID.Family)))
 	}
 	r.advertised = r.list[:min(len(r.list), fits*addressLen(r.cfg.ID.Family))]
 	if len(r.advertised) == len(r.list) {
@@ -98,6 +97,15 @@ func (r *router) fitList() {
 	} else {
 		r.remarkOn(ReportListCut, neighbour{}, uint64(len(r.advertised)), "not all addresses fit into an advert")
 	}
+}
+
+// overhead is what an advert's packet holds besides addresses, in bytes.
+func (r *router) overhead() int {
+	const ipv4Header, ipv6Header = 20, 40
+	if r.cfg.ID.Family == IPv6 {
+		return ipv6Header + headerLen
+	}
+	return ipv4Header + headerLen + authDataLen
 }
 
 // masterInterval is what the master's adverts are expected at: learned in
@@ -121,6 +129,9 @@ func (r *router) nextDeadline() time.Time {
 
 // running reports whether the router takes part in the election.
 func (r *router) running() bool { return r.state == StateBackup || r.state == StateMaster }
+
+// usable reports whether adverts can be sent.
+func (r *router) usable() bool { return r.iface.usable() && r.source().IsValid() }
 
 // owner reports whether this router is the address owner.
 func (r *router) owner() bool { return r.cfg.Priority == PriorityOwner }

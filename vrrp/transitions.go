@@ -29,7 +29,7 @@ func (r *router) obstacle() (why cause, ok bool) {
 		return cause{reason: ReasonNoInterface}, false
 	case !link.Up:
 		return cause{reason: ReasonInterfaceDown}, false
-	case !link.Primary.IsValid():
+	case !r.source().IsValid():
 		return cause{reason: ReasonNoAddress}, false
 	}
 	return cause{}, true
@@ -93,7 +93,7 @@ func (r *router) becomeBackup(now time.Time, why cause) {
 // interface is usable and something else is the obstacle.
 func (r *router) enterFault(now time.Time, why cause) {
 	if r.state == StateMaster {
-		if r.iface.usable() {
+		if r.usable() {
 			r.resign()
 		}
 		r.release(r.cfg.Addresses)
@@ -109,7 +109,7 @@ func (r *router) enterFault(now time.Time, why cause) {
 // too, since nobody will decide about them any more.
 func (r *router) leave(now time.Time, why cause) {
 	master := r.state == StateMaster
-	if master && r.iface.usable() {
+	if master && r.usable() {
 		r.resign()
 	}
 	if master || r.undecided && r.refused == "" {

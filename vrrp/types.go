@@ -159,4 +159,5 @@ type Config struct {
 	// Peers is set when the configuration names another director.
 	Peers    bool
 	Announce Announce
+	Delivery Delivery
 }

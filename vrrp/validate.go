@@ -17,24 +17,49 @@ func (e *Engine) lookup(p *Received) *router {
 // validate makes the checks of RFC 9568 §7.1 and RFC 3768 §7.1 in their order.
 // The reason is empty when the advert is acceptable to r.
 func (e *Engine) validate(r *router, p *Received) (Advert, DropReason) {
-	if p.TTL != 255 {
-		return Advert{}, DropTTL
+	if r == nil {
+		return Advert{}, validateStray(p)
 	}
-	if r != nil && p.Payload[0]>>4 != r.cfg.Version {
+	if reason := r.checkTTL(p); reason != "" {
+		return Advert{}, reason
+	}
+	if p.Payload[0]>>4 != r.cfg.Version {
 		return Advert{}, DropVersion
 	}
 	a, reason := Decode(p.Payload, Path{Family: p.Family, Src: p.Src, Dst: p.Dst})
 	switch {
 	case reason != "":
 		return a, reason
-	case r == nil:
-		return a, DropUnknownVRID
 	case e.ownAddress(p):
 		return a, DropOwnSource
-	case p.Dst != groupIPv4:
-		return a, DropDestination
+	}
+	if reason := r.checkAddresses(p); reason != "" {
+		return a, reason
 	}
 	return a, r.admit(p, &a)
+}
+
+// validateStray finds what is wrong with a packet that no router is there
+// for: that, unless it is no good advert in the first place.
+func validateStray(p *Received) DropReason {
+	if p.Dst.IsMulticast() && p.TTL != maxTTL {
+		return DropTTL
+	}
+	if _, reason := Decode(p.Payload, Path{Family: p.Family, Src: p.Src, Dst: p.Dst}); reason != "" {
+		return reason
+	}
+	return DropUnknownVRID
+}
+
+// suspectDuplicate remarks on an advert from our own address that we cannot
+// have sent: somebody else on the network has the address, too.
+func (r *router) suspectDuplicate(p *Received, a *Advert) {
+	if p.Src != r.source() {
+		return // the host is on this network twice
+	}
+	if r.state != StateMaster || a.Priority != r.cfg.Priority && a.Priority != 0 {
+		r.remarkOn(ReportDuplicateAddress, neighbour{addr: p.Src}, uint64(a.Priority), "another router sends from our address")
+	}
 }
 
 // admit makes the checks that depend on the router's settings and state.

@@ -22,30 +22,37 @@ const AddressProtocol = 112
 // ifaProto is IFA_PROTO of linux/if_addr.h.
 const ifaProto = 11
 
-// address is one IPv4 address as the kernel reports it.
+// address is one address as the kernel reports it.
 type address struct {
 	index     int // of the interface
 	prefix    netip.Prefix
 	proto     uint8
 	secondary bool
+	unusable  bool  // an IPv6 address that is tentative or a duplicate
 	remaining int64 // seconds of lifetime left, vrrp.LifetimeForever if permanent
 }
 
 // decodeAddress reads the body of an RTM_NEWADDR or RTM_DELADDR message
-// (rtnetlink(7)). It reports false for anything but IPv4.
+// (rtnetlink(7)). It reports false for anything but IPv4
+// and IPv6.
 func decodeAddress(b []byte) (a address, ok bool, err error) {
 	if len(b) < unix.SizeofIfAddrmsg {
 		return address{}, false, errors.New("address message too short")
 	}
 	msg := nl.DeserializeIfAddrmsg(b)
-	if msg.Family != unix.AF_INET {
+	if msg.Family != unix.AF_INET && msg.Family != unix.AF_INET6 {
 		return address{}, false, nil
 	}
 	attrs, err := nl.ParseRouteAttr(b[msg.Len():])
 	if err != nil {
 		return address{}, false, fmt.Errorf("parse address attributes: %w", err)
 	}
-	a = address{index: int(msg.Index), remaining: vrrp.LifetimeForever, secondary: msg.Flags&unix.IFA_F_SECONDARY != 0}
+	const undecided = unix.IFA_F_TENTATIVE | unix.IFA_F_DADFAILED
+	a = address{
+		index: int(msg.Index), remaining: vrrp.LifetimeForever,
+		secondary: msg.Flags&unix.IFA_F_SECONDARY != 0,
+		unusable:  msg.Family == unix.AF_INET6 && msg.Flags&undecided != 0,
+	}
 	for _, attr := range attrs {
 		decodeAddressAttr(attr, int(msg.Prefixlen), &a)
 	}
@@ -54,6 +61,11 @@ func decodeAddress(b []byte) (a address, ok bool, err error) {
 
 func decodeAddressAttr(attr syscall.NetlinkRouteAttr, bits int, a *address) {
 	switch attr.Attr.Type {
+	case unix.IFA_ADDRESS:
+		// Beside IFA_LOCAL it is the far end of a link to one peer.
+		if ip, ok := netip.AddrFromSlice(attr.Value); ok && !a.prefix.IsValid() {
+			a.prefix = netip.PrefixFrom(ip, bits)
+		}
 	case unix.IFA_LOCAL:
 		if ip, ok := netip.AddrFromSlice(attr.Value); ok {
 			a.prefix = netip.PrefixFrom(ip, bits)
@@ -119,9 +131,9 @@ func (a *addresses) dump(get int, body nl.NetlinkRequestData, want uint16) (msgs
 	return nil, err
 }
 
-// list returns all IPv4 addresses of the namespace.
+// list returns all addresses of the namespace.
 func (a *addresses) list() ([]address, error) {
-	msgs, err := a.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_INET), unix.RTM_NEWADDR)
+	msgs, err := a.dump(unix.RTM_GETADDR, nl.NewIfAddrmsg(unix.AF_UNSPEC), unix.RTM_NEWADDR)
 	if err != nil {
 		return nil, fmt.Errorf("list addresses: %w", err)
 	}
@@ -165,8 +177,16 @@ func (a *addresses) refresh(index int, p netip.Prefix, lease time.Duration) erro
 	return a.set(unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, p, lease)
 }
 
+// ipv6Flags keep an IPv6 address out of duplicate address detection, which
+// would make it unusable for a second, and out of the routing table: the
+// host's own route of the same prefix would end with its lease. Every refresh
+// has to repeat them.
+const ipv6Flags = unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE
+
 // set is RTM_NEWADDR without a broadcast address. For IPv4 the preferred
 // lifetime is the valid one: a deprecated address would be no source address.
+// For IPv6 it is zero: the host must not choose the address as source for
+// connections of its own.
 func (a *addresses) set(flags, index int, p netip.Prefix, lease time.Duration) error {
 	lifetime := uint32(vrrp.LifetimeForever)
 	if lease > 0 {
@@ -175,6 +195,10 @@ func (a *addresses) set(flags, index int, p netip.Prefix, lease time.Duration) e
 	req := a.addressRequest(unix.RTM_NEWADDR, flags, index, p)
 	req.AddData(nl.NewRtAttr(ifaProto, nl.Uint8Attr(AddressProtocol)))
 	info := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: lifetime, Prefered: lifetime}}
+	if p.Addr().Is6() {
+		info.Prefered = 0
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(ipv6Flags)))
+	}
 	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info.Serialize()))
 	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	return err
@@ -192,6 +216,9 @@ func (a *addresses) remove(index int, p netip.Prefix) error {
 
 func (a *addresses) addressRequest(kind, flags, index int, p netip.Prefix) *nl.NetlinkRequest {
 	msg := nl.NewIfAddrmsg(unix.AF_INET)
+	if p.Addr().Is6() {
+		msg.Family = unix.AF_INET6
+	}
 	msg.Prefixlen = uint8(p.Bits())
 	msg.Index = uint32(index)
 	ip := p.Addr().AsSlice()

@@ -47,6 +47,7 @@ type announcer struct {
 
 	// Of the sending goroutine.
 	conns map[string]announceConn
+	nas   map[string]neighbourConn
 }
 
 // block is a queued announcement: rounds still to go, and where the present
@@ -65,7 +66,7 @@ type announceConn struct {
 func newAnnouncer() *announcer {
 	a := &announcer{
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
-		conns: make(map[string]announceConn),
+		conns: make(map[string]announceConn), nas: make(map[string]neighbourConn),
 	}
 	go a.run()
 	return a
@@ -157,6 +158,10 @@ func (a *announcer) send(iface string, some []netip.Prefix) {
 	}
 	to := &packet.Addr{HardwareAddr: broadcast}
 	for _, p := range some {
+		if p.Addr().Is6() {
+			_ = a.advertise(c.ifi, p.Addr())
+			continue
+		}
 		if b, err := gratuitousARP(c.ifi.HardwareAddr, p.Addr()); err == nil {
 			_, _ = c.conn.WriteTo(b, to)
 		}
@@ -197,6 +202,9 @@ func listenARP(ifi *net.Interface) (*packet.Conn, error) {
 
 func (a *announcer) closeConns() {
 	for _, c := range a.conns {
+		c.conn.Close()
+	}
+	for _, c := range a.nas {
 		c.conn.Close()
 	}
 }

@@ -53,7 +53,7 @@ func (l *Links) want(h *vrrp.Hold, have snapshot) {
 	if err != nil || l.void(h) {
 		return // holdAll comes to the same and reports it
 	}
-	if h.Lease > 0 {
+	if promotes(h.ID.Family, h.Lease) {
 		if needed, err := l.promote.needed(h.ID.Interface, index); err == nil && needed {
 			l.dirty = true
 		}
@@ -75,7 +75,7 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 		return
 	}
 	index, indexErr := l.opt.kernel.index(h.ID.Interface)
-	if err = errors.Join(err, indexErr); err == nil && h.Lease > 0 {
+	if err = errors.Join(err, indexErr); err == nil && promotes(h.ID.Family, h.Lease) {
 		err = l.promoteFirst(h.ID.Interface, index)
 	}
 	for _, a := range h.Addresses {
@@ -98,6 +98,10 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 		l.table.set(p, e)
 	}
 }
+
+// promotes tells whether an address that may end takes others along unless
+// secondaries are promoted, which only those of IPv4 do.
+func promotes(f vrrp.Family, lease time.Duration) bool { return f == vrrp.IPv4 && lease > 0 }
 
 // promoteFirst makes the interface safe for leases; none is added without it.
 func (l *Links) promoteFirst(iface string, index int) error {

@@ -114,7 +114,8 @@ func (v *view) link(name string) (vrrp.Link, int) {
 	for _, info := range v.links {
 		if info.name == name {
 			return vrrp.Link{
-				Interface: name, Exists: true, Up: info.up, Primary: v.primary(info.index), MTU: info.mtu,
+				Interface: name, Exists: true, Up: info.up, MTU: info.mtu,
+				Primary: v.primary(info.index), LinkLocal: v.linkLocal(info.index),
 			}, info.index
 		}
 	}
@@ -126,8 +127,19 @@ func (v *view) link(name string) (vrrp.Link, int) {
 // mastership.
 func (v *view) primary(index int) netip.Addr {
 	for _, a := range v.addrs[index] {
-		if !a.secondary && !a.ours {
+		if a.prefix.Addr().Is4() && !a.secondary && !a.ours {
 			return a.prefix.Addr()
+		}
+	}
+	return netip.Addr{}
+}
+
+// linkLocal returns the interface's first IPv6 link-local address that is in
+// use and not a virtual address of ours.
+func (v *view) linkLocal(index int) netip.Addr {
+	for _, a := range v.addrs[index] {
+		if ip := a.prefix.Addr(); ip.Is6() && ip.IsLinkLocalUnicast() && !a.unusable && !a.ours {
+			return ip
 		}
 	}
 	return netip.Addr{}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,8 +21,13 @@ import (
 // A raw socket of protocol 112 counts when it is bound to the interface or to
 // none, or when the kernel does not let us see to what it is bound.
 func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
-	sockets, err := rawSockets("/proc/thread-self/net/raw")
-	if err != nil || len(sockets) == 0 {
+	sockets := make(map[uint64]bool)
+	for _, table := range []string{"raw", "raw6"} {
+		// A kernel without IPv6 has no second table.
+		some, _ := rawSockets(filepath.Join("/proc/thread-self/net", table))
+		maps.Copy(sockets, some)
+	}
+	if len(sockets) == 0 {
 		return "", false
 	}
 	ignore := map[int]bool{os.Getpid(): true}
@@ -40,8 +46,8 @@ func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
 	return "", false
 }
 
-// rawSockets returns the inodes of all raw IPv4 sockets of protocol 112. In
-// /proc/net/raw the protocol stands where other tables have the local port.
+// rawSockets returns the inodes of all raw sockets of protocol 112. In
+// /proc/net/raw and raw6 the protocol stands where other tables have the local port.
 func rawSockets(path string) (map[uint64]bool, error) {
 	f, err := os.Open(path)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -84,7 +83,7 @@ func (w *watch) close() {
 // subscribe opens a subscription and then reads everything, in this order, so
 // that no change falls between the two.
 func (w *watch) subscribe() error {
-	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR)
+	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 	if err != nil {
 		return fmt.Errorf("subscribe to rtnetlink: %w", err)
 	}
@@ -237,7 +236,7 @@ func (w *watch) tellChanged() {
 func (w *watch) tell(link vrrp.Link, index int) {
 	name := link.Interface
 	if last, known := w.used[name]; known && last.link.Exists && link.Exists && last.index != index {
-		w.feed(&vrrp.Link{Interface: name, Primary: netip.Addr{}})
+		w.feed(&vrrp.Link{Interface: name})
 	}
 	w.used[name] = told{link, index}
 	w.feed(&link)

@@ -4,14 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
 
-// Wire sends and receives adverts: for each port one receive socket and for
-// each interface one transmit socket. It implements runner.Wire and belongs
+// Wire sends and receives adverts: for each interface and family one receive
+// and one transmit socket. It implements runner.Wire and belongs
 // to one goroutine.
 type Wire struct {
 	ready chan struct{}
@@ -20,13 +21,20 @@ type Wire struct {
 	buf   []byte
 }
 
+// socketPlace is what sockets belong to.
+type socketPlace struct {
+	iface  string
+	family vrrp.Family
+}
+
 // port is one place to listen at. Its sockets are nil while the interface is
 // missing.
 type port struct {
-	runner.Port
-	index int // of the interface the sockets belong to
-	rx    *receiver
-	tx    *transmitter
+	socketPlace
+	groups []netip.Addr
+	index  int // of the interface the sockets belong to
+	rx     *receiver
+	tx     *transmitter
 }
 
 func newWire() *Wire {
@@ -45,8 +53,8 @@ func (w *Wire) TryReceive(p *vrrp.Received) bool {
 		if port.rx == nil {
 			continue
 		}
-		if n := port.rx.read(w.buf); n > 0 && parseIPv4(w.buf[:n], p) {
-			p.Interface = port.Interface
+		if port.rx.receive(w.buf, p) {
+			p.Interface = port.iface
 			return true
 		}
 	}
@@ -55,7 +63,8 @@ func (w *Wire) TryReceive(p *vrrp.Received) bool {
 
 // Send implements runner.Wire.
 func (w *Wire) Send(a *vrrp.SendAdvert) error {
-	i := slices.IndexFunc(w.ports, func(p *port) bool { return p.Port == portOf(a.ID) })
+	at := socketPlace{a.ID.Interface, a.ID.Family}
+	i := slices.IndexFunc(w.ports, func(p *port) bool { return p.socketPlace == at })
 	if i < 0 || w.ports[i].tx == nil {
 		return fmt.Errorf("send advert on %s: %w", a.ID.Interface, errNoInterface)
 	}
@@ -65,31 +74,53 @@ func (w *Wire) Send(a *vrrp.SendAdvert) error {
 	return nil
 }
 
-func portOf(id vrrp.RouterID) runner.Port {
-	return runner.Port{Interface: id.Interface, Family: id.Family}
-}
-
 // Listen implements runner.Wire. Ports that stay keep their sockets and
 // whatever is queued in them.
 func (w *Wire) Listen(want []runner.Port) error {
-	var keep []*port
-	for _, p := range w.ports {
-		if slices.Contains(want, p.Port) {
-			keep = append(keep, p)
-		} else {
+	old := w.ports
+	w.ports, w.turn = nil, 0
+	for _, p := range want {
+		w.port(socketPlace{p.Interface, p.Family}, old).join(p.Group)
+	}
+	for _, p := range old {
+		if !slices.Contains(w.ports, p) {
 			p.close()
 		}
 	}
-	w.ports, w.turn = keep, 0
 	var errs []error
-	for _, p := range want {
-		if !slices.ContainsFunc(w.ports, func(have *port) bool { return have.Port == p }) {
-			added := &port{Port: p}
-			w.ports = append(w.ports, added)
-			errs = append(errs, added.relink(w.ready))
+	for _, p := range w.ports {
+		if p.rx == nil || !sameGroups(p.rx.joined, p.groups) {
+			errs = append(errs, p.relink(w.ready))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// sameGroups reports whether two lists without repetitions hold the same.
+func sameGroups(a, b []netip.Addr) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(g netip.Addr) bool { return !slices.Contains(b, g) })
+}
+
+// port returns the port of a place: from the wire, from the old ports or new.
+func (w *Wire) port(at socketPlace, old []*port) *port {
+	is := func(p *port) bool { return p.socketPlace == at }
+	if i := slices.IndexFunc(w.ports, is); i >= 0 {
+		return w.ports[i]
+	}
+	p := &port{socketPlace: at}
+	if i := slices.IndexFunc(old, is); i >= 0 {
+		p = old[i]
+		p.groups = nil
+	}
+	w.ports = append(w.ports, p)
+	return p
+}
+
+// join adds a group to those the port listens to.
+func (p *port) join(group netip.Addr) {
+	if !slices.Contains(p.groups, group) {
+		p.groups = append(p.groups, group)
+	}
 }
 
 // Relink implements runner.Wire. Sockets stay when the interface is still the
@@ -97,7 +128,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 func (w *Wire) Relink(iface string) error {
 	var errs []error
 	for _, p := range w.ports {
-		if p.Interface == iface {
+		if p.iface == iface {
 			errs = append(errs, p.relink(w.ready))
 		}
 	}
@@ -115,30 +146,27 @@ var errNoInterface = errors.New("no such interface")
 
 // relink makes the sockets belong to the interface that has the name now.
 func (p *port) relink(ready chan<- struct{}) error {
-	if p.Family != vrrp.IPv4 {
-		return fmt.Errorf("listen on %s: no adverts over %s", p.Interface, p.Family)
-	}
-	ifi, err := net.InterfaceByName(p.Interface)
+	ifi, err := net.InterfaceByName(p.iface)
 	if err != nil {
 		p.close()
 		return nil // absent: retried when it comes
 	}
 	if p.rx != nil && p.index == ifi.Index {
-		return p.rx.rejoin(ifi)
+		return p.rx.rejoin(ifi, p.groups)
 	}
 	p.close()
 	return p.open(ifi, ready)
 }
 
 func (p *port) open(ifi *net.Interface, ready chan<- struct{}) error {
-	rx, err := newReceiver(ifi, ready)
+	rx, err := newReceiver(ifi, p.family, p.groups, ready)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w", p.Interface, err)
+		return fmt.Errorf("listen on %s: %w", p.iface, err)
 	}
-	tx, err := newTransmitter(ifi)
+	tx, err := newTransmitter(ifi, p.family)
 	if err != nil {
 		rx.close()
-		return fmt.Errorf("open transmit socket on %s: %w", p.Interface, err)
+		return fmt.Errorf("open transmit socket on %s: %w", p.iface, err)
 	}
 	p.index, p.rx, p.tx = ifi.Index, rx, tx
 	return nil

@@ -21,14 +21,14 @@ import (
 // groupMAC is the Ethernet address of 224.0.0.18 (RFC 1112 §6.4).
 var groupMAC = net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
 
-var port0 = runner.Port{Interface: "eth0", Family: vrrp.IPv4}
+var port0 = runner.Port{Interface: "eth0", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}
 
 // testAdvert is an advert from 192.0.2.1 on eth0: version 3, VRID 51, priority
 // 100, 192.0.2.100, checksum with pseudo-header.
 func testAdvert() *vrrp.SendAdvert {
 	src, dst := vip(1).Addr(), netip.MustParseAddr("224.0.0.18")
 	return &vrrp.SendAdvert{
-		ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}, Version: 3, Priority: 100, Src: src, Dst: dst,
+		ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}, Version: 3, Priority: 100, Src: src, Dst: dst, TTL: 255,
 		Payload: vrrp.Encode(nil, &vrrp.Advert{
 			Version: 3, VRID: 51, Priority: 100, Interval: time.Second,
 			List: vrrp.AppendList(nil, []netip.Prefix{vip(100)}),
@@ -116,7 +116,7 @@ func TestWireReceives(t *testing.T) {
 	other := newWire()
 	defer other.close()
 	must(t, w.Listen([]runner.Port{port0}))
-	must(t, other.Listen([]runner.Port{{Interface: "eth1", Family: vrrp.IPv4}}))
+	must(t, other.Listen([]runner.Port{{Interface: "eth1", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}}))
 
 	inject(t, far, ipv4Packet(64, []byte{1, 1, 1, 0}, []byte("advert")))
 	want := vrrp.Received{
@@ -129,7 +129,7 @@ func TestWireReceives(t *testing.T) {
 	silence(t, other) // what arrives at eth0 is no business of eth1's socket
 
 	// Both on one wire: each gets its turn, a flood notwithstanding.
-	must(t, w.Listen([]runner.Port{port0, {Interface: "eth1", Family: vrrp.IPv4}}))
+	must(t, w.Listen([]runner.Port{port0, {Interface: "eth1", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}}))
 	for range 1000 {
 		inject(t, far, ipv4Packet(255, nil, []byte("flood")))
 	}
@@ -143,7 +143,7 @@ func TestWireReceives(t *testing.T) {
 	}
 
 	// No longer listened to.
-	must(t, w.Listen([]runner.Port{{Interface: "eth1", Family: vrrp.IPv4}}))
+	must(t, w.Listen([]runner.Port{{Interface: "eth1", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}}))
 	inject(t, far, ipv4Packet(255, nil, []byte("late")))
 	silence(t, w)
 	if err := w.Send(testAdvert()); err == nil {

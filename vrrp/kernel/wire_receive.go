@@ -3,72 +3,109 @@ package kernel
 import (
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"syscall"
 
+	"github.com/vipd/vipd/vrrp"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
 const (
 	// protocol is VRRP's IP protocol number (RFC 9568 §5.1.1.4).
 	protocol = 112
-	network  = "ip4:112"
 	// receiveBuffer holds a burst of several hundred routers and what arrives
 	// while this process is not running for some seconds.
 	receiveBuffer = 1 << 20
 )
 
-// group is the VRRP multicast group (RFC 9568 §5.1.1.2).
-var group = net.IPv4(224, 0, 0, 18)
-
 // receiver is one receive socket, bound to one interface.
 type receiver struct {
-	conn *net.IPConn
-	raw  syscall.RawConn
+	conn   *net.IPConn
+	raw    syscall.RawConn
+	family vrrp.Family
+	joined []netip.Addr
 	// Of the read in progress; kept here so that reading allocates nothing.
 	buf     []byte
 	n       int
+	oob     [128]byte
+	oobn    int
+	from    netip.Addr
 	readOne func(fd uintptr)
 }
 
-// newReceiver opens a receive socket on the interface, joins the group and
+// newReceiver opens a receive socket on the interface, joins the groups and
 // signals ready whenever something arrives.
-func newReceiver(ifi *net.Interface, ready chan<- struct{}) (*receiver, error) {
-	conn, err := listenRaw(ifi, setReceiveOptions)
+func newReceiver(ifi *net.Interface, f vrrp.Family, groups []netip.Addr, ready chan<- struct{}) (*receiver, error) {
+	conn, err := listenRaw(ifi, f, receiveOptions(f))
 	if err != nil {
 		return nil, err
 	}
-	r := &receiver{conn: conn}
-	r.readOne = func(fd uintptr) { r.n, _ = unix.Read(int(fd), r.buf) }
+	r := &receiver{conn: conn, family: f}
+	r.readOne = r.readIPv4
+	if f == vrrp.IPv6 {
+		r.readOne = r.readIPv6
+	}
 	if r.raw, err = conn.SyscallConn(); err == nil {
-		err = r.join(ifi)
+		err = r.join(ifi, groups)
 	}
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	// What came before the socket was bound may be another interface's.
-	for scratch := make([]byte, 1); r.read(scratch) > 0; {
+	for scratch := make([]byte, 1); r.read(scratch); {
 	}
 	go r.await(ready)
 	return r, nil
 }
 
-// join makes the interface a member of the group.
-func (r *receiver) join(ifi *net.Interface) error {
-	if err := ipv4.NewPacketConn(r.conn).JoinGroup(ifi, &net.IPAddr{IP: group}); err != nil {
-		return fmt.Errorf("join group %s on %s: %w", group, ifi.Name, err)
+// join makes the interface a member of the groups and of no others.
+func (r *receiver) join(ifi *net.Interface, groups []netip.Addr) error {
+	for _, g := range r.joined {
+		if !slices.Contains(groups, g) {
+			// There is nothing to leave when the membership went before.
+			_ = r.membership(ifi, g, false)
+		}
 	}
+	for _, g := range groups {
+		if slices.Contains(r.joined, g) {
+			continue
+		}
+		if err := r.membership(ifi, g, true); err != nil {
+			return fmt.Errorf("join group %s on %s: %w", g, ifi.Name, err)
+		}
+	}
+	r.joined = slices.Clone(groups)
 	return nil
 }
 
-// rejoin repairs a membership that the interface lost with its IPv4
-// configuration, of which the socket knows nothing: it went to another
-// namespace and back, for example.
-func (r *receiver) rejoin(ifi *net.Interface) error {
-	// There is nothing to leave when an earlier join failed.
-	_ = ipv4.NewPacketConn(r.conn).LeaveGroup(ifi, &net.IPAddr{IP: group})
-	return r.join(ifi)
+// rejoin repairs memberships that the interface lost with its configuration,
+// of which the socket knows nothing: it went to another namespace and back,
+// for example.
+func (r *receiver) rejoin(ifi *net.Interface, groups []netip.Addr) error {
+	if err := r.join(ifi, nil); err != nil {
+		return err
+	}
+	return r.join(ifi, groups)
+}
+
+// membership joins or leaves one group.
+func (r *receiver) membership(ifi *net.Interface, group netip.Addr, member bool) error {
+	type membered interface {
+		JoinGroup(*net.Interface, net.Addr) error
+		LeaveGroup(*net.Interface, net.Addr) error
+	}
+	var conn membered = ipv4.NewPacketConn(r.conn)
+	if r.family == vrrp.IPv6 {
+		conn = ipv6.NewPacketConn(r.conn)
+	}
+	if member {
+		return conn.JoinGroup(ifi, &net.IPAddr{IP: group.AsSlice()})
+	}
+	return conn.LeaveGroup(ifi, &net.IPAddr{IP: group.AsSlice()})
 }
 
 // await signals every arrival until the socket is closed. The callback says
@@ -85,29 +122,71 @@ func (r *receiver) await(ready chan<- struct{}) {
 	})
 }
 
-// read takes one packet without waiting; 0 when there is none. A pending
-// error of the socket, such as an interface that went down, is consumed.
-func (r *receiver) read(buf []byte) int {
-	r.buf, r.n = buf, 0
-	if err := r.raw.Control(r.readOne); err != nil {
-		return 0
+// receive fills p with the next packet that has an IP header, without
+// waiting, and reports whether there was one.
+func (r *receiver) receive(buf []byte, p *vrrp.Received) bool {
+	for r.read(buf) {
+		if r.family == vrrp.IPv6 && r.parseIPv6(p) || r.family == vrrp.IPv4 && parseIPv4(r.buf[:r.n], p) {
+			return true
+		}
 	}
-	return max(0, r.n)
+	return false
+}
+
+// read takes one packet without waiting and reports whether there was one. A
+// pending error of the socket, such as an interface that went down, is
+// consumed.
+func (r *receiver) read(buf []byte) bool {
+	r.buf, r.n = buf, 0
+	return r.raw.Control(r.readOne) == nil && r.n > 0
+}
+
+// readIPv4 reads a packet with its header.
+func (r *receiver) readIPv4(fd uintptr) { r.n, _ = unix.Read(int(fd), r.buf) }
+
+// readIPv6 reads a payload; what is needed of the header comes beside it.
+func (r *receiver) readIPv6(fd uintptr) {
+	var from unix.Sockaddr
+	r.from = netip.Addr{}
+	r.n, r.oobn, _, from, _ = unix.Recvmsg(int(fd), r.buf, r.oob[:], 0)
+	if a, ok := from.(*unix.SockaddrInet6); ok {
+		r.from = netip.AddrFrom16(a.Addr)
+	}
 }
 
 func (r *receiver) close() { r.conn.Close() }
 
-// setReceiveOptions limits the socket to the groups it joined itself: by
-// default Linux delivers a group to every socket once any process joined it.
-func setReceiveOptions(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0); err != nil {
-		return fmt.Errorf("set IP_MULTICAST_ALL: %w", err)
+// receiveOptions limits the socket to the groups it joined itself: by default
+// Linux delivers a group to every socket once any process joined it. Of an
+// IPv6 header the destination and the hop limit are asked for. The kernel is
+// not asked to verify checksums: it would drop bad packets without counting
+// them for us.
+func receiveOptions(f vrrp.Family) func(fd int) error {
+	type option struct {
+		name        string
+		level, opt  int
+		value       int
+		alternative int // if the first is refused
 	}
-	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer) == nil {
+	set := []option{{"IP_MULTICAST_ALL", unix.IPPROTO_IP, unix.IP_MULTICAST_ALL, 0, 0}}
+	if f == vrrp.IPv6 {
+		set = []option{
+			{"IPV6_MULTICAST_ALL", unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_ALL, 0, 0},
+			{"IPV6_RECVPKTINFO", unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, 1, 0},
+			{"IPV6_RECVHOPLIMIT", unix.IPPROTO_IPV6, unix.IPV6_RECVHOPLIMIT, 1, 0},
+		}
+	}
+	set = append(set, option{"SO_RCVBUF", unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer, unix.SO_RCVBUF})
+	return func(fd int) error {
+		for _, o := range set {
+			err := unix.SetsockoptInt(fd, o.level, o.opt, o.value)
+			if err != nil && o.alternative != 0 {
+				err = unix.SetsockoptInt(fd, o.level, o.alternative, o.value)
+			}
+			if err != nil {
+				return fmt.Errorf("set %s: %w", o.name, err)
+			}
+		}
 		return nil
 	}
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, receiveBuffer); err != nil {
-		return fmt.Errorf("set SO_RCVBUF: %w", err)
-	}
-	return nil
 }

@@ -6,17 +6,17 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"syscall"
 
 	"github.com/vipd/vipd/vrrp"
 	"golang.org/x/net/bpf"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// ttl of every advert; receivers drop anything else (RFC 9568 §5.1.1.3).
-	ttl = 255
 	// tos is DSCP CS6, network control (RFC 4594 §3.1).
 	tos = 0xc0
 	// controlPriority is TC_PRIO_CONTROL (linux/pkt_sched.h): the first band
@@ -26,20 +26,22 @@ const (
 
 // transmitter is one transmit socket, bound to one interface.
 type transmitter struct {
-	conn *net.IPConn
-	raw  syscall.RawConn
-	src  netip.Addr // that oob holds
-	oob  []byte     // marshalled control message: interface and source
+	conn   *net.IPConn
+	raw    syscall.RawConn
+	family vrrp.Family
+	src    netip.Addr // that oob holds
+	ttl    uint8      // that oob or the socket holds
+	oob    []byte     // marshalled control message: interface and source
 }
 
-func newTransmitter(ifi *net.Interface) (*transmitter, error) {
-	conn, err := listenRaw(ifi, setTransmitOptions)
+func newTransmitter(ifi *net.Interface, f vrrp.Family) (*transmitter, error) {
+	conn, err := listenRaw(ifi, f, setTransmitOptions)
 	if err != nil {
 		return nil, err
 	}
-	t := &transmitter{conn: conn}
+	t := &transmitter{conn: conn, family: f}
 	if t.raw, err = conn.SyscallConn(); err == nil {
-		err = t.setup(ipv4.NewPacketConn(conn))
+		err = t.setup()
 	}
 	if err != nil {
 		conn.Close()
@@ -50,14 +52,18 @@ func newTransmitter(ifi *net.Interface) (*transmitter, error) {
 
 // setup sets what every advert carries and keeps packets of others out of a
 // queue that nobody reads.
-func (t *transmitter) setup(pc *ipv4.PacketConn) error {
+func (t *transmitter) setup() error {
 	dropAll, err := bpf.Assemble([]bpf.Instruction{bpf.RetConstant{Val: 0}})
 	if err != nil {
 		return fmt.Errorf("assemble filter: %w", err)
 	}
+	if t.family == vrrp.IPv6 {
+		pc := ipv6.NewPacketConn(t.conn)
+		return errors.Join(pc.SetBPF(dropAll), pc.SetMulticastLoopback(false), t.setPriority())
+	}
+	pc := ipv4.NewPacketConn(t.conn)
 	return errors.Join(
 		pc.SetBPF(dropAll),
-		pc.SetMulticastTTL(ttl),
 		pc.SetTOS(tos),
 		pc.SetMulticastLoopback(false),
 		t.setPriority(),
@@ -76,16 +82,48 @@ func (t *transmitter) setPriority() error {
 
 // send hands one advert to the kernel without waiting for room.
 func (t *transmitter) send(index int, a *vrrp.SendAdvert) error {
-	if t.oob == nil || t.src != a.Src {
-		t.src = a.Src
-		t.oob = (&ipv4.ControlMessage{IfIndex: index, Src: a.Src.AsSlice()}).Marshal()
+	if err := t.prepare(index, a); err != nil {
+		return err
 	}
-	to := &unix.SockaddrInet4{Addr: a.Dst.As4()}
+	to := t.destination(index, a.Dst)
 	var sent error
 	err := t.raw.Control(func(fd uintptr) {
 		_, sent = unix.SendmsgN(int(fd), a.Payload, t.oob, to, unix.MSG_DONTWAIT)
 	})
 	return errors.Join(err, sent)
+}
+
+// prepare makes the socket's settings and the control message those of the
+// advert. Adverts of one interface rarely differ in them.
+func (t *transmitter) prepare(index int, a *vrrp.SendAdvert) error {
+	if t.oob != nil && t.src == a.Src && t.ttl == a.TTL {
+		return nil
+	}
+	t.oob = nil
+	if t.family == vrrp.IPv6 {
+		t.oob = (&ipv6.ControlMessage{
+			IfIndex: index, Src: a.Src.AsSlice(), HopLimit: int(a.TTL), TrafficClass: tos,
+		}).Marshal()
+	} else {
+		pc := ipv4.NewPacketConn(t.conn)
+		if err := errors.Join(pc.SetTTL(int(a.TTL)), pc.SetMulticastTTL(int(a.TTL))); err != nil {
+			return fmt.Errorf("set TTL: %w", err)
+		}
+		t.oob = (&ipv4.ControlMessage{IfIndex: index, Src: a.Src.AsSlice()}).Marshal()
+	}
+	t.src, t.ttl = a.Src, a.TTL
+	return nil
+}
+
+func (t *transmitter) destination(index int, a netip.Addr) unix.Sockaddr {
+	if t.family == vrrp.IPv4 {
+		return &unix.SockaddrInet4{Addr: a.As4()}
+	}
+	to := &unix.SockaddrInet6{Addr: a.As16()}
+	if a.IsLinkLocalUnicast() || a.IsMulticast() {
+		to.ZoneId = uint32(index)
+	}
+	return to
 }
 
 func (t *transmitter) close() { t.conn.Close() }
@@ -99,7 +137,7 @@ func setTransmitOptions(fd int) error {
 }
 
 // listenRaw opens a raw socket for protocol 112 that works on one interface.
-func listenRaw(ifi *net.Interface, options func(fd int) error) (*net.IPConn, error) {
+func listenRaw(ifi *net.Interface, f vrrp.Family, options func(fd int) error) (*net.IPConn, error) {
 	cfg := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
 		err := c.Control(func(fd uintptr) {
@@ -111,7 +149,11 @@ func listenRaw(ifi *net.Interface, options func(fd int) error) (*net.IPConn, err
 		})
 		return errors.Join(err, set)
 	}}
-	conn, err := cfg.ListenPacket(context.Background(), network, "0.0.0.0")
+	network, any := "ip4:", "0.0.0.0"
+	if f == vrrp.IPv6 {
+		network, any = "ip6:", "::"
+	}
+	conn, err := cfg.ListenPacket(context.Background(), network+strconv.Itoa(protocol), any)
 	if err != nil {
 		return nil, fmt.Errorf("open raw socket: %w", err)
 	}

@@ -39,10 +39,12 @@ type Wire interface {
 	Relink(iface string) error
 }
 
-// Port is a place to listen at.
+// Port is a place to listen at. Ports that differ in the group alone share
+// their sockets.
 type Port struct {
 	Interface string
 	Family    vrrp.Family
+	Group     netip.Addr
 }
 
 // Links keeps virtual addresses on interfaces. Hold and Release queue a copy

@@ -65,7 +65,7 @@ func (r *Runner) configure(c *vrrp.Configure) {
 func places(routers []vrrp.Config) (ports []Port, names []string) {
 	seen := make(map[Port]bool)
 	for _, c := range routers {
-		p := Port{Interface: c.ID.Interface, Family: c.ID.Family}
+		p := Port{Interface: c.ID.Interface, Family: c.ID.Family, Group: c.GroupOf()}
 		if !seen[p] {
 			seen[p] = true
 			ports = append(ports, p)

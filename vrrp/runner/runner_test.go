@@ -301,7 +301,7 @@ func TestConfigureListensAndWatchesFirst(t *testing.T) {
 		if diff := cmp.Diff(want, order); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]Port{{"eth0", vrrp.IPv4}, {"bond0", vrrp.IPv4}}, n.wire.ports); diff != "" {
+		if diff := cmp.Diff([]Port{{"eth0", vrrp.IPv4, vrrp.GroupIPv4}, {"bond0", vrrp.IPv4, vrrp.GroupIPv4}}, n.wire.ports, comparing); diff != "" {
 			t.Errorf("ports (-want +got):\n%s", diff)
 		}
 	})

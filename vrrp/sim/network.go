@@ -23,7 +23,7 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 		}
 		p := vrrp.Received{
 			Interface: a.ID.Interface, Family: a.ID.Family,
-			Src: a.Src, Dst: a.Dst, TTL: 255, Payload: payload,
+			Src: a.Src, Dst: a.Dst, TTL: a.TTL, Payload: payload,
 		}
 		w.queue.plan(w.now+w.delay(), func() {
 			if to.usable(p.Interface) {
