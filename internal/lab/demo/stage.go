@@ -29,6 +29,10 @@ const (
 	// advertInterval is VRRP's default. The times follow from RFC 9568 §6.1.
 	advertInterval = time.Second
 
+	// switchLoss is the most requests that a change of the VIP's owner may
+	// cost: those of a fifth of a second.
+	switchLoss = int(200 * time.Millisecond / pace)
+
 	// slack allows for a slow guest with one CPU.
 	slack = time.Second
 )

@@ -10,7 +10,7 @@ import (
 func operations(log string) int {
 	n := 0
 	for line := range strings.Lines(log) {
-		if strings.Contains(line, "event=ipvs") && strings.Contains(line, " op=") {
+		if strings.Contains(line, " event=ipvs op=") {
 			n++
 		}
 	}
