@@ -195,7 +195,7 @@ func TestEncodeLimits(t *testing.T) {
 	}
 }
 
-// TestEncodeChecksumForms keeps the two readings of RFC 5798 apart: each is
+// TestRFC9568_5_2_8_ChecksumForms keeps the two readings of RFC 5798 apart: each is
 // what one kind of peer insists on.
 func TestRFC9568_5_2_8_ChecksumForms(t *testing.T) {
 	t.Parallel()

@@ -51,7 +51,7 @@ func TestAnnouncements(t *testing.T) {
 	}
 }
 
-// TestAnnouncementsEndWithMastership.
+// TestAnnouncementsEndWithMastership: a backup must not claim an address.
 func TestAnnouncementsEndWithMastership(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings())

@@ -133,8 +133,8 @@ func TestReloadToAndFromOwner(t *testing.T) {
 	g.inState(vrrp.StateBackup, vrrp.ReasonHigherPriority)
 }
 
-// TestReloadRemoves and adds routers in one step, releases first: an address
-// may move from one router to another.
+// TestReloadRemoves: routers leave and start in one step, releases first, so
+// that an address may move from one router to another.
 func TestReloadRemoves(t *testing.T) {
 	t.Parallel()
 	second := settings(vrid(52), addresses("192.0.2.200/24"))

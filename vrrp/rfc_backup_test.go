@@ -53,8 +53,8 @@ func TestRFC9568_6_4_2_PriorityZeroUsesLearnedInterval(t *testing.T) {
 	g.timer(vrrp.SkewTime(3, 100, 100*time.Millisecond))
 }
 
-// TestPriorityZeroTwice: peers repeat it, which must not prolong the wait.
-func TestPriorityZeroTwice(t *testing.T) {
+// TestKeepalived_Q27_PriorityZeroTwice: peers repeat it, which must not prolong the wait.
+func TestKeepalived_Q27_PriorityZeroTwice(t *testing.T) {
 	t.Parallel()
 	g := newBackup(t, settings())
 	g.advert(higher, 0)

@@ -298,7 +298,7 @@ func TestRFC9568_5_2_6_ReservedIgnored(t *testing.T) {
 	}
 }
 
-// TestChecksumFormsCounted: both are accepted, each in its own counter.
+// TestRFC9568_5_2_8_BothFormsAccepted: both are accepted, each in its own counter.
 func TestRFC9568_5_2_8_BothFormsAccepted(t *testing.T) {
 	t.Parallel()
 	g := newBackup(t, settings())
