@@ -118,7 +118,8 @@ type Hold struct {
 	// Lease is the kernel lifetime to set, whole seconds; 0 = permanent.
 	Lease time.Duration
 	// Deadline is when this Hold stops being true: a writer that reaches it
-	// later must drop it.
+	// later must drop it. Zero for a permanent address, which nothing
+	// repeats: only a newer epoch voids it.
 	Deadline time.Time
 	// Refresh is set on repetitions: no address is to be added by it that
 	// the writer has found missing (that is the put-back's decision).

@@ -13,9 +13,6 @@ const (
 	expirySlack = 200 * time.Millisecond
 	// writeSlack is the least time a strict refresh has to reach the kernel.
 	writeSlack = 100 * time.Millisecond
-	// permanentDeadline bounds a Hold of a permanent address. Nothing repeats
-	// it and its epoch voids it, so the bound only needs to be far away.
-	permanentDeadline = 24 * time.Hour
 )
 
 // LeaseTime returns the kernel lifetime of a virtual address in whole seconds,
@@ -46,17 +43,14 @@ func fastestTakeover(interval time.Duration) time.Duration {
 	return 3*interval + SkewTime(3, 254, min(interval, time.Second))
 }
 
-// holdFor returns how long after its decision a Hold may still be written: a
-// later one could keep an address that somebody else already owns.
+// holdFor returns how long after its decision a Hold of a lease may still be
+// written: a later one could keep an address that somebody else already owns.
 func holdFor(mode LeaseMode, interval time.Duration) time.Duration {
 	lease := LeaseTime(mode, interval)
-	switch mode {
-	case LeaseHeal:
-		return min(refreshPeriod, lease/2)
-	case LeaseStrict:
+	if mode == LeaseStrict {
 		return max(writeSlack, min(lease/2, fastestTakeover(interval)-expirySlack-lease))
 	}
-	return permanentDeadline
+	return min(refreshPeriod, lease/2)
 }
 
 // leaseMode resolves LeaseAuto: an address may only end by itself when
@@ -95,9 +89,11 @@ func (r *router) hold(now time.Time, refresh bool) {
 		Addresses:   r.cfg.Addresses,
 		Epoch:       r.epoch,
 		Lease:       r.leaseTime,
-		Deadline:    now.Add(holdFor(r.lease, r.cfg.AdvertInterval)),
 		Refresh:     refresh,
 		AfterAdvert: r.lease == LeaseStrict,
+	}
+	if r.leaseTime > 0 {
+		h.Deadline = now.Add(holdFor(r.lease, r.cfg.AdvertInterval))
 	}
 	r.engine.out.add(h)
 	r.refresh = time.Time{}

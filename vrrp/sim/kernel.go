@@ -38,7 +38,7 @@ func (k kernel) find(id vrrp.RouterID, p netip.Prefix) *entry {
 
 // hold adds or refreshes the addresses.
 func (n *node) hold(h *vrrp.Hold) {
-	if n.clock.local(n.world.now).After(h.Deadline) {
+	if !h.Deadline.IsZero() && n.clock.local(n.world.now).After(h.Deadline) {
 		return
 	}
 	for _, p := range h.Addresses {
