@@ -10,7 +10,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 )
 
-// address reads an IPv4 address that a host can have. what names it in
+// address reads an address that a host can have. what names it in
 // messages.
 func (r *report) address(rng hcl.Range, what, s string) (netip.Addr, bool) {
 	a, err := netip.ParseAddr(s)
@@ -22,8 +22,8 @@ func (r *report) address(rng hcl.Range, what, s string) (netip.Addr, bool) {
 		r.errorf("bad_address", rng, fmt.Sprintf("write %q", a.Unmap()), "%s %s is an IPv4 address in IPv6 form", what, a)
 		return netip.Addr{}, false
 	}
-	if a.Is6() {
-		r.errorf("ipv6_not_yet", rng, "", "%s %s: IPv6 is not supported yet", what, a)
+	if a.Zone() != "" {
+		r.errorf("bad_address", rng, fmt.Sprintf("write %q", a.WithZone("")), "%s %s has a zone", what, a)
 		return netip.Addr{}, false
 	}
 	if why := unusable(a); why != "" {
@@ -71,6 +71,9 @@ func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.Add
 	switch {
 	case !ok:
 		return netip.AddrPort{}, false
+	case a.Is6():
+		r.errorf("ipv6_not_yet", rng, "", "%s %s: IPv6 is not supported yet", what, a)
+		return netip.AddrPort{}, false
 	case portText == "" && port == 0:
 		r.errorf("missing_port", rng, fmt.Sprintf("for example %q", host+":80"), "%s %q has no port", what, s)
 		return netip.AddrPort{}, false
@@ -106,10 +109,6 @@ func splitEndpoint(s string) (host, port string) {
 // of the list serve for hints.
 func (c *conversion) prefix(rng hcl.Range, s string, list []located[cty.Value]) (netip.Prefix, bool) {
 	host, bits, hasBits := strings.Cut(s, "/")
-	if mixed(host, list) {
-		c.errorf("mixed_families", rng, "use one vrrp_instance for each", "%s mixes IPv4 and IPv6: %q", c.attr.name, s)
-		return netip.Prefix{}, false
-	}
 	a, ok := c.address(rng, c.attr.name, host)
 	if !ok {
 		return netip.Prefix{}, false
@@ -119,40 +118,31 @@ func (c *conversion) prefix(rng hcl.Range, s string, list []located[cty.Value]) 
 		return netip.Prefix{}, false
 	}
 	if !hasBits {
-		hint := fmt.Sprintf(`write "%s/%d", with the prefix length of the interface's network, or "%s/32" for the address alone`, a, likelyBits(list), a)
+		hint := fmt.Sprintf(`write "%s/%d", with the prefix length of the interface's network, or "%s/%d" for the address alone`, a, likelyBits(a, list), a, a.BitLen())
 		c.errorf("missing_prefix", rng, hint, "%s %q has no prefix length", c.attr.name, s)
 		return netip.Prefix{}, false
 	}
 	n, err := strconv.ParseUint(bits, 10, 8)
-	if err != nil || n < 1 || n > 32 {
-		c.errorf("bad_prefix", rng, "", "%s %q: prefix length %q is out of range: 1 to 32", c.attr.name, s, bits)
+	if err != nil || n < 1 || n > uint64(a.BitLen()) {
+		c.errorf("bad_prefix", rng, "", "%s %q: prefix length %q is out of range: 1 to %d", c.attr.name, s, bits, a.BitLen())
 		return netip.Prefix{}, false
 	}
 	return netip.PrefixFrom(a, int(n)), true
 }
 
-// mixed reports whether host is of another family than the list's first
-// address.
-func mixed(host string, list []located[cty.Value]) bool {
-	a, err := netip.ParseAddr(host)
-	if err != nil || list[0].v.IsNull() || list[0].v.Type() != cty.String {
-		return false
-	}
-	text, _, _ := strings.Cut(list[0].v.AsString(), "/")
-	first, err := netip.ParseAddr(text)
-	return err == nil && first.Is4() != a.Is4()
-}
-
-// likelyBits guesses a missing prefix length: that of a neighbour in the
-// list, else the most common one.
-func likelyBits(list []located[cty.Value]) int {
+// likelyBits guesses the missing prefix length of a: that of a neighbour in
+// the list, else the most common one.
+func likelyBits(a netip.Addr, list []located[cty.Value]) int {
 	for _, e := range list {
 		if e.v.IsNull() || e.v.Type() != cty.String {
 			continue
 		}
-		if p, err := netip.ParsePrefix(e.v.AsString()); err == nil && p.Addr().Is4() {
+		if p, err := netip.ParsePrefix(e.v.AsString()); err == nil && p.Addr().Is4() == a.Is4() {
 			return p.Bits()
 		}
+	}
+	if a.Is6() {
+		return 64
 	}
 	return 24
 }

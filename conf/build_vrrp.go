@@ -34,24 +34,61 @@ func (b *builder) instances(nodes []*node) {
 		b.checkInterval(n, c)
 		b.checkPriority(n, c)
 		b.checkAddresses(n, vips)
-		if prev := ids[c.ID]; prev != nil && !n.bad("interface", "vrid") && n.has("interface") && n.has("vrid") {
-			b.errorf("duplicate_vrid", n.at("vrid"), "each vrrp_instance on an interface needs its own", "vrid %d on %s is taken by %s at %s",
-				c.ID.VRID, c.ID.Interface, prev, where(prev.at("vrid")))
-		} else {
-			ids[c.ID] = n
+		b.checkGroup(n)
+		for _, c := range split(c) {
+			b.delivery(n, &c)
+			b.checkTaken(n, c, ids)
+			b.cfg.Routers = append(b.cfg.Routers, c)
 		}
-		b.cfg.Routers = append(b.cfg.Routers, c)
 	}
 	if len(vips) > manyVIPs {
 		b.warnf("many_addresses", nodes[0].def, "", "%d virtual addresses on one director: refreshing their leases is a load for every program that listens to address changes", len(vips))
 	}
 }
 
+// checkTaken finds two virtual routers with one identity.
+func (b *builder) checkTaken(n *node, c vrrp.Config, ids map[vrrp.RouterID]*node) {
+	prev := ids[c.ID]
+	if prev == nil {
+		ids[c.ID] = n
+		return
+	}
+	if !n.bad("interface", "vrid") && n.has("interface") && n.has("vrid") {
+		b.errorf("duplicate_vrid", n.at("vrid"), "each vrrp_instance on an interface needs its own", "vrid %d on %s is taken by %s at %s",
+			c.ID.VRID, c.ID.Interface, prev, where(prev.at("vrid")))
+	}
+}
+
+// split makes a virtual router for each family of the addresses, that of the
+// first one when there are none. Link-local addresses come first (RFC 9568
+// §5.2.9).
+func split(c vrrp.Config) []vrrp.Config {
+	var all []vrrp.Config
+	for _, f := range []vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
+		one := c
+		one.ID.Family = f
+		one.Addresses = slices.DeleteFunc(slices.Clone(c.Addresses), func(p netip.Prefix) bool {
+			return p.Addr().Is4() != (f == vrrp.IPv4)
+		})
+		slices.SortStableFunc(one.Addresses, func(a, b netip.Prefix) int { return linkLocalFirst(a) - linkLocalFirst(b) })
+		if len(one.Addresses) > 0 || len(c.Addresses) == 0 && f == vrrp.IPv4 {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+func linkLocalFirst(p netip.Prefix) int {
+	if p.Addr().Is6() && !p.Addr().IsLinkLocalUnicast() {
+		return 1
+	}
+	return 0
+}
+
 func (b *builder) instance(n *node) vrrp.Config {
 	c := vrrp.Config{
 		Name:           n.labels[0],
-		ID:             vrrp.RouterID{Interface: get[string](n, "interface"), Family: vrrp.IPv4, VRID: uint8(get[int64](n, "vrid"))},
-		Version:        uint8(get[int64](n, "version")),
+		ID:             vrrp.RouterID{Interface: get[string](n, "interface"), VRID: uint8(get[int64](n, "vrid"))},
 		Priority:       uint8(get[int64](n, "priority")),
 		AdvertInterval: get[time.Duration](n, "advert_interval"),
 		Preempt:        get[bool](n, "preempt"),
@@ -64,12 +101,29 @@ func (b *builder) instance(n *node) vrrp.Config {
 	if c.Priority == 0 {
 		c.Priority = b.defaultPriority()
 	}
+	c.Version = b.protocolVersion(n)
 	for _, p := range get[[]located[netip.Prefix]](n, "virtual_address") {
 		c.Addresses = append(c.Addresses, p.v)
 	}
 	garp := n.one("garp")
 	c.Announce = vrrp.Announce{Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay")}
 	return c
+}
+
+// protocolVersion is what is written, else the one that keepalived users expect,
+// unless the addresses need the other.
+func (b *builder) protocolVersion(n *node) uint8 {
+	six := slices.ContainsFunc(b.addressesOf(n), func(p netip.Prefix) bool { return p.Addr().Is6() })
+	version := uint8(get[int64](n, "version"))
+	switch {
+	case version == 0 && six:
+		return 3
+	case version == 0:
+		return 2
+	case version == 2 && six:
+		b.errorf("version_2_ipv6", n.at("version"), "version = 3", "%s has IPv6 addresses: VRRP version 2 knows IPv4 only", n)
+	}
+	return version
 }
 
 var leaseModes = map[string]vrrp.LeaseMode{
@@ -139,11 +193,12 @@ func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
 	if n.has("virtual_address") && len(list) == 0 {
 		b.errorf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address", n)
 	}
-	if len(list) > maxVIPs {
-		b.errorf("too_many_addresses", n.at("virtual_address"), "spread them over several vrrp_instance blocks", "%s has %d virtual addresses: an advert carries at most %d", n, len(list), maxVIPs)
-	}
+	b.checkFamilies(n)
 	for _, p := range list {
 		a := p.v.Addr()
+		if a.IsLinkLocalUnicast() && a.Is6() {
+			a = a.WithZone(get[string](n, "interface")) // unique on its link only
+		}
 		if prev, again := vips[a]; again {
 			b.errorf("duplicate_address", p.rng, "", "virtual address %s appears twice, first at %s", a, where(prev))
 			continue
@@ -156,9 +211,32 @@ func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
 	}
 }
 
+// checkFamilies judges the virtual addresses of each family.
+func (b *builder) checkFamilies(n *node) {
+	var four, six, local int
+	for _, p := range b.addressesOf(n) {
+		switch {
+		case p.Addr().Is4():
+			four++
+		case p.Addr().IsLinkLocalUnicast():
+			local++
+			fallthrough
+		default:
+			six++
+		}
+	}
+	if most := max(four, six); most > maxVIPs {
+		b.errorf("too_many_addresses", n.at("virtual_address"), "spread them over several vrrp_instance blocks", "%s has %d virtual addresses: an advert carries at most %d", n, most, maxVIPs)
+	}
+	if six > 0 && local == 0 && !n.bad("virtual_address") {
+		b.warnf("no_link_local", n.at("virtual_address"), fmt.Sprintf("add one to the list, the same on all directors: \"fe80::%x/64\"", get[int64](n, "vrid")),
+			"%s has no link-local address: RFC 9568 demands that every IPv6 virtual router has one, which its hosts use as gateway", n)
+	}
+}
+
 // checkHostPart finds addresses that name a network instead of a host.
 func (b *builder) checkHostPart(p located[netip.Prefix]) {
-	if p.v.Bits() > 30 {
+	if p.v.Bits() > 30 || p.v.Addr().Is6() {
 		return
 	}
 	a := p.v.Addr().As4()

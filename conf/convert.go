@@ -43,6 +43,8 @@ var (
 	kindIP        = kind{"address", toIP}                     // netip.Addr
 	kindInterface = kind{"interface name", toInterface}       // string
 	kindStrings   = kind{"list of texts", toStrings}          // []located[string]
+	kindAddresses = kind{"list of addresses", toAddresses}    // []located[netip.Addr]
+	kindGroup     = kind{"multicast address", toGroup}        // netip.Addr
 	kindPrefixes  = kind{"list of addresses", toPrefixes}     // []located[netip.Prefix]
 	kindStatus    = kind{"number, text or list", toStatusSet} // string
 )

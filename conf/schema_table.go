@@ -2,6 +2,7 @@ package conf
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/ipvs"
@@ -75,28 +76,29 @@ var instanceBlock = &block{
 	name:   "vrrp_instance",
 	labels: []label{{"name", "name in logs, status and notes"}},
 	help:   "A virtual router: addresses that exactly one director holds.",
-	attrs: []*attr{
+	attrs: slices.Concat([]*attr{
 		{name: "interface", kind: kindInterface, required: true,
 			help: "Interface that carries adverts and addresses. It need not exist yet: the instance waits in fault."},
 		{name: "vrid", kind: kindInt, required: true, min: 1, max: 255,
 			help: "Virtual router number, the same on all directors, unique on the interface."},
-		{name: "version", kind: kindInt, def: "2", min: 2, max: 3,
-			help: "VRRP version: 2 (RFC 3768) or 3 (RFC 9568). All directors must agree."},
+		{name: "version", kind: kindInt, min: 2, max: 3, defNote: "2, or 3 with IPv6 addresses",
+			help: "VRRP version: 2 (RFC 3768) or 3 (RFC 9568). All directors must agree. Only version 3 knows IPv6."},
 		{name: "priority", kind: kindInt, min: 1, max: 255, defNote: "the director's, or 100",
 			help: "The highest one becomes master. 255 is the owner of the addresses, who always wins."},
 		{name: "advert_interval", kind: kindDuration, def: `"1s"`,
 			min: int64(10 * time.Millisecond), max: int64(255 * time.Second),
 			help: "Time between adverts. Version 2: whole seconds. Version 3: steps of 10ms up to 40.95s."},
 		{name: "virtual_address", kind: kindPrefixes, required: true,
-			help: "The addresses, each with its prefix length: `[\"192.0.2.10/24\"]`. 1 to 255 of them, IPv4."},
+			help: "The addresses, each with its prefix length: `[\"192.0.2.10/24\"]`. 1 to 255 of each family. With IPv4 and IPv6 addresses the instance is two virtual routers with one VRID. " +
+				"Link-local addresses are advertised first, as RFC 9568 demands; every IPv6 router should have one."},
 		{name: "preempt", kind: kindBool, def: "true",
 			help: "Take over from a living master with a lower priority."},
 		{name: "lease", kind: kindWord, def: `"auto"`, words: []string{"auto", "heal", "strict", "off"},
 			help: "How long the kernel keeps the addresses without a living daemon. `heal`: until a successor must have taken over. `strict`: ends before (interval of 1s or more). `off`: for ever. `auto`: `heal` when another director is configured or was heard, otherwise `off`."},
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
-	},
-	blocks: []*block{{
+	}, deliveryAttrs),
+	blocks: []*block{unicastBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},

@@ -3,5 +3,6 @@ version = 1
 vrrp_instance "web" {
   interface       = "eth0"
   vrid            = 51
-  virtual_address = ["192.168.0.200/24", "2001:db8::200/64"]
+  virtual_address = ["fe80::200/64"]
+  group           = "ff05::12"
 }

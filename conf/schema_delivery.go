@@ -1,0 +1,26 @@
+package conf
+
+// deliveryAttrs say how the adverts of an instance travel.
+var deliveryAttrs = []*attr{
+	{name: "source", kind: kindIP, defNote: "the interface's first address, or its link-local one",
+		help: "Source address of the adverts of its family. It decides ties, and must be one of this director's own addresses."},
+	{name: "group", kind: kindGroup, defNote: "224.0.0.18 or ff02::12",
+		help: "Multicast group of the adverts of its family; all directors must agree."},
+	{name: "unicast", kind: kindBool, def: "false",
+		help: "Send adverts to each of the other directors instead of a multicast group: to their `address`, from this one's. The block `unicast` sets more."},
+}
+
+// unicastBlock is the long form of the attribute unicast.
+var unicastBlock = &block{
+	name: "unicast", once: true,
+	help: "Adverts go to peers instead of a multicast group.",
+	attrs: []*attr{
+		{name: "peers", kind: kindAddresses, defNote: "the addresses of the other directors",
+			help: "Where adverts go."},
+		{name: "check_source", kind: kindBool, def: "true",
+			help: "Accept adverts of these peers only. keepalived accepts all by default."},
+		{name: "ttl", kind: kindInt, def: "255", min: 1, max: 255, help: "TTL or hop limit of the adverts."},
+		{name: "min_ttl", kind: kindInt, def: "0", min: 0, max: 255,
+			help: "Least TTL that a peer's adverts may arrive with. With `255` nobody can send them from beyond a router; keepalived sends IPv6 adverts to peers with 64."},
+	},
+}

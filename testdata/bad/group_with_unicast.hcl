@@ -1,0 +1,11 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.200/24"]
+  group           = "224.0.0.50"
+  unicast {
+    peers = ["192.168.0.20"]
+  }
+}
