@@ -41,7 +41,13 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 		}
 	}
 	e.collectSources()
+	e.collectGroups(ev.Groups)
+	e.collectTracks(now)
 	e.agenda.rebuild(e.order)
+	for _, r := range e.order {
+		r.reconsider(now)
+		e.agenda.update(r)
+	}
 }
 
 // removeUnwanted lets the routers leave that are no longer configured.
@@ -76,7 +82,6 @@ func (e *Engine) applyConfig(now time.Time, c *Config, ev *Configure) *router {
 	} else {
 		r.change(now, *c)
 	}
-	r.reconsider(now)
 	return r
 }
 
@@ -133,15 +138,11 @@ func (r *router) changeBackup(now time.Time, old *Config) {
 	ours := r.cfg.Version == 2 || !r.master.addr.IsValid()
 	switch {
 	case r.owner() && old.Priority != PriorityOwner:
-		r.becomeMaster(now, cause{reason: ReasonOwner})
+		r.priority = r.cfg.Priority
+		r.claim(now, cause{reason: ReasonOwner})
 	case r.cfg.Version != old.Version, ours && r.cfg.AdvertInterval != old.AdvertInterval:
 		r.forgetMaster()
 		r.deadline = now.Add(r.masterDown())
-	case r.cfg.Priority != old.Priority:
-		interval := r.masterInterval()
-		r.deadline = r.deadline.
-			Add(-SkewTime(old.Version, old.Priority, interval)).
-			Add(SkewTime(r.cfg.Version, r.cfg.Priority, interval))
 	}
 }
 

@@ -149,12 +149,12 @@ func TestReloadRemoves(t *testing.T) {
 		"eth0/ipv4/52 release 192.0.2.200/24",
 		"eth0/ipv4/52 master → initialize removed",
 		"release 192.0.2.100/24",
+		"hold 192.0.2.99/24 6s",
+		"announce 192.0.2.99/24 x5",
 		"eth0/ipv4/53 advert v3 priority 255 from 192.0.2.2",
 		"eth0/ipv4/53 hold 192.0.2.200/24 6s",
 		"eth0/ipv4/53 announce 192.0.2.200/24 x5",
 		"eth0/ipv4/53 initialize → master address_owner",
-		"hold 192.0.2.99/24 6s",
-		"announce 192.0.2.99/24 x5",
 	)
 	if names := len(g.e.Status()); names != 2 {
 		t.Errorf("%d routers", names)

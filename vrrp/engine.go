@@ -14,9 +14,12 @@ type Engine struct {
 	// sources are the addresses that adverts of this host may come from.
 	sources map[netip.Addr]struct{}
 	agenda  agenda
-	out     outbox
-	epoch   uint64
-	now     time.Time
+	// observed holds every tracked thing that was told of or is in use.
+	observed  map[TrackID]*observation
+	debounced []*observation // those that must last before they count
+	out       outbox
+	epoch     uint64
+	now       time.Time
 
 	// shortest is the shortest master-down interval of all routers: nobody
 	// can have slept through one while the agenda is less late than that.
@@ -33,9 +36,10 @@ type Engine struct {
 // NewEngine returns an engine without routers.
 func NewEngine() *Engine {
 	return &Engine{
-		routers: make(map[RouterID]*router),
-		ifaces:  make(map[string]*iface),
-		sources: make(map[netip.Addr]struct{}),
+		routers:  make(map[RouterID]*router),
+		ifaces:   make(map[string]*iface),
+		sources:  make(map[netip.Addr]struct{}),
+		observed: make(map[TrackID]*observation),
 	}
 }
 
@@ -64,12 +68,14 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		}
 	case *SendFailed:
 		e.sendFailed(ev)
+	case *Observed:
+		e.observe(now, ev)
 	case *TableReady:
 		e.tableReady = true
 	case *Stop:
 		e.stop(now)
 	}
-	return Output{Actions: e.out.actions, Next: e.agenda.next()}
+	return Output{Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle())}
 }
 
 // wake applies the late timer rule before any other event: a master that did
@@ -90,6 +96,7 @@ func (e *Engine) wake(now time.Time) {
 
 // tick handles all timers that have run out, longest overdue first.
 func (e *Engine) tick(now time.Time) {
+	e.settle(now)
 	for r := e.agenda.due(now); r != nil; r = e.agenda.due(now) {
 		r.tick(now)
 		e.agenda.update(r)

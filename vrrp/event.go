@@ -14,6 +14,8 @@ type Event interface{ event() }
 // change in place without a transition.
 type Configure struct {
 	Routers []Config
+	// Groups tie routers together; a router is in one group at most.
+	Groups []Group
 	// Resume names the routers that the runtime record proves to have been
 	// master less than a master-down ago under the same living supervisor;
 	// they start as master. All others start as backup.

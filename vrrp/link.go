@@ -38,6 +38,7 @@ func (e *Engine) setLink(now time.Time, ev *Link) {
 		i.usableSince = now
 	}
 	e.collectSources()
+	e.observeLink(now, ev)
 	for _, r := range e.order {
 		if r.iface != i {
 			continue
@@ -61,4 +62,16 @@ func (e *Engine) collectSources() {
 		e.sources[r.source()] = struct{}{}
 	}
 	delete(e.sources, netip.Addr{})
+}
+
+// observeLink tells those who track the interface.
+func (e *Engine) observeLink(now time.Time, ev *Link) {
+	o := Observed{ID: TrackID{Kind: TrackInterface, Name: ev.Interface}, State: TrackUp}
+	switch {
+	case !ev.Exists:
+		o.State, o.Detail = TrackDown, "absent"
+	case !ev.Up:
+		o.State, o.Detail = TrackDown, "no carrier"
+	}
+	e.observe(now, &o)
 }

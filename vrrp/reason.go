@@ -21,6 +21,8 @@ const (
 	ReasonNoAddress      Reason = "no_address"       // interface without a source address
 	ReasonInterfaceUp    Reason = "interface_up"
 	ReasonOtherDaemon    Reason = "other_daemon" // another VRRP daemon of this host runs it
+	ReasonTracked        Reason = "tracked"      // something that is tracked with weight 0 is down
+	ReasonSyncGroup      Reason = "sync_group"   // another member of the group made it so
 	ReasonStop           Reason = "stop"
 	ReasonRemoved        Reason = "removed" // no longer in the configuration
 )
@@ -68,6 +70,7 @@ const (
 	ReportDuplicateOwner ReportKind = "duplicate_owner" // another router claims priority 255
 	ReportSamePriority   ReportKind = "same_priority"   // another master with our priority
 	ReportLeaseMode      ReportKind = "lease_mode"      // lease mode in force changed
+	ReportPriority       ReportKind = "priority"        // the effective priority changed
 	ReportListCut        ReportKind = "addresses_cut"   // more addresses than an advert can carry
 	// ReportNoLinkLocal: an IPv6 list does not begin with a link-local address.
 	ReportNoLinkLocal ReportKind = "link_local_not_first"

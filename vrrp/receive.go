@@ -76,7 +76,7 @@ func (r *router) compareSettings(from neighbour, a *Advert) {
 	if a.Priority == PriorityOwner && r.owner() {
 		r.remarkOn(ReportDuplicateOwner, from, 0, "two routers claim to own the addresses")
 	}
-	if r.state == StateMaster && a.Priority == r.cfg.Priority && !r.owner() {
+	if r.state == StateMaster && a.Priority == r.priority && !r.owner() {
 		r.remarkOn(ReportSamePriority, from, 0, "another master has our priority")
 	}
 }
@@ -99,11 +99,15 @@ func (r *router) hearAsBackup(now time.Time, from neighbour) {
 		return
 	}
 	r.decide()
-	if from.priority < r.cfg.Priority && r.mayPreempt(now) {
+	if from.priority < r.priority && r.mayPreempt(now) {
 		r.passed = from
 		return
 	}
 	r.obey(now, from)
+	if from.priority >= r.priority {
+		// The others of our group cannot stay master without this one.
+		r.surrender(now, false)
+	}
 }
 
 // hearResignation waits only for the skew. Peers repeat priority 0; the
@@ -113,14 +117,14 @@ func (r *router) hearResignation(now time.Time) {
 		return
 	}
 	r.leaving = true
-	r.deadline = now.Add(SkewTime(r.cfg.Version, r.cfg.Priority, r.masterInterval()))
+	r.deadline = now.Add(SkewTime(r.cfg.Version, r.priority, r.masterInterval()))
 }
 
 // obey accepts from as master and restarts the master-down timer with the
 // interval it adverts.
 func (r *router) obey(now time.Time, from neighbour) {
 	r.master, r.passed = from, neighbour{}
-	r.leaving = false
+	r.leaving, r.wants = false, false
 	r.learned = from.interval
 	r.deadline = now.Add(r.masterDown())
 }
@@ -141,9 +145,9 @@ func (r *router) hearAsMaster(now time.Time, from neighbour) {
 		if r.reassert(now) {
 			r.deadline = now.Add(r.cfg.AdvertInterval)
 		}
-	case from.priority > r.cfg.Priority:
+	case from.priority > r.priority:
 		r.yield(now, from, ReasonHigherPriority)
-	case from.priority == r.cfg.Priority && from.addr.Compare(r.source()) > 0:
+	case from.priority == r.priority && from.addr.Compare(r.source()) > 0:
 		r.yield(now, from, ReasonTieBreak)
 	default:
 		// Tell the other master, and the switches that saw its frames.
@@ -175,12 +179,13 @@ func (r *router) yield(now time.Time, to neighbour, why Reason) {
 
 // mayPreempt reports whether a lower-priority master may be passed over. A
 // fresh start obeys it first: until the carrier has been stable for a
-// master-down and the IPVS table is ready.
+// master-down, the IPVS table is ready and everything tracked was observed.
 func (r *router) mayPreempt(now time.Time) bool {
 	return r.owner() || r.cfg.Preempt && !r.preemptHeld(now)
 }
 
 // preemptHeld reports whether a fresh start holds preemption back.
 func (r *router) preemptHeld(now time.Time) bool {
-	return now.Before(r.iface.usableSince.Add(r.cfg.MasterDown())) || r.engine.awaitingTable(now)
+	return now.Before(r.iface.usableSince.Add(r.cfg.MasterDown())) || r.engine.awaitingTable(now) ||
+		r.awaitingVerdicts() && now.Before(r.iface.usableSince.Add(ReadyBound))
 }

@@ -27,6 +27,15 @@ type router struct {
 	list       []byte // all addresses in wire form
 	advertised []byte // those of them that fit into an advert
 
+	// priority is the effective one.
+	priority uint8
+	tracks   []Track // own and of the group
+	group    *group  // nil when the router stands alone
+	// wants is set while the router waits for the rest of its group to become
+	// master, for the reason claimed.
+	wants   bool
+	claimed cause
+
 	state    State
 	since    time.Time
 	lastFrom State
@@ -73,6 +82,7 @@ func newRouter(e *Engine, c Config) *router {
 	r.counters.Dropped = newDropCounters()
 	r.remarks = make(map[ReportKind]remark)
 	r.setConfig(c)
+	r.priority = c.Priority
 	r.learned = c.AdvertInterval
 	return r
 }
@@ -119,7 +129,7 @@ func (r *router) masterInterval() time.Duration {
 
 // masterDown is the master-down interval with the present master.
 func (r *router) masterDown() time.Duration {
-	return MasterDownInterval(r.cfg.Version, r.cfg.Priority, r.masterInterval())
+	return MasterDownInterval(r.cfg.Version, r.priority, r.masterInterval())
 }
 
 // nextDeadline returns the earliest timer, zero when none runs.
@@ -139,7 +149,7 @@ func (r *router) owner() bool { return r.cfg.Priority == PriorityOwner }
 // tick handles every timer of the router that has run out.
 func (r *router) tick(now time.Time) {
 	if r.state == StateBackup {
-		r.becomeMaster(now, r.takeoverCause(now))
+		r.claim(now, r.takeoverCause(now))
 		return
 	}
 	if due(r.deadline, now) {
@@ -171,7 +181,7 @@ func (r *router) advertOnTime(now time.Time) {
 // advertise sends one advert and, in strict mode, the refresh that hangs on
 // it. It leaves the advert timer alone.
 func (r *router) advertise(now time.Time) {
-	r.sendAdvert(r.cfg.Priority)
+	r.sendAdvert(r.priority)
 	if r.lease == LeaseStrict {
 		r.hold(now, true)
 	}

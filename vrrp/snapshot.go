@@ -28,7 +28,10 @@ func (r *router) status() RouterStatus {
 		Version:        r.cfg.Version,
 		State:          r.state,
 		Since:          r.since,
-		Priority:       r.cfg.Priority,
+		Priority:       r.priority,
+		BasePriority:   r.cfg.Priority,
+		Tracks:         r.contributions(),
+		AwaitsGroup:    r.wants && r.state == StateBackup,
 		AdvertInterval: r.cfg.AdvertInterval,
 		Addresses:      slices.Clone(r.cfg.Addresses),
 		Lease:          r.lease.String(),
@@ -41,6 +44,9 @@ func (r *router) status() RouterStatus {
 		MasterHeard:    master.heard,
 		Deadline:       r.deadline,
 		Counters:       r.counters,
+	}
+	if r.group != nil {
+		s.Group = r.group.cfg.Name
 	}
 	if r.state == StateBackup {
 		s.MasterInterval = r.masterInterval()

@@ -15,7 +15,11 @@ type RouterStatus struct {
 	Version        uint8          `json:"version"`
 	State          State          `json:"state"`
 	Since          time.Time      `json:"since"`
-	Priority       uint8          `json:"priority"`
+	Priority       uint8          `json:"priority"`      // effective: what is adverted
+	BasePriority   uint8          `json:"base_priority"` // as configured
+	Tracks         []Contribution `json:"tracks,omitempty"`
+	Group          string         `json:"group,omitempty"`        // sync group
+	AwaitsGroup    bool           `json:"awaits_group,omitempty"` // wants to be master, the group does not yet
 	AdvertInterval time.Duration  `json:"advert_interval_ns"`
 	Addresses      []netip.Prefix `json:"virtual_addresses"`
 	Lease          string         `json:"lease"` // mode in force

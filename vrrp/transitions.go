@@ -2,9 +2,20 @@ package vrrp
 
 import "time"
 
-// reconsider brings the router into or out of fault, as its interface and
+// reconsider brings the router and its group into or out of fault, as its interface and
 // other daemons on this host allow. Routers that run on are not touched.
 func (r *router) reconsider(now time.Time) {
+	if r.group == nil {
+		r.reconsiderAlone(now)
+		return
+	}
+	for _, m := range r.group.members {
+		m.reconsiderAlone(now)
+		m.reschedule()
+	}
+}
+
+func (r *router) reconsiderAlone(now time.Time) {
 	why, ok := r.obstacle()
 	switch {
 	case ok && !r.running():
@@ -16,9 +27,21 @@ func (r *router) reconsider(now time.Time) {
 	}
 }
 
-// obstacle tells what keeps the router from running. Without a reason it only
-// waits for the first word about its interface.
+// obstacle tells what keeps the router from running: something of its own, or
+// of another member of its group.
 func (r *router) obstacle() (why cause, ok bool) {
+	if why, ok = r.ownObstacle(); !ok {
+		return why, false
+	}
+	if why, fault := r.siblingFault(); fault {
+		return why, false
+	}
+	return cause{}, true
+}
+
+// ownObstacle tells what keeps the router itself from running. Without a
+// reason it only waits for the first word about its interface.
+func (r *router) ownObstacle() (why cause, ok bool) {
 	link := &r.iface.link
 	switch {
 	case r.refused != "":
@@ -32,24 +55,36 @@ func (r *router) obstacle() (why cause, ok bool) {
 	case !r.source().IsValid():
 		return cause{reason: ReasonNoAddress}, false
 	}
+	if why, fault := r.trackedFault(); fault {
+		return why, false
+	}
 	return cause{}, true
 }
 
 // start begins the election (RFC 9568 §6.4.1). Only the address owner and a
 // router that was master a moment ago begin as master.
 func (r *router) start(now time.Time) {
-	resume := now.Before(r.resumeUntil)
+	resume := r.resumes(now)
 	r.resumeUntil = time.Time{}
 	switch {
 	case resume:
-		r.becomeMaster(now, cause{reason: ReasonResumed})
+		r.startAsMaster(now, cause{reason: ReasonResumed})
 	case r.owner():
-		r.becomeMaster(now, cause{reason: ReasonOwner})
+		r.startAsMaster(now, cause{reason: ReasonOwner})
 	case r.state == StateInitialize:
 		r.becomeBackup(now, cause{reason: ReasonStartup})
 	default:
 		r.becomeBackup(now, cause{reason: ReasonInterfaceUp})
 	}
+}
+
+// startAsMaster claims mastership without waiting. A member of a group listens
+// meanwhile, in case the others have to wait.
+func (r *router) startAsMaster(now time.Time, why cause) {
+	if r.group != nil {
+		r.becomeBackup(now, cause{reason: ReasonStartup})
+	}
+	r.claim(now, why)
 }
 
 // takeoverCause tells why the master-down timer of a backup ran out.
@@ -70,23 +105,28 @@ func (r *router) takeoverCause(now time.Time) cause {
 func (r *router) becomeMaster(now time.Time, why cause) {
 	r.epoch = r.engine.nextEpoch()
 	r.forgetMaster()
-	r.undecided = false
-	r.sendAdvert(r.cfg.Priority)
+	r.undecided, r.wants = false, false
+	r.sendAdvert(r.priority)
 	r.deadline = now.Add(r.cfg.AdvertInterval)
 	r.hold(now, false)
 	r.announce(now)
 	r.transition(now, StateMaster, why)
 }
 
-// becomeBackup listens. A master gives its addresses up at once.
+// becomeBackup listens. A master gives its addresses up at once, and so do all
+// members of its group.
 func (r *router) becomeBackup(now time.Time, why cause) {
-	if r.state == StateMaster {
+	master := r.state == StateMaster
+	if master {
 		r.release(r.cfg.Addresses)
 	}
 	r.idle()
 	r.forgetMaster()
 	r.deadline = now.Add(r.masterDown())
 	r.transition(now, StateBackup, why)
+	if master {
+		r.surrender(now, why.reason == ReasonSlept)
+	}
 }
 
 // enterFault stops taking part. Priority 0 is sent where it can be: when the
@@ -125,7 +165,7 @@ func (r *router) leave(now time.Time, why cause) {
 
 // idle stops all timers.
 func (r *router) idle() {
-	r.deadline, r.refresh = time.Time{}, time.Time{}
+	r.deadline, r.refresh, r.wants = time.Time{}, time.Time{}, false
 	r.announced = announcement{}
 }
 

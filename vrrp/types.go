@@ -159,5 +159,7 @@ type Config struct {
 	// Peers is set when the configuration names another director.
 	Peers    bool
 	Announce Announce
+	// Tracks are what the priority or the fitness to run depends on.
+	Tracks   []Track
 	Delivery Delivery
 }

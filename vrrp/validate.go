@@ -57,7 +57,7 @@ func (r *router) suspectDuplicate(p *Received, a *Advert) {
 	if p.Src != r.source() {
 		return // the host is on this network twice
 	}
-	if r.state != StateMaster || a.Priority != r.cfg.Priority && a.Priority != 0 {
+	if r.state != StateMaster || a.Priority != r.priority && a.Priority != 0 {
 		r.remarkOn(ReportDuplicateAddress, neighbour{addr: p.Src}, uint64(a.Priority), "another router sends from our address")
 	}
 }

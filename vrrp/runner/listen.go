@@ -41,7 +41,7 @@ func (r *Runner) event(ev vrrp.Event) {
 // configure listens at every place the new configuration needs before the
 // engine learns of it.
 func (r *Runner) configure(c *vrrp.Configure) {
-	ports, names := places(c.Routers)
+	ports, names := places(c)
 	r.limit = drainPerPort * max(1, len(ports))
 	listenErr := r.opt.Wire.Listen(ports)
 	if r.opt.Watch != nil {
@@ -60,11 +60,22 @@ func (r *Runner) configure(c *vrrp.Configure) {
 	}
 }
 
-// places returns where the routers listen, each place and interface once, in
-// order.
-func places(routers []vrrp.Config) (ports []Port, names []string) {
+// places returns where the routers listen and the interfaces that they use or
+// track, each once, in order.
+func places(conf *vrrp.Configure) (ports []Port, names []string) {
 	seen := make(map[Port]bool)
-	for _, c := range routers {
+	tracked := func(tracks []vrrp.Track) {
+		for _, t := range tracks {
+			if t.ID.Kind == vrrp.TrackInterface {
+				names = append(names, t.ID.Name)
+			}
+		}
+	}
+	for _, g := range conf.Groups {
+		tracked(g.Tracks)
+	}
+	for _, c := range conf.Routers {
+		tracked(c.Tracks)
 		p := Port{Interface: c.ID.Interface, Family: c.ID.Family, Group: c.GroupOf()}
 		if !seen[p] {
 			seen[p] = true
