@@ -21,8 +21,8 @@ const (
 
 	// The check of the configuration below, and the longest time it takes to
 	// notice a failure: the last success was just over, then `fall` probes.
-	checkInterval = 500 * time.Millisecond
-	checkTimeout  = 400 * time.Millisecond
+	checkInterval = time.Second
+	checkTimeout  = time.Second
 	checkCount    = 2
 	checkBound    = (checkCount+1)*checkInterval + checkTimeout + slack
 

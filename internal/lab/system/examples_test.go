@@ -4,22 +4,10 @@ package system
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/vipd/vipd/internal/lab"
 )
-
-// example reads a file of examples/.
-func example(t *testing.T, name string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "..", "examples", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // testExampleDirectRouting runs the classic as it is shipped: two directors,
 // two real servers with "Still alive", the fallback when both say otherwise.

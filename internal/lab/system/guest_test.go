@@ -68,7 +68,7 @@ func services(extra, after string) string {
   ` + extra + `
   check "http" {
     interval = "200ms"
-    timeout  = "150ms"
+    timeout  = "2s"
     fall     = 2
     rise     = 1
   }
