@@ -85,8 +85,11 @@ func TestExampleDirectRouting(t *testing.T) {
 	one, two := netip.MustParseAddrPort("192.168.0.110:80"), netip.MustParseAddrPort("192.168.0.120:80")
 	checks := []healthcheck.Check{{
 		Settings: healthcheck.Settings{
-			Kind: healthcheck.KindHTTP, Timeout: 3 * time.Second, Method: "GET", Path: "/test.html",
-			Status: "200-299", Expect: "Still alive",
+			Kind: healthcheck.KindHTTP, Timeout: 3 * time.Second,
+			Params: healthcheck.HTTP{
+				Version: healthcheck.HTTP1, Method: "GET", Paths: healthcheck.ListOf("/test.html"),
+				Status: "200-299", Expect: "Still alive",
+			},
 		},
 		Timing: healthcheck.Timing{Interval: 5 * time.Second, Rise: 1, Fall: 1},
 	}}
@@ -124,13 +127,19 @@ func TestExampleNAT(t *testing.T) {
 	web := healthcheck.Check{
 		Name: "web",
 		Settings: healthcheck.Settings{
-			Kind: healthcheck.KindHTTP, Timeout: 3 * time.Second, Method: "GET", Path: "/health",
-			VirtualHost: "www.example.com", Status: "200-299",
+			Kind: healthcheck.KindHTTP, Timeout: 3 * time.Second,
+			Params: healthcheck.HTTP{
+				Version: healthcheck.HTTP1, Method: "GET", Paths: healthcheck.ListOf("/health"),
+				VirtualHost: "www.example.com", Status: "200-299",
+			},
 		},
 		Timing: healthcheck.DefaultTiming(),
 	}
 	secure := web
-	secure.Name, secure.Settings.Kind, secure.Settings.Status = "secure", healthcheck.KindHTTPS, "200,301-302"
+	secure.Name, secure.Settings.Kind, secure.Settings.TLS.Mode = "secure", healthcheck.KindHTTPS, healthcheck.TLSOn
+	params := web.Settings.Params.(healthcheck.HTTP)
+	params.Status = "200,301-302"
+	secure.Settings.Params = params
 	want := []Service{
 		natService("http", 80, 0, web),
 		natService("https", 443, 10*time.Minute, secure),

@@ -272,7 +272,11 @@ virtual_server "web" {
 	got := map[string][]string{}
 	for addr, checks := range c.Services[0].Checks {
 		for _, x := range checks {
-			got[addr.String()] = append(got[addr.String()], fmt.Sprint(x.Settings.Kind, x.Settings.Path, " ", healthcheck.KeyFor(x, addr).Target.Port()))
+			path := ""
+			if p, ok := x.Settings.Params.(healthcheck.HTTP); ok {
+				path = p.Paths.All()[0]
+			}
+			got[addr.String()] = append(got[addr.String()], fmt.Sprint(x.Settings.Kind, path, " ", healthcheck.KeyFor(x, addr).Target.Port()))
 		}
 	}
 	want := map[string][]string{
@@ -302,7 +306,7 @@ func TestStatusForms(t *testing.T) {
 		`200`: "200", `"200 - 299, 304"`: "200-299,304", `[200, "301-302"]`: "200,301-302",
 	} {
 		s := serviceWith(t, fmt.Sprintf("check \"http\" {\n status = %s\n}\n real_server \"192.0.2.20\" {}", written))
-		if got := s.Checks[addrPort("192.0.2.20:80")][0].Settings.Status; got != want {
+		if got := s.Checks[addrPort("192.0.2.20:80")][0].Settings.Params.(healthcheck.HTTP).Status; got != want {
 			t.Errorf("%s: status %q, want %q", written, got, want)
 		}
 	}

@@ -1,9 +1,11 @@
 package healthcheck
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/json"
 	"fmt"
 	"slices"
 )
@@ -22,39 +24,39 @@ func CompareKeys(a, b Key) int {
 	return cmp.Or(
 		a.Target.Compare(b.Target),
 		compareSettings(a.Settings, b.Settings),
-		cmp.Compare(a.Timing.Interval, b.Timing.Interval),
-		cmp.Compare(a.Timing.Rise, b.Timing.Rise),
-		cmp.Compare(a.Timing.Fall, b.Timing.Fall),
+		compareTiming(a.Timing, b.Timing),
 	)
 }
 
+// compareSettings orders by kind, then by anything that tells settings apart:
+// the order of equal kinds has no meaning, but it is always the same.
 func compareSettings(a, b Settings) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), bytes.Compare(a.canonical(), b.canonical()))
+}
+
+func compareTiming(a, b Timing) int {
 	return cmp.Or(
-		cmp.Compare(a.Kind, b.Kind),
-		cmp.Compare(a.Timeout, b.Timeout),
-		cmp.Compare(a.Method, b.Method),
-		cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.VirtualHost, b.VirtualHost),
-		cmp.Compare(a.Status, b.Status),
-		cmp.Compare(a.Expect, b.Expect),
-		cmp.Compare(a.SNI, b.SNI),
-		compareBool(a.VerifyTLS, b.VerifyTLS),
+		cmp.Compare(a.Interval, b.Interval), cmp.Compare(a.Rise, b.Rise), cmp.Compare(a.Fall, b.Fall),
+		cmp.Compare(a.Retry, b.Retry), cmp.Compare(a.DownInterval, b.DownInterval), cmp.Compare(a.Warmup, b.Warmup),
+		cmp.Compare(a.Cheap, b.Cheap), cmp.Compare(a.Flaps, b.Flaps), cmp.Compare(a.FlapWindow, b.FlapWindow),
 	)
 }
 
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
+// canonical writes everything that is in the settings.
+func (s Settings) canonical() []byte {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(fmt.Sprintf("healthcheck: settings of kind %s: %v", s.Kind, err))
 	}
-	return 1
+	return text
 }
 
 // seeds returns two independent hashes of a key, the same in every process
 // and on every director.
 func (k Key) seeds() (first, phase uint64) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %#v %#v", k.Target, k.Settings, k.Timing))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %#v", k.Target, k.Settings.canonical(), k.Timing))
 	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
 }

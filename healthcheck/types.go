@@ -8,33 +8,49 @@ import (
 	"time"
 )
 
-// Kind names what a probe does.
-type Kind string
-
-// Kinds of checks.
-const (
-	KindTCP   Kind = "tcp"   // connection is accepted
-	KindHTTP  Kind = "http"  // GET over HTTP/1.1
-	KindHTTPS Kind = "https" // GET over TLS
-	KindPing  Kind = "ping"  // ICMP echo
-)
-
 // Settings say what one probe puts on the wire and what it expects. The type
 // is comparable: equal settings and target mean one shared probe.
 type Settings struct {
 	Kind    Kind
 	Timeout time.Duration // of one probe, everything included
+	Network Network
+	TLS     TLS
+	// Params are what only checks of this kind have: HTTP for kinds http,
+	// https and http_proxy, and so on (see Defaults); nil when there is nothing
+	// to say.
+	Params Params
+}
 
-	// HTTP and HTTPS.
-	Method      string // GET or HEAD
-	Path        string // request target, starts with "/"
-	VirtualHost string // Host header; empty = target address
-	Status      string // comma-separated codes and ranges, "200-299,304"
-	Expect      string // RE2 over the body; empty = any
+// Params is a comparable struct with the settings of one kind of check.
+type Params interface {
+	// validate adds what is wrong with the settings s that hold it.
+	validate(s Settings, p *problems)
+}
 
-	// HTTPS.
-	SNI       string // server name in the hello; empty = VirtualHost
-	VerifyTLS bool   // verify the certificate chain and name
+// Network says from where a probe is sent. The zero value leaves all to the
+// routing table.
+type Network struct {
+	Source    netip.Addr // local address; zero = the kernel's choice
+	Interface string     // SO_BINDTODEVICE; empty = any
+	Mark      uint32     // SO_MARK, for policy routing; 0 = none
+}
+
+// TLSMode says whether and how a connection is encrypted.
+type TLSMode string
+
+// Modes of TLS.
+const (
+	TLSOff   TLSMode = ""
+	TLSOn    TLSMode = "on"       // from the first byte
+	TLSStart TLSMode = "starttls" // after the command of the protocol
+)
+
+// TLS are the settings of an encrypted check.
+type TLS struct {
+	Mode       TLSMode
+	ServerName string // in the hello; empty = the virtual host, if the kind has one
+	Verify     bool   // verify the certificate's chain, dates and name
+	MinDays    int    // days that the certificate must still be valid; 0 = not looked at
 }
 
 // Timing says how often to probe and how many results make a verdict.
@@ -42,6 +58,19 @@ type Timing struct {
 	Interval time.Duration
 	Rise     int // consecutive successes until up, ≥ 1
 	Fall     int // consecutive failures until down, ≥ 1
+
+	Retry        time.Duration // pause after a failure until the verdict is down; 0 = Interval
+	DownInterval time.Duration // pause while the verdict is down; 0 = Interval
+	Warmup       time.Duration // the first probes are spread over this; 0 = at most 1 s
+
+	// Cheap is how many times in a row a TCP connection stands in for a probe
+	// that has succeeded; 0 = never.
+	Cheap int
+
+	// A verdict that went down Flaps times within FlapWindow comes up again
+	// only after FlapWindow without a failure. 0 = no damping.
+	Flaps      int
+	FlapWindow time.Duration
 }
 
 // Check is one configured check.
@@ -49,7 +78,11 @@ type Check struct {
 	Name     string // of the top-level block, empty for an inline one
 	Settings Settings
 	Timing   Timing
-	Port     uint16 // 0 = the real server's
+	Port     uint16     // 0 = the real server's
+	Address  netip.Addr // to probe instead of the real server; zero = the real server's
+	// DependsOn is a check without which this one says nothing: while that one
+	// is down, the verdict of this one is Unknown. nil = none.
+	DependsOn *Check `json:",omitempty"`
 }
 
 // Key identifies a shared probe: same target, same settings, same timing.
@@ -61,14 +94,17 @@ type Key struct {
 
 // KeyFor returns the key of check c against a real server.
 func KeyFor(c Check, real netip.AddrPort) Key {
-	port := real.Port()
+	address, port := real.Addr(), real.Port()
+	if c.Address.IsValid() {
+		address = c.Address
+	}
 	if c.Port != 0 {
 		port = c.Port
 	}
 	if c.Settings.Kind == KindPing {
 		port = 0
 	}
-	return Key{Target: netip.AddrPortFrom(real.Addr(), port), Settings: c.Settings, Timing: c.Timing}
+	return Key{Target: netip.AddrPortFrom(address, port), Settings: c.Settings, Timing: c.Timing}
 }
 
 // Class groups results for metrics and for people.
@@ -97,6 +133,7 @@ type Result struct {
 	TLS      time.Duration `json:"tls_ns,omitempty"`
 	First    time.Duration `json:"first_byte_ns,omitempty"` // request sent → first byte
 	Duration time.Duration `json:"duration_ns"`             // everything
+	Advice   Advice        `json:"advice,omitzero"`         // on the weight, from kinds that give one
 }
 
 // OK reports whether the probe succeeded.

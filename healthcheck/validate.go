@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // MinInterval is the shortest interval and timeout a check may have. Below it
@@ -31,7 +33,11 @@ func (p *problems) add(field, hint, format string, args ...any) {
 // Validate returns everything that is wrong with the settings and timing of
 // the check; nil when it can be used.
 func (c Check) Validate() []Problem {
-	return slices.Concat(c.Settings.Validate(), c.Timing.Validate())
+	all := slices.Concat(c.Settings.Validate(), c.Timing.Validate())
+	if k, ok := specOf(c.Settings.Kind); ok && c.Timing.Cheap > 0 && (k.local || c.Settings.Kind == KindPing) {
+		all = append(all, Problem{Field: "cheap", Summary: fmt.Sprintf("a connection cannot stand in for a check of kind %s", k.kind)})
+	}
+	return all
 }
 
 // Validate returns everything that is wrong with the timing.
@@ -46,6 +52,18 @@ func (t Timing) Validate() []Problem {
 	if t.Fall < 1 {
 		p.add("fall", "", "fall %d is not at least 1", t.Fall)
 	}
+	if t.Retry != 0 && t.Retry < MinInterval {
+		p.add("retry_interval", "", "retry_interval %s is shorter than %s", t.Retry, MinInterval)
+	}
+	if t.DownInterval != 0 && t.DownInterval < MinInterval {
+		p.add("down_interval", "", "down_interval %s is shorter than %s", t.DownInterval, MinInterval)
+	}
+	if t.Warmup < 0 || t.Cheap < 0 || t.Flaps < 0 || t.FlapWindow < 0 {
+		p.add("warmup", "", "warmup, cheap, flaps and flap_window cannot be negative")
+	}
+	if (t.Flaps == 0) != (t.FlapWindow == 0) {
+		p.add("flaps", "", "flaps and flap_window need each other")
+	}
 	return p
 }
 
@@ -53,21 +71,22 @@ func (t Timing) Validate() []Problem {
 // pass can be probed with.
 func (s Settings) Validate() []Problem {
 	var p problems
-	if !slices.Contains(Kinds(), s.Kind) {
+	known, ok := specOf(s.Kind)
+	if !ok {
 		p.add("kind", kindHint(), "unknown kind of check %q", s.Kind)
 		return p
 	}
 	if s.Timeout < MinInterval {
 		p.add("timeout", "", "timeout %s is shorter than %s", s.Timeout, MinInterval)
 	}
-	if s.Kind.web() {
-		s.validateRequest(&p)
-		s.validateAnswer(&p)
+	s.validateTLS(&p, known)
+	s.validateNetwork(&p, known)
+	switch {
+	case known.defaults == nil && s.Params != nil, known.defaults != nil && reflect.TypeOf(s.Params) != reflect.TypeOf(known.defaults):
+		p.add("kind", "", "parameters of type %T do not belong to a check of kind %s", s.Params, s.Kind)
+	case s.Params != nil:
+		s.Params.validate(s, &p)
 	}
-	if s.Kind == KindHTTPS {
-		s.validateTLS(&p)
-	}
-	s.validateForeign(&p)
 	return p
 }
 
@@ -79,35 +98,54 @@ func kindHint() string {
 	return "known kinds: " + strings.Join(names, ", ")
 }
 
-// validateRequest judges what goes to the server.
-func (s Settings) validateRequest(p *problems) {
-	if s.Method != "GET" && s.Method != "HEAD" {
-		p.add("method", "use GET or HEAD", "method %q is not supported", s.Method)
+// validateTLS judges mode and server name (RFC 6066 section 3: a DNS name, no
+// address, no port).
+func (s Settings) validateTLS(p *problems, known spec) {
+	t := s.TLS
+	if !slices.Contains(known.modes, t.Mode) {
+		p.add("tls", "", "checks of kind %s cannot have tls %q", s.Kind, t.word())
+		return
 	}
-	if why := badPath(s.Path); why != "" {
-		p.add("path", `for example "/health"`, "path %q %s", s.Path, why)
+	if t.Mode == TLSOff {
+		off := func(set bool, field string) {
+			if set {
+				p.add(field, "", "%s is for encrypted checks", field)
+			}
+		}
+		off(t.ServerName != "", "sni")
+		off(t.Verify, "verify")
+		off(t.MinDays != 0, "min_days")
+		return
 	}
-	if s.VirtualHost != "" && !validHost(s.VirtualHost) {
-		p.add("virtual_host", "write a host name, with a port if it is an unusual one",
-			"virtual host %q is not a host name", s.VirtualHost)
+	_, err := netip.ParseAddr(t.ServerName)
+	if t.ServerName != "" && (err == nil || !validHost(t.ServerName) || strings.Contains(t.ServerName, ":")) {
+		p.add("sni", "write a DNS name", "server name %q is not a DNS name", t.ServerName)
+	}
+	if t.MinDays < 0 {
+		p.add("min_days", "", "min_days %d is negative", t.MinDays)
 	}
 }
 
-// badPath says what is wrong with a request target (RFC 9112 section 3.2.1:
-// origin-form), "" if nothing is.
-func badPath(path string) string {
-	switch {
-	case !strings.HasPrefix(path, "/"):
-		return `does not start with "/"`
-	case strings.ContainsFunc(path, notVisible):
-		return "contains a space, a control or a non-ASCII character; write it as %XX"
-	case strings.Contains(path, "#"):
-		return `contains "#", which is never sent to a server`
+func (t TLS) word() string {
+	if t.Mode == TLSOff {
+		return "off"
 	}
-	if _, err := url.ParseRequestURI(path); err != nil {
-		return "contains an incomplete %XX"
+	return string(t.Mode)
+}
+
+// validateNetwork judges from where probes are sent.
+func (s Settings) validateNetwork(p *problems, known spec) {
+	n := s.Network
+	if known.local && n != (Network{}) {
+		p.add("source", "", "checks of kind %s send nothing", s.Kind)
+		return
 	}
-	return ""
+	if n.Source.IsValid() && (n.Source.IsUnspecified() || n.Source.IsMulticast()) {
+		p.add("source", "write an address of this host", "source %s is no address to send from", n.Source)
+	}
+	if len(n.Interface) > 15 || strings.ContainsFunc(n.Interface, notVisible) || strings.Contains(n.Interface, "/") {
+		p.add("interface", "", "%q cannot be an interface name", n.Interface)
+	}
 }
 
 func notVisible(r rune) bool { return r <= ' ' || r > '~' }
@@ -122,46 +160,32 @@ func validHost(s string) bool {
 	return err == nil && u.Hostname() != ""
 }
 
-// validateAnswer judges what is expected from the server.
-func (s Settings) validateAnswer(p *problems) {
-	if _, err := ParseStatusSet(s.Status); err != nil {
-		p.add("status", `for example "200-299,304"`, "%v", err)
-	}
-	if _, err := regexp.Compile(s.Expect); err != nil {
-		p.add("expect", "RE2 syntax: no look-around, no back-references",
-			"expect is not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-	}
-	if s.Method == "HEAD" && s.Expect != "" {
-		p.add("expect", "use GET", "the answer to HEAD has no body to expect text in")
+// regexp judges a regular expression.
+func (p *problems) regexp(field, text string) {
+	if _, err := regexp.Compile(text); err != nil {
+		p.add(field, "RE2 syntax: no look-around, no back-references",
+			"%s is not a regular expression: %s", field, strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 }
 
-// validateTLS judges the server name (RFC 6066 section 3: a DNS name, no
-// address, no port).
-func (s Settings) validateTLS(p *problems) {
-	if s.SNI == "" {
-		return
-	}
-	_, err := netip.ParseAddr(s.SNI)
-	if err == nil || !validHost(s.SNI) || strings.Contains(s.SNI, ":") {
-		p.add("sni", "write a DNS name", "server name %q is not a DNS name", s.SNI)
+// line judges a text that stands in a line of a protocol: a line end would
+// smuggle in another command.
+func (p *problems) line(field, text string) {
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		p.add(field, "", "%s contains a control character", strings.ReplaceAll(field, "_", " "))
 	}
 }
 
-// validateForeign finds settings that the kind never looks at: they are
-// mistakes, and would keep equal probes from being shared.
-func (s Settings) validateForeign(p *problems) {
-	foreign := func(set, known bool, field, kinds string) {
-		if set && !known {
-			p.add(field, "", "%s is for checks of kind %s", field, kinds)
-		}
+// word is like line, for a text that stands between spaces.
+func (p *problems) word(field, text string) {
+	if strings.ContainsFunc(text, notVisible) {
+		p.add(field, "", "%s contains a space, a control or a non-ASCII character", strings.ReplaceAll(field, "_", " "))
 	}
-	web, tls := s.Kind.web(), s.Kind == KindHTTPS
-	foreign(s.Method != "", web, "method", "http and https")
-	foreign(s.Path != "", web, "path", "http and https")
-	foreign(s.VirtualHost != "", web, "virtual_host", "http and https")
-	foreign(s.Status != "", web, "status", "http and https")
-	foreign(s.Expect != "", web, "expect", "http and https")
-	foreign(s.SNI != "", tls, "sni", "https")
-	foreign(s.VerifyTLS, tls, "verify_tls", "https")
+}
+
+// needs reports a field that means nothing without another one.
+func (p *problems) needs(field string, set bool, other string, has bool) {
+	if set && !has {
+		p.add(field, "", "%s needs %s", field, other)
+	}
 }

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -10,9 +9,8 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/netip"
-	"regexp"
-	"sync"
+	"net/url"
+	"time"
 
 	"github.com/vipd/vipd/healthcheck"
 )
@@ -24,125 +22,243 @@ const (
 	maxExcerpt = 40 // of an unexpected body, in a reason
 )
 
-// web is a prepared HTTP or HTTPS check. One probe is one connection and one
-// request; redirects are not followed, their status is judged like any other.
+// web is a prepared HTTP check of version 1.1. A probe makes one request per
+// path, each on a connection of its own unless the connection is kept.
 // The request is written and the answer read without http.Transport, whose
 // two goroutines and connection pool per probe a checker of thousands would
 // pay for and not use.
 type web struct {
-	settings healthcheck.Settings
-	status   healthcheck.StatusSet
-	expect   *regexp.Regexp // nil = any body
-	tls      *tls.Config    // nil = plain
+	kind   healthcheck.Kind
+	params healthcheck.HTTP
+	paths  []string
+	fields string // further header fields, each with its line end
+	judge  *judge
+	tls    *tls.Config // nil = plain
+	kept   *keptConns  // nil = connections are not kept
+	secure func() *tls.Config
 }
 
-// prepareWeb prepares an HTTP or HTTPS check.
+// prepareWeb prepares an HTTP, HTTPS or proxy check.
 func prepareWeb(s healthcheck.Settings, o Options) (check, error) {
-	w := &web{settings: s}
-	var err error
-	if w.status, err = healthcheck.ParseStatusSet(s.Status); err != nil {
+	p := s.Params.(healthcheck.HTTP)
+	j, err := newJudge(p)
+	if err != nil {
 		return nil, err
 	}
-	if s.Expect != "" {
-		if w.expect, err = regexp.Compile(s.Expect); err != nil {
-			return nil, err
-		}
+	if p.Version == healthcheck.HTTP2 {
+		return prepareHTTP2(s, o, j), nil
 	}
-	if s.Kind == healthcheck.KindHTTPS {
-		w.tls = clientConfig(s, o)
+	w := &web{kind: s.Kind, params: p, paths: p.Paths.All(), judge: j}
+	for _, f := range p.Headers.All() {
+		w.fields += f + "\r\n"
+	}
+	w.secure = func() *tls.Config { return clientConfig(s, o, p.VirtualHost, "http/1.1") }
+	if s.TLS.Mode == healthcheck.TLSOn {
+		w.tls = w.secure()
+	}
+	if p.KeepAlive {
+		w.kept = newKeptConns()
 	}
 	return w.run, nil
 }
 
+// run asks for every path in turn and stops at the first one that is not as
+// it should be.
 func (w *web) run(ctx context.Context, a *attempt) (string, error) {
-	conn, err := connect(ctx, a)
-	if err != nil {
-		return "", err
+	var last string
+	for _, path := range w.paths {
+		reason, err := w.follow(ctx, a, w.first(a, path))
+		if err != nil {
+			return "", inPath(err, path, len(w.paths))
+		}
+		last = reason
 	}
-	defer conn.Close()
-	defer limit(ctx, conn)()
-	if w.tls != nil {
-		if conn, err = handshake(ctx, a, conn, w.tls); err != nil {
+	if len(w.paths) > 1 {
+		last = fmt.Sprintf("%d pages, %s", len(w.paths), last)
+	}
+	return last, nil
+}
+
+// inPath adds to a failure which of several paths it is about.
+func inPath(err error, path string, of int) error {
+	if of == 1 {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
+}
+
+// request is one request to the real server.
+type request struct {
+	port   uint16
+	secure bool
+	host   string // Host field
+	target string // request target
+}
+
+// first returns the request for a configured path.
+func (w *web) first(a *attempt, path string) request {
+	target := a.key.Target
+	r := request{port: target.Port(), secure: w.tls != nil, host: w.params.VirtualHost, target: path}
+	if r.host == "" && w.kind == healthcheck.KindHTTPProxy {
+		u, _ := url.Parse(path) // validated
+		r.host = u.Host
+	}
+	if r.host == "" {
+		r.host = hostOf(target, r.secure)
+	}
+	return r
+}
+
+// follow makes a request and follows redirects, if that is wanted.
+func (w *web) follow(ctx context.Context, a *attempt, r request) (string, error) {
+	for hops := 0; ; hops++ {
+		reason, location, err := w.visit(ctx, a, r)
+		if err != nil || location == "" || w.params.Redirects == 0 {
+			return reason, err
+		}
+		if hops == w.params.Redirects {
+			return "", &failure{healthcheck.ClassStatus, fmt.Sprintf("more than %d redirects, the last to %q", hops, shorten(location))}
+		}
+		if r, err = r.redirected(location); err != nil {
 			return "", err
 		}
-		defer conn.Close()
 	}
-	resp, err := w.exchange(a, conn)
+}
+
+// visit makes one request on a connection: a kept one if there is one that
+// still works, else a new one. location is where a redirect leads.
+func (w *web) visit(ctx context.Context, a *attempt, r request) (reason, location string, err error) {
+	if c := w.kept.take(a.key.Target, r); c != nil {
+		reason, location, err = w.talk(ctx, a, c, r)
+		if !c.silent {
+			return reason, location, err
+		}
+		// The server closed it meanwhile, which is its right.
+	}
+	c, err := w.open(ctx, a, r)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
+	return w.talk(ctx, a, c, r)
+}
+
+// open connects for a request.
+func (w *web) open(ctx context.Context, a *attempt, r request) (*webConn, error) {
+	at := *a // the phases of a are written by connect
+	at.key.Target = withPort(a.key.Target, r.port)
+	conn, err := connect(ctx, &at)
+	a.phase, a.result.Connect = at.phase, at.result.Connect
+	if err != nil {
+		return nil, err
+	}
+	if !r.secure {
+		return newWebConn(conn), nil
+	}
+	release := limit(ctx, conn)
+	defer release()
+	config := w.tls
+	if config == nil {
+		config = w.secure()
+	}
+	secure, err := handshake(ctx, a, conn, config)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return newWebConn(secure), nil
+}
+
+// webConn is a connection with what was read ahead.
+type webConn struct {
+	net.Conn
+	in     *bufio.Reader
+	from   *bounded
+	silent bool // not a byte came in answer to the last request
+}
+
+func newWebConn(conn net.Conn) *webConn {
+	from := &bounded{from: conn, what: "header of the answer", bound: maxHeader}
+	return &webConn{Conn: conn, in: bufio.NewReader(from), from: from}
+}
+
+// talk makes a request on c, which it closes unless it can be kept.
+func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reason, location string, err error) {
+	release := limit(ctx, c)
+	keep := false
+	defer func() {
+		if release() && keep {
+			w.kept.put(a.key.Target, r, c)
+			return
+		}
+		c.Close()
+	}()
+	resp, err := w.exchange(a, c, r)
+	if err != nil {
+		return "", "", err
+	}
+	if w.params.Redirects > 0 && isRedirect(resp) {
+		return "", resp.Header.Get("Location"), nil
+	}
+	a.phase = phaseBody
 	// The body is not closed: that would read an endless page to its end, and
 	// it holds nothing but the connection.
-	if !w.status.Contains(resp.StatusCode) {
-		return "", &failure{healthcheck.ClassStatus,
-			fmt.Sprintf("HTTP status %d, expected %s", resp.StatusCode, w.settings.Status)}
+	whole, err := w.judge.response(resp.StatusCode, resp.Body)
+	if err != nil {
+		return "", "", err
 	}
-	if err := w.judgeBody(a, resp.Body); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("HTTP status %d", resp.StatusCode), nil
+	keep = w.kept != nil && whole && !resp.Close && c.in.Buffered() == 0
+	return statusText(resp), "", nil
 }
 
-// request returns the bytes of the request (RFC 9112 section 3). Validated
-// settings hold nothing that could end a line.
-func (w *web) request(target netip.AddrPort) []byte {
-	host := w.settings.VirtualHost
-	if host == "" {
-		host = hostOf(target, w.settings.Kind)
-	}
-	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: vipd\r\nAccept: */*\r\nConnection: close\r\n\r\n",
-		w.settings.Method, w.settings.Path, host)
-}
+func statusText(resp *http.Response) string { return fmt.Sprintf("HTTP status %d", resp.StatusCode) }
 
-// hostOf writes an address as a Host field: without zone, and without the
-// port when it is the scheme's own (RFC 9110 section 4.2.1).
-func hostOf(target netip.AddrPort, kind healthcheck.Kind) string {
-	target = netip.AddrPortFrom(target.Addr().WithZone("").Unmap(), target.Port())
-	usual := kind == healthcheck.KindHTTP && target.Port() == 80 ||
-		kind == healthcheck.KindHTTPS && target.Port() == 443
-	switch {
-	case !usual:
-		return target.String()
-	case target.Addr().Is6():
-		return "[" + target.Addr().String() + "]"
+// bytes returns the request's text (RFC 9112 section 3). Validated settings
+// hold nothing that could end a line.
+func (w *web) bytes(r request) []byte {
+	connection := "close"
+	if w.kept != nil {
+		connection = "keep-alive"
 	}
-	return target.Addr().String()
+	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: vipd\r\nAccept: */*\r\n%sConnection: %s\r\n\r\n",
+		w.params.Method, r.target, r.host, w.fields, connection)
 }
 
 // exchange sends the request and reads the answer's header.
-func (w *web) exchange(a *attempt, conn net.Conn) (*http.Response, error) {
+func (w *web) exchange(a *attempt, c *webConn, r request) (*http.Response, error) {
 	a.phase = phaseAnswer
+	c.silent, c.from.left, c.from.err = false, maxHeader, nil
 	// A server may answer (a status for too many clients, say) and close
 	// before it read the request: what it said counts for more than the
 	// error of writing.
-	_, writeErr := conn.Write(w.request(a.key.Target))
-	from := &bounded{from: conn, left: maxHeader}
-	in := bufio.NewReader(from)
-	if err := firstByte(a, in); err != nil {
+	_, writeErr := c.Write(w.bytes(r))
+	if err := firstByte(a, c.in); err != nil {
+		c.silent = true
 		if writeErr != nil {
 			return nil, writeErr
 		}
 		return nil, err
 	}
-	resp, err := w.finalResponse(in)
-	if err != nil && from.err != nil {
-		return nil, from.err // why the parser found half a line
+	resp, err := w.finalResponse(c.in)
+	if err != nil && c.from.err != nil {
+		return nil, c.from.err // why the parser found half a line
 	}
-	from.left = math.MaxInt64 // judgeBody has its own bound
+	c.from.left = math.MaxInt64 // the body has its own bound
 	return resp, err
 }
 
 // bounded reads up to left bytes and remembers the error that ended it.
 type bounded struct {
-	from io.Reader
-	left int64
-	err  error
+	from  io.Reader
+	left  int64
+	what  string // in the failure of a server that sends more
+	bound int64
+	err   error
 }
 
 // Read implements io.Reader.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		b.err = &failure{healthcheck.ClassProtocol, fmt.Sprintf("header of the answer exceeds %d bytes", maxHeader)}
+		b.err = &failure{healthcheck.ClassProtocol, fmt.Sprintf("%s exceeds %d bytes", b.what, b.bound)}
 		return 0, b.err
 	}
 	n, err := b.from.Read(p[:min(int64(len(p)), b.left)])
@@ -152,63 +268,21 @@ func (b *bounded) Read(p []byte) (int, error) {
 }
 
 func firstByte(a *attempt, in *bufio.Reader) error {
-	defer a.enter(phaseAnswer, &a.result.First)()
+	start := time.Now()
 	_, err := in.Peek(1)
+	a.result.First = time.Since(start)
 	return err
 }
 
 // finalResponse reads past informational responses (RFC 9110 section 15.2)
 // unless one of them is what the check expects.
 func (w *web) finalResponse(in *bufio.Reader) (*http.Response, error) {
-	asked := &http.Request{Method: w.settings.Method}
+	asked := &http.Request{Method: w.params.Method}
 	for {
 		resp, err := http.ReadResponse(in, asked)
 		if err != nil || resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols ||
-			w.status.Contains(resp.StatusCode) {
+			w.judge.status.Contains(resp.StatusCode) {
 			return resp, err
 		}
 	}
-}
-
-// bodies recycles the memory of bodies that are searched.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
-
-// judgeBody reads the body to its end or to maxBody, whichever is first, and
-// searches it. It reads also when nothing is searched for: a page that never
-// ends, or breaks off, is no success.
-func (w *web) judgeBody(a *attempt, body io.Reader) error {
-	a.phase = phaseBody
-	body = io.LimitReader(body, maxBody)
-	if w.expect == nil {
-		_, err := io.Copy(io.Discard, body)
-		return err
-	}
-	buf := bodies.Get().(*bytes.Buffer)
-	defer recycle(buf)
-	if _, err := buf.ReadFrom(body); err != nil {
-		return err
-	}
-	if w.expect.Match(buf.Bytes()) {
-		return nil
-	}
-	return &failure{healthcheck.ClassBody, w.mismatch(buf.Bytes())}
-}
-
-// mismatch describes a body in which the expected text was not found.
-func (w *web) mismatch(body []byte) string {
-	excerpt, more := body, ""
-	if len(excerpt) > maxExcerpt {
-		excerpt, more = excerpt[:maxExcerpt], "…"
-	}
-	return fmt.Sprintf("%q not found in the body (%d bytes: %q%s)", w.settings.Expect, len(body), excerpt, more)
-}
-
-// recycle keeps buf for the next probe unless a large page blew it up.
-func recycle(buf *bytes.Buffer) {
-	const large = 64 << 10
-	if buf.Cap() > large {
-		return
-	}
-	buf.Reset()
-	bodies.Put(buf)
 }

@@ -35,7 +35,7 @@ func TestHTTPAnswers(t *testing.T) {
 		{"redirect", "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n", nil, status,
 			"HTTP status 302, expected 200-299"},
 		{"expected redirect", "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n",
-			func(s *healthcheck.Settings) { s.Status = "200-299,302" }, ok, "HTTP status 302"},
+			asking(func(s *healthcheck.HTTP) { s.Status = "200-299,302" }), ok, "HTTP status 302"},
 		{"early hints first", "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 			nil, ok, "HTTP status 200"},
 		{"early hints only", "HTTP/1.1 103 Early Hints\r\n\r\n", nil, protocol,
@@ -72,7 +72,7 @@ func TestHTTPAnswers(t *testing.T) {
 }
 
 func expecting(re string) func(*healthcheck.Settings) {
-	return func(s *healthcheck.Settings) { s.Expect = re }
+	return asking(func(s *healthcheck.HTTP) { s.Expect = re })
 }
 
 func TestHTTPHead(t *testing.T) {
@@ -82,7 +82,7 @@ func TestHTTPHead(t *testing.T) {
 		}
 		w.Header().Set("Content-Length", "1000")
 	})
-	head := func(s *healthcheck.Settings) { s.Method = "HEAD" }
+	head := asking(func(s *healthcheck.HTTP) { s.Method = "HEAD" })
 	expect(t, New(Options{}), keyOf(healthcheck.KindHTTP, target, head), healthcheck.ClassOK, "HTTP status 200")
 }
 
@@ -101,9 +101,9 @@ func TestHTTPOnTheWire(t *testing.T) {
 		want   string
 	}{
 		{"default", nil, "GET / HTTP/1.1\r\nHost: " + target.String()},
-		{"virtual host", func(s *healthcheck.Settings) { s.VirtualHost = "www.example.com" },
+		{"virtual host", asking(func(s *healthcheck.HTTP) { s.VirtualHost = "www.example.com" }),
 			"GET / HTTP/1.1\r\nHost: www.example.com"},
-		{"path as written", func(s *healthcheck.Settings) { s.Path = "//a|b/%41?q=%20&r=[]" },
+		{"path as written", asking(func(s *healthcheck.HTTP) { s.Paths = healthcheck.ListOf("//a|b/%41?q=%20&r=[]") }),
 			"GET //a|b/%41?q=%20&r=[] HTTP/1.1\r\nHost: " + target.String()},
 	}
 	for _, tt := range tests {
@@ -120,19 +120,19 @@ func TestHTTPOnTheWire(t *testing.T) {
 func TestHostOf(t *testing.T) {
 	tests := []struct {
 		target string
-		kind   healthcheck.Kind
+		secure bool
 		want   string
 	}{
-		{"10.0.0.1:80", healthcheck.KindHTTP, "10.0.0.1"},
-		{"10.0.0.1:443", healthcheck.KindHTTP, "10.0.0.1:443"},
-		{"10.0.0.1:443", healthcheck.KindHTTPS, "10.0.0.1"},
-		{"[::ffff:10.0.0.1]:80", healthcheck.KindHTTP, "10.0.0.1"},
-		{"[2001:db8::1]:80", healthcheck.KindHTTP, "[2001:db8::1]"},
-		{"[fe80::1%eth0]:8080", healthcheck.KindHTTP, "[fe80::1]:8080"},
+		{"10.0.0.1:80", false, "10.0.0.1"},
+		{"10.0.0.1:443", false, "10.0.0.1:443"},
+		{"10.0.0.1:443", true, "10.0.0.1"},
+		{"[::ffff:10.0.0.1]:80", false, "10.0.0.1"},
+		{"[2001:db8::1]:80", false, "[2001:db8::1]"},
+		{"[fe80::1%eth0]:8080", false, "[fe80::1]:8080"},
 	}
 	for _, tt := range tests {
-		if got := hostOf(netip.MustParseAddrPort(tt.target), tt.kind); got != tt.want {
-			t.Errorf("host of %s of %s = %q, want %q", tt.kind, tt.target, got, tt.want)
+		if got := hostOf(netip.MustParseAddrPort(tt.target), tt.secure); got != tt.want {
+			t.Errorf("host of %v, secure %v = %q, want %q", tt.target, tt.secure, got, tt.want)
 		}
 	}
 }
@@ -201,7 +201,7 @@ func TestHTTPEndlessBody(t *testing.T) {
 	expect(t, p, keyOf(healthcheck.KindHTTP, target, nil), healthcheck.ClassOK, "HTTP status 200")
 	expect(t, p, keyOf(healthcheck.KindHTTP, target, expecting("alive")), healthcheck.ClassBody,
 		fmt.Sprintf(`"alive" not found in the body (%d bytes:…`, maxBody))
-	late := func(s *healthcheck.Settings) { s.Path, s.Expect = "/late", "Still alive" }
+	late := asking(func(s *healthcheck.HTTP) { s.Paths, s.Expect = healthcheck.ListOf("/late"), "Still alive" })
 	expect(t, p, keyOf(healthcheck.KindHTTP, target, late), healthcheck.ClassOK, "HTTP status 200")
 	if took := time.Since(begin); took > healthcheck.Defaults(healthcheck.KindHTTP).Timeout {
 		t.Errorf("three probes took %v: they read on until the timeout", took)

@@ -51,7 +51,7 @@ func ping(ctx context.Context, a *attempt) (string, error) {
 	if target.Is4() {
 		family = echo4
 	}
-	socket, keepsID, err := openEcho(ctx, family, target)
+	socket, keepsID, err := openEcho(ctx, family, target, a.key.Settings.Network)
 	if err != nil {
 		return "", err
 	}
@@ -101,16 +101,23 @@ func await(s echoSocket, f echoFamily, target netip.Addr, sent *icmp.Echo, keeps
 }
 
 // openEcho opens a datagram ICMP socket, which needs no privilege where
-// net.ipv4.ping_group_range allows it, or else a raw one (CAP_NET_RAW).
-func openEcho(ctx context.Context, f echoFamily, target netip.Addr) (s echoSocket, keepsID bool, err error) {
-	datagram, err := icmp.ListenPacket(f.datagram, f.any)
-	if err == nil {
-		return datagramEcho{datagram, &net.UDPAddr{IP: target.AsSlice(), Zone: target.Zone()}}, false, nil
+// net.ipv4.ping_group_range allows it, or else a raw one (CAP_NET_RAW). An
+// interface or a mark takes a raw one in any case: setting them needs the same
+// privilege, and the library does not give access to the other.
+func openEcho(ctx context.Context, f echoFamily, target netip.Addr, n healthcheck.Network) (s echoSocket, keepsID bool, err error) {
+	if control(n) == nil {
+		local := f.any
+		if n.Source.IsValid() {
+			local = n.Source.Unmap().String()
+		}
+		if datagram, err := icmp.ListenPacket(f.datagram, local); err == nil {
+			return datagramEcho{datagram, &net.UDPAddr{IP: target.AsSlice(), Zone: target.Zone()}}, false, nil
+		}
 	}
 	// Connected, so that the kernel hands over packets of this target only:
 	// else every probe under way would read the replies to all others.
-	var d net.Dialer
-	raw, err := d.DialIP(ctx, f.raw, netip.Addr{}, target)
+	d := net.Dialer{Control: control(n)}
+	raw, err := d.DialIP(ctx, f.raw, n.Source.Unmap(), target)
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
 		return nil, false, &failure{healthcheck.ClassInternal,
 			"ping needs net.ipv4.ping_group_range to include our group, or CAP_NET_RAW"}

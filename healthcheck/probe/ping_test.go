@@ -15,7 +15,7 @@ import (
 // needsPing skips where this process may not send echo requests at all.
 func needsPing(t *testing.T) {
 	t.Helper()
-	s, _, err := openEcho(t.Context(), echo4, netip.MustParseAddr("127.0.0.1"))
+	s, _, err := openEcho(t.Context(), echo4, netip.MustParseAddr("127.0.0.1"), healthcheck.Network{})
 	if err != nil {
 		t.Skipf("no ICMP socket: %v", err)
 	}
@@ -37,7 +37,7 @@ func TestPing(t *testing.T) {
 
 func TestPingIPv6(t *testing.T) {
 	needsPing(t)
-	if s, _, err := openEcho(t.Context(), echo6, netip.IPv6Loopback()); err != nil {
+	if s, _, err := openEcho(t.Context(), echo6, netip.IPv6Loopback(), healthcheck.Network{}); err != nil {
 		t.Skipf("no ICMPv6 socket: %v", err)
 	} else {
 		s.Close()

@@ -35,10 +35,31 @@ type check func(ctx context.Context, a *attempt) (reason string, err error)
 
 // kinds prepares settings that passed validation, by kind.
 var kinds = map[healthcheck.Kind]func(healthcheck.Settings, Options) (check, error){
-	healthcheck.KindTCP:   prepareTCP,
-	healthcheck.KindHTTP:  prepareWeb,
-	healthcheck.KindHTTPS: prepareWeb,
-	healthcheck.KindPing:  preparePing,
+	healthcheck.KindTCP:        prepareTCP,
+	healthcheck.KindHTTP:       prepareWeb,
+	healthcheck.KindHTTPS:      prepareWeb,
+	healthcheck.KindHTTPProxy:  prepareWeb,
+	healthcheck.KindGRPC:       prepareGRPC,
+	healthcheck.KindSMTP:       prepareSMTP,
+	healthcheck.KindPOP3:       preparePOP3,
+	healthcheck.KindIMAP:       prepareIMAP,
+	healthcheck.KindFTP:        prepareFTP,
+	healthcheck.KindNNTP:       prepareNNTP,
+	healthcheck.KindDNS:        prepareDNS,
+	healthcheck.KindLDAP:       prepareLDAP,
+	healthcheck.KindMySQL:      prepareMySQL,
+	healthcheck.KindPostgreSQL: preparePostgreSQL,
+	healthcheck.KindOracle:     prepareOracle,
+	healthcheck.KindRADIUS:     prepareRADIUS,
+	healthcheck.KindSIP:        prepareSIP,
+	healthcheck.KindRedis:      prepareRedis,
+	healthcheck.KindUDP:        prepareUDP,
+	healthcheck.KindPing:       preparePing,
+	healthcheck.KindScript:     prepareScript,
+	healthcheck.KindFile:       prepareFile,
+	healthcheck.KindAgent:      prepareAgent,
+	healthcheck.KindOn:         prepareOn,
+	healthcheck.KindOff:        prepareOff,
 }
 
 // maxPrepared bounds the memory of settings: a configuration has far fewer,
@@ -106,11 +127,15 @@ type phase struct {
 }
 
 var (
-	phaseConnect = phase{"connection", healthcheck.ClassNetwork}
-	phaseTLS     = phase{"TLS handshake", healthcheck.ClassTLS}
-	phaseAnswer  = phase{"answer", healthcheck.ClassProtocol}
-	phaseBody    = phase{"end of the body", healthcheck.ClassProtocol}
-	phaseEcho    = phase{"echo reply", healthcheck.ClassNetwork}
+	phaseConnect  = phase{"connection", healthcheck.ClassNetwork}
+	phaseTLS      = phase{"TLS handshake", healthcheck.ClassTLS}
+	phaseAnswer   = phase{"answer", healthcheck.ClassProtocol}
+	phaseBody     = phase{"end of the body", healthcheck.ClassProtocol}
+	phaseEcho     = phase{"echo reply", healthcheck.ClassNetwork}
+	phaseGreeting = phase{"greeting", healthcheck.ClassProtocol}
+	phaseLogin    = phase{"login", healthcheck.ClassProtocol}
+	phaseText     = phase{"expected text", healthcheck.ClassProtocol}
+	phaseScript   = phase{"end of the script", healthcheck.ClassStatus}
 )
 
 // attempt is one probe under way.

@@ -40,7 +40,7 @@ func TestBadSettingsAreOurTrouble(t *testing.T) {
 		{"kind", keyOf("telepathy", target, nil), `prepare telepathy check: unknown kind of check "telepathy"`},
 		{"expect", keyOf(healthcheck.KindHTTP, target, expecting("(")),
 			"prepare http check: expect is not a regular expression: missing closing ): `(`"},
-		{"line end", keyOf(healthcheck.KindHTTP, target, func(s *healthcheck.Settings) { s.VirtualHost = "a\r\nX: y" }),
+		{"line end", keyOf(healthcheck.KindHTTP, target, asking(func(s *healthcheck.HTTP) { s.VirtualHost = "a\r\nX: y" })),
 			`prepare http check: virtual host "a\r\nX: y" is not a host name`},
 	}
 	for _, tt := range tests {

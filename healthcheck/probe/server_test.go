@@ -112,6 +112,15 @@ func keyOf(kind healthcheck.Kind, target netip.AddrPort, change func(*healthchec
 	return k
 }
 
+// asking changes the parameters of an HTTP check.
+func asking(change func(*healthcheck.HTTP)) func(*healthcheck.Settings) {
+	return func(s *healthcheck.Settings) {
+		p := s.Params.(healthcheck.HTTP)
+		change(&p)
+		s.Params = p
+	}
+}
+
 // short makes a probe of a server that hangs end soon.
 func short(s *healthcheck.Settings) { s.Timeout = 50 * time.Millisecond }
 

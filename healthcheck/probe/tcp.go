@@ -2,14 +2,15 @@ package probe
 
 import (
 	"context"
-	"net"
-	"net/netip"
-	"time"
+	"fmt"
+	"io"
+	"regexp"
 
 	"github.com/vipd/vipd/healthcheck"
 )
 
-// prepareTCP prepares a check that is content when the connection is accepted.
+// prepareTCP prepares a check that is content when the connection is accepted
+// and, if settings say so, the right text comes back.
 //
 // The connection is closed in the ordinary way. A reset (SO_LINGER 0) would
 // save this host a socket in TIME_WAIT for a minute, but servers log resets
@@ -17,37 +18,71 @@ import (
 // queue. TIME_WAIT costs little: 60 entries per target at one probe a second,
 // bounded by net.ipv4.tcp_max_tw_buckets, and as each target is another
 // 4-tuple the local ports do not run out.
-func prepareTCP(healthcheck.Settings, Options) (check, error) {
-	return func(ctx context.Context, a *attempt) (string, error) {
-		conn, err := connect(ctx, a)
-		if err != nil {
-			return "", err
-		}
-		conn.Close()
-		return "connection accepted", nil
-	}, nil
-}
-
-// connect opens a TCP connection to the target. The caller closes it.
-func connect(ctx context.Context, a *attempt) (net.Conn, error) {
-	defer a.enter(phaseConnect, &a.result.Connect)()
-	d := net.Dialer{KeepAlive: -1} // off: a probe is shorter than any keep-alive
-	conn, err := d.DialTCP(ctx, "tcp", netip.AddrPort{}, a.key.Target)
+func prepareTCP(s healthcheck.Settings, o Options) (check, error) {
+	p := s.Params.(healthcheck.TCP)
+	if p == (healthcheck.TCP{}) && s.TLS.Mode == healthcheck.TLSOff {
+		return func(ctx context.Context, a *attempt) (string, error) {
+			conn, err := connect(ctx, a)
+			if err != nil {
+				return "", err
+			}
+			conn.Close()
+			return "connection accepted", nil
+		}, nil
+	}
+	expect, err := optional(p.Expect)
 	if err != nil {
 		return nil, err
 	}
-	return conn, nil
+	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+		if err := t.send(string(p.Send)); err != nil {
+			return "", err
+		}
+		if p.Finish {
+			t.finish()
+		}
+		if expect == nil {
+			return "connection accepted", nil
+		}
+		return t.search(expect)
+	}), nil
 }
 
-// deadliner is a connection whose reads and writes can be ended from outside.
-type deadliner interface{ SetDeadline(time.Time) error }
+// finish half-closes the connection where that is possible.
+func (t *stream) finish() {
+	if half, ok := t.conn.(interface{ CloseWrite() error }); ok {
+		// A server that has gone is found by the next read.
+		_ = half.CloseWrite()
+	}
+}
 
-// limit makes all reads and writes of conn end when ctx is done. The caller
-// calls release when it needs conn no more.
-func limit(ctx context.Context, conn deadliner) (release func() bool) {
-	return context.AfterFunc(ctx, func() {
-		// The past ends blocked calls too. The only error is a closed
-		// connection, which has no blocked calls.
-		_ = conn.SetDeadline(time.Unix(1, 0))
-	})
+// search reads until expect matches what was read so far, the server closes,
+// or too much came.
+func (t *stream) search(expect *regexp.Regexp) (string, error) {
+	var got []byte
+	buf := make([]byte, 4096)
+	for len(got) < maxHeader {
+		n, err := t.in.Read(buf)
+		t.a.phase = phaseText
+		got = append(got, buf[:n]...)
+		if expect.Match(got) {
+			return fmt.Sprintf("%q found in %d bytes", expect, len(got)), nil
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return "", &failure{healthcheck.ClassBody, mismatch(expect.String(), "answer", got)}
+}
+
+// mismatch describes a text in which the expected one was not found.
+func mismatch(expect, where string, got []byte) string {
+	excerpt, more := got, ""
+	if len(excerpt) > maxExcerpt {
+		excerpt, more = excerpt[:maxExcerpt], "…"
+	}
+	return fmt.Sprintf("%q not found in the %s (%d bytes: %q%s)", expect, where, len(got), excerpt, more)
 }

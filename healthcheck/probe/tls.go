@@ -3,30 +3,34 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/vipd/vipd/healthcheck"
 )
 
-// clientConfig returns the TLS configuration of settings. Its ServerName is
-// empty when the target's address has to stand in.
+// clientConfig returns the TLS configuration of settings, which speaks one of
+// the protocols alpn, if any. Its ServerName is host where the settings have
+// none, and empty when the target's address has to stand in.
 //
 // Session tickets are not kept: a resumed session would not show the server's
 // certificate, and a check pays for a whole handshake so that it tests one.
-func clientConfig(s healthcheck.Settings, o Options) *tls.Config {
-	name := s.SNI
+func clientConfig(s healthcheck.Settings, o Options, host string, alpn ...string) *tls.Config {
+	name := s.TLS.ServerName
 	if name == "" {
-		name = hostname(s.VirtualHost)
+		name = hostname(host)
 	}
 	return &tls.Config{
 		ServerName: name,
 		RootCAs:    o.Roots,
 		// The operator's choice: real servers often have a certificate for
 		// a name that no client of theirs uses directly.
-		InsecureSkipVerify: !s.VerifyTLS,
-		NextProtos:         []string{"http/1.1"},
+		InsecureSkipVerify: !s.TLS.Verify,
+		NextProtos:         alpn,
+		MinVersion:         tls.VersionTLS12,
 	}
 }
 
@@ -38,7 +42,7 @@ func hostname(host string) string {
 
 // handshake starts TLS on conn. An address as server name is verified against
 // the certificate's addresses and not sent (RFC 6066 section 3).
-func handshake(ctx context.Context, a *attempt, conn net.Conn, c *tls.Config) (net.Conn, error) {
+func handshake(ctx context.Context, a *attempt, conn net.Conn, c *tls.Config) (*tls.Conn, error) {
 	defer a.enter(phaseTLS, &a.result.TLS)()
 	if c.ServerName == "" {
 		c = c.Clone()
@@ -48,7 +52,28 @@ func handshake(ctx context.Context, a *attempt, conn net.Conn, c *tls.Config) (n
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, tlsFailure(err)
 	}
+	if err := judgeExpiry(secure, a); err != nil {
+		return nil, err
+	}
 	return secure, nil
+}
+
+// judgeExpiry refuses a certificate that ends too soon.
+func judgeExpiry(conn *tls.Conn, a *attempt) error {
+	days := a.key.Settings.TLS.MinDays
+	if days == 0 {
+		return nil
+	}
+	end := conn.ConnectionState().PeerCertificates[0].NotAfter
+	left := end.Sub(a.result.At)
+	if left >= time.Duration(days)*24*time.Hour {
+		return nil
+	}
+	reason := fmt.Sprintf("certificate ends on %s, in %d days; %d are wanted", end.UTC().Format(time.DateOnly), int(left.Hours()/24), days)
+	if left < 0 {
+		reason = "certificate ended on " + end.UTC().Format(time.DateOnly)
+	}
+	return &failure{healthcheck.ClassTLS, reason}
 }
 
 // tlsFailure rewords what crypto/tls says about a certificate; other errors

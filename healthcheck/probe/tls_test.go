@@ -20,7 +20,10 @@ func hello(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "S
 
 // verifying asks for verification, with a virtual host.
 func verifying(host string) func(*healthcheck.Settings) {
-	return func(s *healthcheck.Settings) { s.VerifyTLS, s.VirtualHost = true, host }
+	return func(s *healthcheck.Settings) {
+		s.TLS.Verify = true
+		asking(func(p *healthcheck.HTTP) { p.VirtualHost = host })(s)
+	}
 }
 
 func TestHTTPSVerification(t *testing.T) {
@@ -44,7 +47,8 @@ func TestHTTPSVerification(t *testing.T) {
 		{"right name with port", trusting, keyOf(healthcheck.KindHTTPS, named, verifying("www.example.com:443")), ok,
 			"HTTP status 200"},
 		{"server name before virtual host", trusting, keyOf(healthcheck.KindHTTPS, named, func(s *healthcheck.Settings) {
-			s.VerifyTLS, s.VirtualHost, s.SNI = true, "other.example.com", "www.example.com"
+			verifying("other.example.com")(s)
+			s.TLS.ServerName = "www.example.com"
 		}), ok, "HTTP status 200"},
 		{"right address", trusting, keyOf(healthcheck.KindHTTPS, numbered, verifying("")), ok, "HTTP status 200"},
 		{"wrong name", trusting, keyOf(healthcheck.KindHTTPS, named, verifying("other.example.com")), failed,
@@ -84,7 +88,10 @@ func TestHTTPSNames(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			hello, host = "?", "?"
-			k := keyOf(healthcheck.KindHTTPS, target, func(s *healthcheck.Settings) { s.VirtualHost, s.SNI = tt.vhost, tt.sni })
+			k := keyOf(healthcheck.KindHTTPS, target, func(s *healthcheck.Settings) {
+				s.TLS.ServerName = tt.sni
+				asking(func(p *healthcheck.HTTP) { p.VirtualHost = tt.vhost })(s)
+			})
 			expect(t, New(Options{}), k, healthcheck.ClassOK, "HTTP status 200")
 			if hello != tt.hello || host != tt.host {
 				t.Errorf("server saw hello %q and Host %q, want %q and %q", hello, host, tt.hello, tt.host)

@@ -152,7 +152,7 @@ func (w *world) after(d time.Duration) {
 
 func expect[T any](w *world, want, got T) {
 	w.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateComparable(netip.AddrPort{}, netip.Addr{})); diff != "" {
 		w.Errorf("after %v (-want +got):\n%s", time.Since(w.begin), diff)
 	}
 }

@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// connect opens a TCP connection to the target. The caller closes it.
+func connect(ctx context.Context, a *attempt) (net.Conn, error) {
+	defer a.enter(phaseConnect, &a.result.Connect)()
+	d := net.Dialer{
+		KeepAlive: -1, // off: a probe is shorter than any keep-alive
+		Control:   control(a.key.Settings.Network),
+	}
+	conn, err := d.DialTCP(ctx, "tcp", localAddress(a.key.Settings.Network), a.key.Target)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// connectUDP opens a UDP socket that sends to and receives from the target
+// only, and learns of ICMP errors.
+func connectUDP(ctx context.Context, a *attempt) (net.Conn, error) {
+	n := a.key.Settings.Network
+	d := net.Dialer{Control: control(n)}
+	conn, err := d.DialUDP(ctx, "udp", localAddress(n), a.key.Target)
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// localAddress is what a socket is bound to; the port is the kernel's choice.
+func localAddress(n healthcheck.Network) netip.AddrPort {
+	if !n.Source.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(n.Source.Unmap(), 0)
+}
+
+// control returns what sets a socket's interface and mark, nil when nothing is
+// to be set.
+func control(n healthcheck.Network) func(network, address string, c syscall.RawConn) error {
+	if n.Interface == "" && n.Mark == 0 {
+		return nil
+	}
+	return func(_, _ string, c syscall.RawConn) error {
+		var err error
+		if failed := c.Control(func(fd uintptr) { err = setOptions(int(fd), n) }); failed != nil {
+			return failed
+		}
+		return err
+	}
+}
+
+// setOptions sets interface and mark of a socket.
+func setOptions(fd int, n healthcheck.Network) error {
+	if n.Interface != "" {
+		if err := unix.BindToDevice(fd, n.Interface); err != nil {
+			return ourOption("use interface "+n.Interface, err)
+		}
+	}
+	if n.Mark != 0 {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_MARK, int(n.Mark)); err != nil {
+			return ourOption("set the mark", err)
+		}
+	}
+	return nil
+}
+
+// ourOption is the failure of a socket option: it says nothing about the
+// server.
+func ourOption(what string, err error) error { return internal(os.NewSyscallError(what, err)) }
+
+// deadliner is a connection whose reads and writes can be ended from outside.
+type deadliner interface{ SetDeadline(time.Time) error }
+
+// limit makes all reads and writes of conn end when ctx is done. The caller
+// calls release when it needs conn no more.
+func limit(ctx context.Context, conn deadliner) (release func() bool) {
+	return context.AfterFunc(ctx, func() {
+		// The past ends blocked calls too. The only error is a closed
+		// connection, which has no blocked calls.
+		_ = conn.SetDeadline(time.Unix(1, 0))
+	})
+}
