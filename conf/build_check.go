@@ -1,7 +1,10 @@
 package conf
 
 import (
+	"net/netip"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
@@ -29,7 +32,62 @@ func (b *builder) namedChecks(nodes []*node) *checkSet {
 			s.nodes = append(s.nodes, n)
 		}
 	}
+	s.depend()
 	return s
+}
+
+// depend links the named checks to those they depend on.
+func (s *checkSet) depend() {
+	parent := map[string]string{}
+	for _, n := range s.nodes {
+		if n.has("depends_on") {
+			parent[n.labels[1]] = get[string](n, "depends_on")
+		}
+	}
+	for _, n := range s.nodes {
+		name := n.labels[1]
+		steps := 0
+		for at := name; parent[at] != "" && steps <= len(parent); at = parent[at] {
+			steps++
+		}
+		if steps > len(parent) {
+			s.errorf("dependency_loop", n.at("depends_on"), "", "check %q depends on itself in the end", name)
+			return
+		}
+	}
+	done := map[string]bool{}
+	var link func(n *node)
+	link = func(n *node) {
+		name := n.labels[1]
+		if done[name] {
+			return
+		}
+		done[name] = true
+		if i := slices.IndexFunc(s.nodes, func(o *node) bool { return o.labels[1] == parent[name] }); i >= 0 {
+			link(s.nodes[i])
+		}
+		c := s.named[name]
+		c.DependsOn = s.dependency(n)
+		s.named[name] = c
+	}
+	for _, n := range s.nodes {
+		link(n)
+	}
+}
+
+// dependency returns the check that a check depends on, nil for none.
+func (s *checkSet) dependency(n *node) *healthcheck.Check {
+	if !n.has("depends_on") {
+		return nil
+	}
+	name := get[string](n, "depends_on")
+	on, ok := s.named[name]
+	if !ok {
+		s.absent("unknown_check", n.at("depends_on"), s.hint(name), "there is no check called %q", name)
+		return nil
+	}
+	s.used[name] = true
+	return &on
 }
 
 // of returns the checks of a virtual_server or real_server: those it names,
@@ -52,7 +110,9 @@ func (s *checkSet) of(n *node) []healthcheck.Check {
 		s.used[name.v] = true
 	}
 	for _, k := range n.all("check") {
-		out = append(out, s.check(k))
+		c := s.check(k)
+		c.DependsOn = s.dependency(k)
+		out = append(out, c)
 	}
 	return out
 }
@@ -94,37 +154,95 @@ func replaceKinds(service, own []healthcheck.Check) []healthcheck.Check {
 
 // check builds one check.
 func (b *builder) check(n *node) healthcheck.Check {
+	kind := healthcheck.Kind(n.labels[0])
 	c := healthcheck.Check{
 		Settings: healthcheck.Settings{
-			Kind:        healthcheck.Kind(n.labels[0]),
-			Timeout:     get[time.Duration](n, "timeout"),
-			Method:      get[string](n, "method"),
-			Path:        get[string](n, "path"),
-			VirtualHost: get[string](n, "virtual_host"),
-			Status:      get[string](n, "status"),
-			Expect:      get[string](n, "expect"),
-			SNI:         get[string](n, "sni"),
-			VerifyTLS:   get[bool](n, "verify"),
+			Kind:    kind,
+			Timeout: get[time.Duration](n, "timeout"),
+			Network: healthcheck.Network{
+				Source: get[netip.Addr](n, "source"), Interface: get[string](n, "interface"),
+				Mark: uint32(get[int64](n, "fwmark")),
+			},
+			TLS: tlsOf(n, kind),
 		},
 		Timing: healthcheck.Timing{
 			Interval: get[time.Duration](n, "interval"),
-			Rise:     int(get[int64](n, "rise")),
-			Fall:     int(get[int64](n, "fall")),
+			Rise:     int(get[int64](n, "rise")), Fall: int(get[int64](n, "fall")),
+			Retry: get[time.Duration](n, "retry_interval"), DownInterval: get[time.Duration](n, "down_interval"),
+			Warmup: get[time.Duration](n, "warmup"), Cheap: int(get[int64](n, "cheap")),
+			Flaps: int(get[int64](n, "flaps")), FlapWindow: get[time.Duration](n, "flap_window"),
 		},
-		Port: uint16(get[int64](n, "port")),
+		Port: uint16(get[int64](n, "port")), Address: get[netip.Addr](n, "address"),
+	}
+	i := slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.kind == kind })
+	if params := checkKinds[i].params; params != nil {
+		c.Settings.Params = params(n)
 	}
 	b.checkSettings(n, c)
+	b.checkPairs(n)
 	return c
 }
+
+// boundTo returns checks in which the words of scripts name the service.
+func boundTo(s *Service, checks []healthcheck.Check) []healthcheck.Check {
+	names := strings.NewReplacer("{service}", s.Name, "{service_address}", s.Key.Address.Addr().String(),
+		"{service_port}", strconv.Itoa(int(s.Key.Address.Port())))
+	out := slices.Clone(checks)
+	for i := range out {
+		p, ok := out[i].Settings.Params.(healthcheck.Script)
+		if !ok {
+			continue
+		}
+		words := p.Command.All()
+		for w := range words {
+			words[w] = names.Replace(words[w])
+		}
+		p.Command = healthcheck.ListOf(words...)
+		out[i].Settings.Params = p
+	}
+	return out
+}
+
+// tlsOf reads the TLS attributes that the kind has.
+func tlsOf(n *node, kind healthcheck.Kind) healthcheck.TLS {
+	t := healthcheck.TLS{Mode: kind.TLSModes()[0], ServerName: get[string](n, "sni"), Verify: get[bool](n, "verify"), MinDays: int(get[int64](n, "min_days"))}
+	switch word := get[string](n, "tls"); word {
+	case "":
+	case "off":
+		t.Mode = healthcheck.TLSOff
+	default:
+		t.Mode = healthcheck.TLSMode(word)
+	}
+	return t
+}
+
+// exclusive are attributes of checks that say the same thing in two ways.
+var exclusive = [][2]string{{"path", "paths"}, {"send", "send_hex"}}
+
+func (b *builder) checkPairs(n *node) {
+	for _, pair := range exclusive {
+		if n.has(pair[0]) && n.has(pair[1]) {
+			b.errorf("bad_check", n.at(pair[1]), "", "%s and %s are two ways to say the same", pair[0], pair[1])
+		}
+	}
+}
+
+// fields are the attributes that have another name than the field.
+var fields = map[string]string{"mark": "fwmark"}
 
 // checkSettings reports what package healthcheck finds, at the attribute.
 func (b *builder) checkSettings(n *node, c healthcheck.Check) {
 	for _, p := range c.Validate() {
 		field := p.Field
-		if field == "verify_tls" {
-			field = "verify"
+		switch {
+		case fields[field] != "":
+			field = fields[field]
+		case field == "path" && n.has("paths"):
+			field = "paths"
+		case field == "path" && n.has("url"):
+			field = "url"
 		}
-		if !n.bad(field) {
+		if !n.bad(field) && !n.lacks(field) {
 			b.errorf("bad_check", n.at(field), p.Hint, "%s", p.Summary)
 		}
 	}

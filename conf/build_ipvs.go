@@ -74,6 +74,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 	own := checks.of(n)
 	taken := map[netip.AddrPort]hcl.Range{}
 	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
+	s.Require = int(get[int64](n, "require"))
 	for _, rs := range n.all("real_server") {
 		mine := replaceKinds(own, checks.of(rs))
 		server, ok := b.realServer(n, rs, s.Key, "real server", rs.labels[0], rs.rngs[0])
@@ -87,7 +88,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 		taken[server.Address] = rs.rngs[0]
 		s.RealServers = append(s.RealServers, server)
 		if len(mine) > 0 {
-			s.Checks[server.Address] = mine
+			s.Checks[server.Address] = boundTo(s, mine)
 		}
 	}
 	s.Fallback = b.fallback(n, s.Key, taken)

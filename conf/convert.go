@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -47,6 +48,7 @@ var (
 	kindGroup     = kind{"multicast address", toGroup}        // netip.Addr
 	kindPrefixes  = kind{"list of addresses", toPrefixes}     // []located[netip.Prefix]
 	kindStatus    = kind{"number, text or list", toStatusSet} // string
+	kindHex       = kind{"hexadecimal digits", toHex}         // string of the bytes
 )
 
 // wrong reports a value of the wrong type.
@@ -315,6 +317,19 @@ func toStatusSet(c *conversion, v cty.Value) (any, bool) {
 		ok = false
 	}
 	return strings.Join(parts, ","), ok
+}
+
+// toHex reads pairs of hexadecimal digits, with or without spaces.
+func toHex(c *conversion, v cty.Value) (any, bool) {
+	if v.IsNull() || v.Type() != cty.String {
+		return c.wrong(v, "a text", `for example "0a 1b 2c"`)
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(v.AsString(), " ", ""))
+	if err != nil {
+		c.errorf("bad_hex", c.rng, `for example "0a 1b 2c"`, "%s %q is not an even number of hexadecimal digits", c.attr.name, v.AsString())
+		return nil, false
+	}
+	return string(raw), true
 }
 
 // innermost leaves out the context of an error that its position shows.

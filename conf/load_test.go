@@ -292,11 +292,85 @@ virtual_server "web" {
 // TestCheckDefaults keeps the table of the language and the defaults of
 // package healthcheck equal.
 func TestCheckDefaults(t *testing.T) {
+	needed := map[healthcheck.Kind]string{ // what has no default
+		healthcheck.KindHTTPProxy: `url = "http://a/"`,
+		healthcheck.KindRADIUS:    "user = \"u\"\n secret = \"s\"",
+		healthcheck.KindScript:    `command = ["/c"]`,
+		healthcheck.KindFile:      `path = "/f"`,
+	}
 	for _, kind := range healthcheck.Kinds() {
-		got := serviceWith(t, fmt.Sprintf("check %q {}\n real_server \"192.0.2.20\" {}", kind)).Checks[addrPort("192.0.2.20:80")]
+		got := serviceWith(t, fmt.Sprintf("check %q {\n%s\n}\n real_server \"192.0.2.20\" {}", kind, needed[kind])).Checks[addrPort("192.0.2.20:80")]
 		want := []healthcheck.Check{{Settings: healthcheck.Defaults(kind), Timing: healthcheck.DefaultTiming()}}
-		if diff := cmp.Diff(want, got); diff != "" {
+		switch p := want[0].Settings.Params.(type) {
+		case healthcheck.RADIUS:
+			p.User, p.Secret = "u", "s"
+			want[0].Settings.Params = p
+		case healthcheck.Script:
+			p.Command = healthcheck.ListOf("/c")
+			want[0].Settings.Params = p
+		case healthcheck.File:
+			p.Path = "/f"
+			want[0].Settings.Params = p
+		case healthcheck.HTTP:
+			if kind == healthcheck.KindHTTPProxy {
+				p.Paths = healthcheck.ListOf("http://a/")
+				want[0].Settings.Params = p
+			}
+		}
+		if diff := cmp.Diff(want, got, models...); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)
+		}
+	}
+}
+
+// TestCheckKindsComplete: the language has every kind, with the attributes
+// that its problems are reported at.
+func TestCheckKindsComplete(t *testing.T) {
+	var got []healthcheck.Kind
+	for _, k := range checkKinds {
+		got = append(got, k.kind)
+	}
+	if diff := cmp.Diff(healthcheck.Kinds(), got); diff != "" {
+		t.Errorf("kinds (-want +got):\n%s", diff)
+	}
+}
+
+// TestScriptArguments: a script learns whose real server it checks.
+func TestScriptArguments(t *testing.T) {
+	s := serviceWith(t, `check "script" { command = ["/c", "{service_address}", "{service_port}", "{address}", "{port}", "{service}"] }
+ real_server "192.0.2.20" {}`)
+	got := s.Checks[addrPort("192.0.2.20:80")][0].Settings.Params.(healthcheck.Script).Command.All()
+	want := []string{"/c", s.Key.Address.Addr().String(), "80", "{address}", "{port}", s.Name}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestDependencies: a check knows what it depends on, however far that goes.
+func TestDependencies(t *testing.T) {
+	c, _ := loadText(t, `
+check "ping" "router" { address = "192.0.2.1" }
+check "tcp" "switch" { depends_on = "router" }
+virtual_server "web" {
+  address = "192.0.2.10:80"
+  forward = "masq"
+  require = 1
+  checks  = ["switch"]
+  check "http" { depends_on = "switch" }
+  real_server "192.0.2.21" {}
+}`)
+	s := c.Services[0]
+	if s.Require != 1 {
+		t.Errorf("require = %d", s.Require)
+	}
+	for _, x := range s.Checks[addrPort("192.0.2.21:80")] {
+		var chain []string
+		for d := x.DependsOn; d != nil; d = d.DependsOn {
+			chain = append(chain, d.Name)
+		}
+		want := map[healthcheck.Kind][]string{healthcheck.KindTCP: {"router"}, healthcheck.KindHTTP: {"switch", "router"}}[x.Settings.Kind]
+		if diff := cmp.Diff(want, chain); diff != "" {
+			t.Errorf("%s depends on (-want +got):\n%s", x.Settings.Kind, diff)
 		}
 	}
 }

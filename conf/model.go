@@ -44,6 +44,8 @@ type Global struct {
 // Service is a virtual server with the checks of its real servers.
 type Service struct {
 	ipvs.Config
-	// Checks maps a real server's address to all checks it must pass.
+	// Checks maps a real server's address to its checks.
 	Checks map[netip.AddrPort][]healthcheck.Check
+	// Require is how many of them must be up; 0 = all.
+	Require int
 }

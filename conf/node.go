@@ -64,6 +64,17 @@ func (n *node) bad(names ...string) bool {
 	return false
 }
 
+// lacks reports whether a required attribute is not written, which has been
+// reported.
+func (n *node) lacks(name string) bool {
+	for _, a := range n.spec.attributes(n.labels) {
+		if a.name == name {
+			return a.required && !n.has(name)
+		}
+	}
+	return false
+}
+
 // at returns where the attribute's value is, or the block's header when it is
 // not written.
 func (n *node) at(name string) hcl.Range {

@@ -1,7 +1,9 @@
 package conf
 
 import (
+	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -9,20 +11,28 @@ import (
 
 var inlineCheckBlock = &block{
 	name:   "check",
-	labels: []label{{"kind", "`http`, `https`, `tcp` or `ping`"}},
-	help: "A check of real servers, inside a `virtual_server` or `real_server`. A real server is up when all its checks say so. " +
+	labels: []label{{"kind", kindList()}},
+	help: "A check of real servers, inside a `virtual_server` or `real_server`. A real server is up when all its checks say so, or as many as `require` says. " +
 		"Checks with the same target and settings are one probe, however many services use it.",
-	attrs: timingAttrs, byLabel: checkVariants,
+	attrs: timingAttrs, byLabel: checkVariants(),
 }
 
 var namedCheckBlock = &block{
 	name: "check",
 	labels: []label{
-		{"kind", "`http`, `https`, `tcp` or `ping`"},
+		{"kind", kindList()},
 		{"name", "what `checks = [\"NAME\"]` refers to"},
 	},
 	help:  "A check that several services share. It takes the same attributes as the check inside a service.",
-	attrs: timingAttrs, byLabel: checkVariants,
+	attrs: timingAttrs, byLabel: checkVariants(),
+}
+
+func kindList() string {
+	var words []string
+	for _, k := range checkKinds {
+		words = append(words, "`"+string(k.kind)+"`")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
 }
 
 // timingAttrs are common to all kinds of checks.
@@ -34,29 +44,72 @@ var timingAttrs = []*attr{
 	{name: "rise", kind: kindInt, def: "1", min: 1, max: 1000, help: "Successes in a row until a server is up."},
 	{name: "fall", kind: kindInt, def: "2", min: 1, max: 1000,
 		help: "Failures in a row until a server is down: with the default one lost probe takes no server out."},
+	{name: "retry_interval", kind: kindDuration, defNote: "`interval`", min: int64(healthcheck.MinInterval), max: int64(24 * time.Hour),
+		help: "Time to the next probe after a failure, until the server is down."},
+	{name: "down_interval", kind: kindDuration, defNote: "`interval`", min: int64(healthcheck.MinInterval), max: int64(24 * time.Hour),
+		help: "Time from probe to probe while the server is down."},
+	{name: "warmup", kind: kindDuration, defNote: "`interval`, at most 1s", min: int64(time.Millisecond), max: int64(24 * time.Hour),
+		help: "The first probes after a start are spread over this time."},
+	{name: "cheap", kind: kindInt, min: 0, max: 1000, def: "0",
+		help: "After a success, this many probes are a TCP connection only; then comes a whole one again, at once after a failure."},
+	{name: "flaps", kind: kindInt, min: 0, max: 1000, def: "0",
+		help: "A server that went down this often within `flap_window` comes up only after that time without a failure. 0: never."},
+	{name: "flap_window", kind: kindDuration, min: int64(time.Second), max: int64(24 * time.Hour),
+		help: "See `flaps`."},
+	{name: "address", kind: kindIP, defNote: "the real server's", help: "Address to probe."},
+	{name: "depends_on", kind: kindString,
+		help: "Name of a top-level check. While that is down this check says nothing, and the real server stays as it is."},
 }
 
 var portAttr = &attr{name: "port", kind: kindInt, min: 1, max: math.MaxUint16,
 	defNote: "the real server's", help: "Port to probe."}
 
-// httpAttrs are common to http and https.
-var httpAttrs = []*attr{
-	portAttr,
-	{name: "path", kind: kindString, def: `"/"`, help: "Path and query to ask for."},
-	{name: "method", kind: kindWord, def: `"GET"`, words: []string{"GET", "HEAD"}, help: "Request method."},
-	{name: "virtual_host", kind: kindString, defNote: "the target's address", help: "Host to ask for."},
-	{name: "status", kind: kindStatus, def: `"200-299"`,
-		help: "Answers that are good: a number, a text such as `\"200-299,401\"`, or a list of both."},
-	{name: "expect", kind: kindString, help: "Regular expression (RE2) that must be found in the body."},
+// networkAttrs are common to all kinds that send packets.
+var networkAttrs = []*attr{
+	{name: "source", kind: kindIP, defNote: "by the routing table", help: "Local address to send from."},
+	{name: "interface", kind: kindInterface, help: "Interface to send and receive on."},
+	{name: "fwmark", kind: kindInt, min: 1, max: math.MaxUint32, help: "Mark of the packets that are sent, for policy routing."},
 }
 
-var checkVariants = []*variant{
-	{label: "http", help: "A request over HTTP/1.1.", attrs: httpAttrs},
-	{label: "https", help: "A request over TLS.", attrs: append(httpAttrs[:len(httpAttrs):len(httpAttrs)],
-		&attr{name: "sni", kind: kindString, defNote: "`virtual_host`", help: "Server name of the TLS handshake."},
-		&attr{name: "verify", kind: kindBool, def: "false",
-			help: "Verify the certificate: chain, dates and name."},
-	)},
-	{label: "tcp", help: "A connection that is accepted.", attrs: []*attr{portAttr}},
-	{label: "ping", help: "An ICMP echo that is answered."},
+// tlsAttrs are common to all kinds that can be encrypted.
+var tlsAttrs = []*attr{
+	{name: "sni", kind: kindString, defNote: "`virtual_host`, if there is one", help: "Server name of the TLS handshake."},
+	{name: "verify", kind: kindBool, def: "false", help: "Verify the certificate: chain, dates and name."},
+	{name: "min_days", kind: kindInt, min: 1, max: 3650, help: "Days that the certificate must still be valid."},
+}
+
+// checkVariants are the attributes of each kind, made of what it shares with
+// others and what it has for itself.
+func checkVariants() []*variant {
+	var all []*variant
+	for _, k := range checkKinds {
+		v := &variant{label: string(k.kind), help: k.help, attrs: append([]*attr(nil), k.attrs...)}
+		modes := k.kind.TLSModes()
+		if len(modes) > 1 {
+			v.attrs = append(v.attrs, tlsModeAttr(modes))
+		}
+		if len(modes) > 1 || modes[0] != healthcheck.TLSOff {
+			v.attrs = append(v.attrs, tlsAttrs...)
+		}
+		if !k.kind.Local() {
+			if k.kind != healthcheck.KindPing {
+				v.attrs = append(v.attrs, portAttr)
+			}
+			v.attrs = append(v.attrs, networkAttrs...)
+		}
+		all = append(all, v)
+	}
+	return all
+}
+
+func tlsModeAttr(modes []healthcheck.TLSMode) *attr {
+	a := &attr{name: "tls", kind: kindWord, def: `"off"`, words: []string{"off"}, help: "Whether the connection is encrypted"}
+	for _, m := range modes[1:] {
+		a.words = append(a.words, string(m))
+	}
+	if len(modes) > 2 {
+		a.help += fmt.Sprintf(": from the start (%q) or by the protocol's command (%q)", healthcheck.TLSOn, healthcheck.TLSStart)
+	}
+	a.help += "."
+	return a
 }

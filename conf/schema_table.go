@@ -124,6 +124,7 @@ var serverBlock = &block{
 		{name: "fallback", kind: kindString,
 			help: "Server of last resort, `\"ip:port\"`, used while no real server is up. A loopback address is this director itself and is always reached with `forward = \"direct\"`, on the port of the service. The block `fallback` sets more."},
 		{name: "checks", kind: kindStrings, help: "Names of top-level `check` blocks that every real server must pass."},
+		{name: "require", kind: kindInt, min: 1, max: 100, defNote: "all", help: "How many of its checks must be up for a real server to be up; 1 means any."},
 	},
 	blocks: []*block{persistenceBlock, fallbackBlock, inlineCheckBlock, realServerBlock},
 }

@@ -72,7 +72,7 @@ var specs = []spec{
 	with(KindMySQL, SQL{}, maybeTLS),
 	with(KindPostgreSQL, SQL{}, maybeTLS),
 	with(KindOracle, Oracle{}, neverTLS),
-	with(KindRADIUS, RADIUS{}, neverTLS),
+	with(KindRADIUS, RADIUS{NASIdentifier: "vipd"}, neverTLS),
 	with(KindSIP, SIP{Transport: "udp", User: "vipd", Status: "200"}, maybeTLS),
 	with(KindRedis, Redis{}, maybeTLS),
 	with(KindUDP, UDP{}, neverTLS),

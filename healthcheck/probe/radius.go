@@ -34,9 +34,6 @@ const radiusHeader = 20
 // only when its authenticator shows that the server knows the secret.
 func prepareRADIUS(s healthcheck.Settings, _ Options) (check, error) {
 	p := s.Params.(healthcheck.RADIUS)
-	if p.NASIdentifier == "" {
-		p.NASIdentifier = "vipd"
-	}
 	return func(ctx context.Context, a *attempt) (string, error) {
 		conn, err := connectUDP(ctx, a)
 		if err != nil {

@@ -110,9 +110,7 @@ func probeKeys(services []conf.Service) []healthcheck.Key {
 	var keys []healthcheck.Key
 	for _, s := range services {
 		for _, rs := range s.RealServers {
-			for _, ck := range s.Checks[rs.Address] {
-				keys = append(keys, healthcheck.KeyFor(ck, rs.Address))
-			}
+			keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
 		}
 	}
 	return keys
@@ -167,19 +165,9 @@ func (c *checkerRole) pool(s conf.Service, have ipvs.Table) ipvs.Pool {
 	return ipvs.NewPool(s.Config, verdict, have.Find(s.Key))
 }
 
-// verdict combines all checks of a real server: one that is down takes it
-// down, all must be up for it to be up. Call with the mutex held.
+// verdict combines the checks of a real server. Call with the mutex held.
 func (c *checkerRole) verdict(s conf.Service, real netip.AddrPort) healthcheck.Verdict {
-	v := healthcheck.Up
-	for _, ck := range s.Checks[real] {
-		switch c.probes.Verdict(healthcheck.KeyFor(ck, real)) {
-		case healthcheck.Down:
-			return healthcheck.Down
-		case healthcheck.Unknown:
-			v = healthcheck.Unknown
-		}
-	}
-	return v
+	return healthcheck.Judge(s.Checks[real], s.Require, real, c.probes.Verdict)
 }
 
 func ipvsVerdict(v healthcheck.Verdict) ipvs.Verdict {

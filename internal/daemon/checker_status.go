@@ -73,6 +73,7 @@ func (v serviceView) realServer(rs ipvs.RealServer) api.RealServer {
 	out.Verdict = v.role.verdict(v.svc, rs.Address)
 	for _, ck := range v.svc.Checks[rs.Address] {
 		p := v.probes[healthcheck.KeyFor(ck, rs.Address)]
+		p.Key.Settings = p.Key.Settings.Public()
 		out.Checks = append(out.Checks, api.Check{Name: ck.Name, Status: p})
 		// The verdict is as old as the check that changed last.
 		if p.Since.After(out.Since) {
