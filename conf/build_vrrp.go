@@ -95,6 +95,9 @@ func (b *builder) instance(n *node) vrrp.Config {
 		Lease:          leaseModes[get[string](n, "lease")],
 		Peers:          len(b.cfg.Directors) >= 2,
 	}
+	if get[string](n, "hand_over") == "graceful" {
+		c.HandOver = vrrp.HandOverGraceful
+	}
 	if get[string](n, "checksum") == "plain" {
 		c.Checksum = vrrp.ChecksumPlain
 	}

@@ -62,7 +62,7 @@ func webRouter(name string, priority uint8) vrrp.Config {
 	return vrrp.Config{
 		Name: name, ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51},
 		Version: 2, Priority: priority, AdvertInterval: time.Second,
-		Addresses: prefixes("192.168.0.200/24"), Preempt: true, Peers: true,
+		Addresses: prefixes("192.168.0.200/24"), Preempt: true, Peers: true, HandOver: vrrp.HandOverGraceful,
 		Announce: vrrp.Announce{Repeat: 5, Delay: 5 * time.Second},
 	}
 }

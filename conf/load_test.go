@@ -80,6 +80,7 @@ func TestInstanceDefaults(t *testing.T) {
 		Name: "web", ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51},
 		Version: 2, Priority: vrrp.DefaultPriority, AdvertInterval: vrrp.DefaultAdvertInterval,
 		Addresses: prefixes("192.0.2.10/24"), Preempt: true, Checksum: vrrp.ChecksumPseudo, Lease: vrrp.LeaseAuto,
+		HandOver: vrrp.HandOverGraceful,
 		Announce: vrrp.Announce{Repeat: vrrp.DefaultGARPRepeat, Delay: vrrp.DefaultGARPDelay},
 	}
 	if diff := cmp.Diff(want, instance(t, "", ""), models...); diff != "" {
@@ -94,6 +95,7 @@ func TestInstanceEverything(t *testing.T) {
   advert_interval = "40.95s"
   preempt = false
   lease = "strict"
+  hand_over = "immediate"
   checksum = "plain"
   garp {
     repeat = 100

@@ -11,6 +11,11 @@ import (
 // that one may move from a router to another.
 func (e *Engine) configure(now time.Time, ev *Configure) {
 	if e.stopped {
+		for _, r := range e.order {
+			if r.handing.active() {
+				r.endHandOver(now)
+			}
+		}
 		e.stopped = false
 		clear(e.routers)
 		e.order = e.order[:0]
@@ -109,7 +114,9 @@ func (r *router) change(now time.Time, c Config) {
 		// A shorter interval counts at once; with a longer one the peers
 		// must hear of it while they still expect the shorter.
 		r.learned = c.AdvertInterval
-		r.deadline = earliest(r.deadline, now.Add(c.AdvertInterval))
+		if !r.handing.active() {
+			r.deadline = earliest(r.deadline, now.Add(c.AdvertInterval))
+		}
 		if moved {
 			r.epoch = r.engine.nextEpoch()
 		}
@@ -125,7 +132,7 @@ func (r *router) change(now time.Time, c Config) {
 // announceAdded announces the addresses that a master took on, and all of them
 // once more on the usual plan.
 func (r *router) announceAdded(now time.Time, added []netip.Prefix) {
-	if len(added) > 0 {
+	if len(added) > 0 && !r.handing.active() {
 		r.gratuitousBlock(added, r.cfg.Announce.Repeat)
 		r.announced.plan(now, r.cfg.Announce, r.leaseTime)
 	}

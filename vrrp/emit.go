@@ -14,6 +14,7 @@ type outbox struct {
 	holds       pool[Hold]
 	releases    pool[Release]
 	gratuitous  pool[Gratuitous]
+	handOvers   pool[HandingOver]
 	transitions pool[Transition]
 	drops       pool[Drop]
 	reports     pool[Report]
@@ -23,7 +24,7 @@ type outbox struct {
 func (o *outbox) reset() {
 	o.actions = o.actions[:0]
 	o.adverts.used, o.holds.used, o.releases.used, o.gratuitous.used = 0, 0, 0, 0
-	o.transitions.used, o.drops.used, o.reports.used = 0, 0, 0
+	o.handOvers.used, o.transitions.used, o.drops.used, o.reports.used = 0, 0, 0, 0
 }
 
 // add appends an action; the order of calls is the order of effects.

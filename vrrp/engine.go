@@ -72,10 +72,14 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		e.observe(now, ev)
 	case *TableReady:
 		e.tableReady = true
+	case *Announced:
+		e.announced(now, ev)
 	case *Stop:
-		e.stop(now)
+		e.stop(now, ev)
 	}
-	return Output{Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle())}
+	return Output{
+		Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle()), Leaving: e.leaving(),
+	}
 }
 
 // wake applies the late timer rule before any other event: a master that did
@@ -105,9 +109,13 @@ func (e *Engine) tick(now time.Time) {
 
 // stop makes every router leave. The engine stays silent until it is
 // configured anew.
-func (e *Engine) stop(now time.Time) {
+func (e *Engine) stop(now time.Time, ev *Stop) {
 	for _, r := range e.order {
-		r.leave(now, cause{reason: ReasonStop})
+		if !ev.Immediate && r.graceful() {
+			r.beginHandOver(now, StateInitialize, cause{reason: ReasonStop}, false)
+		} else {
+			r.leave(now, cause{reason: ReasonStop})
+		}
 	}
 	e.stopped = true
 	e.agenda.rebuild(e.order)

@@ -82,9 +82,21 @@ type SendFailed struct {
 // its first round of checks is done.
 type TableReady struct{}
 
-// Stop makes every virtual router leave: priority 0 from masters, addresses
-// removed, state initialize.
-type Stop struct{}
+// Announced tells that another host announced an address (gratuitous ARP,
+// unsolicited neighbour advertisement). It is expected while a HandingOver is
+// in force.
+type Announced struct {
+	Interface string
+	Address   netip.Addr
+}
+
+// Stop makes every virtual router leave: masters by the hand-over of their
+// configuration, then addresses removed, state initialize. Output.Leaving says
+// how long that lasts.
+type Stop struct {
+	// Immediate ends every hand-over, also one that is under way.
+	Immediate bool
+}
 
 func (*Configure) event()  {}
 func (*Tick) event()       {}
@@ -93,6 +105,7 @@ func (*Link) event()       {}
 func (*LeaseLost) event()  {}
 func (*SendFailed) event() {}
 func (*TableReady) event() {}
+func (*Announced) event()  {}
 func (*Stop) event()       {}
 
 // Action is something the caller must do, in the order given. Actions and
@@ -147,6 +160,15 @@ type Gratuitous struct {
 	Epoch     uint64
 }
 
+// HandingOver tells that a master has said that it leaves: announcements of
+// its addresses that are queued are void, those of other hosts are to be told
+// as Announced until the given time or a Release.
+type HandingOver struct {
+	ID        RouterID
+	Addresses []netip.Prefix
+	Until     time.Time
+}
+
 // Transition reports a change of state.
 type Transition struct {
 	ID       RouterID
@@ -180,17 +202,20 @@ type Report struct {
 	Detail string
 }
 
-func (*SendAdvert) action() {}
-func (*Hold) action()       {}
-func (*Release) action()    {}
-func (*Gratuitous) action() {}
-func (*Transition) action() {}
-func (*Drop) action()       {}
-func (*Report) action()     {}
+func (*SendAdvert) action()  {}
+func (*Hold) action()        {}
+func (*Release) action()     {}
+func (*Gratuitous) action()  {}
+func (*HandingOver) action() {}
+func (*Transition) action()  {}
+func (*Drop) action()        {}
+func (*Report) action()      {}
 
 // Output is what one Step asks for.
 type Output struct {
 	Actions []Action
 	// Next is when a Tick is due at the latest; zero when nothing is pending.
 	Next time.Time
+	// Leaving is set after a Stop as long as a hand-over goes on.
+	Leaving bool
 }

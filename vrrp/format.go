@@ -42,6 +42,11 @@ func (a *Gratuitous) String() string {
 	return fmt.Sprintf("%s announce %s x%d", a.ID, join(a.Addresses), a.Repeat)
 }
 
+// String describes the beginning of a hand-over in one line.
+func (a *HandingOver) String() string {
+	return fmt.Sprintf("%s hand over %s", a.ID, join(a.Addresses))
+}
+
 // String describes the transition in one line.
 func (a *Transition) String() string {
 	s := fmt.Sprintf("%s %s → %s %s", a.ID, a.From, a.To, a.Reason)

@@ -68,7 +68,7 @@ func (r *router) surrender(now time.Time, quiet bool) {
 		return
 	}
 	for _, m := range r.group.members {
-		if m == r || m.state != StateMaster {
+		if m == r || m.state != StateMaster || m.handing.active() {
 			continue
 		}
 		if m.usable() && !quiet {

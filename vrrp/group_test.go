@@ -177,3 +177,49 @@ func TestGroupSleeps(t *testing.T) {
 		}
 	}
 }
+
+// TestHandOverOfAGroup: the addresses of all members go when every member has
+// a successor, or at the end of the bound.
+func TestHandOverOfAGroup(t *testing.T) {
+	g := newPair(t, pair(graceful))
+	g.until(14 * time.Second)
+	g.both(vrrp.StateMaster)
+	g.step(&vrrp.Stop{})
+	g.advert(higher, 200)
+	g.wait(200 * time.Millisecond)
+	g.both(vrrp.StateMaster)
+	g.inside(200)
+	g.wait(50*time.Millisecond - 1)
+	g.both(vrrp.StateMaster)
+	g.wait(1)
+	g.both(vrrp.StateInitialize)
+
+	g = newPair(t, pair(graceful))
+	g.until(14 * time.Second)
+	g.step(&vrrp.Stop{})
+	g.advert(higher, 200)
+	g.wait(vrrp.HandOverBound(3, time.Second) - 1)
+	g.both(vrrp.StateMaster)
+	g.wait(1)
+	g.both(vrrp.StateInitialize)
+}
+
+// TestHandOverOfAGroupAtFault: the member without an interface leaves at once,
+// the other one hands over, and neither says good-bye twice.
+func TestHandOverOfAGroupAtFault(t *testing.T) {
+	g := newPair(t, pair(graceful))
+	g.until(14 * time.Second)
+	g.log = nil
+	g.step(&vrrp.Link{Interface: "eth1", Exists: true})
+	g.step(&vrrp.Link{Interface: "eth1", Exists: true})
+	g.seen(
+		"advert v3 priority 0 from 192.0.2.2",
+		"advert v3 priority 0 from 192.0.2.2",
+		"hand over 192.0.2.100/24",
+		"eth1/ipv4/52 release 198.51.100.1/24",
+		"eth1/ipv4/52 master → fault interface_down",
+	)
+	g.advert(higher, 200)
+	g.wait(successorGrace)
+	g.both(vrrp.StateFault)
+}

@@ -71,6 +71,7 @@ const (
 	ReportSamePriority   ReportKind = "same_priority"   // another master with our priority
 	ReportLeaseMode      ReportKind = "lease_mode"      // lease mode in force changed
 	ReportPriority       ReportKind = "priority"        // the effective priority changed
+	ReportNoSuccessor    ReportKind = "no_successor"    // a hand-over ended without one, mastership was taken back
 	ReportListCut        ReportKind = "addresses_cut"   // more addresses than an advert can carry
 	// ReportNoLinkLocal: an IPv6 list does not begin with a link-local address.
 	ReportNoLinkLocal ReportKind = "link_local_not_first"

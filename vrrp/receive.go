@@ -29,9 +29,12 @@ func (r *router) accept(now time.Time, p *Received, a *Advert) {
 	first := !r.heard
 	r.heard = true
 	r.compareSettings(from, a)
-	if r.state == StateMaster {
+	switch {
+	case r.handing.active():
+		r.hearSuccessor(now, from)
+	case r.state == StateMaster:
 		r.hearAsMaster(now, from)
-	} else {
+	default:
 		r.hearAsBackup(now, from)
 	}
 	if first {

@@ -67,8 +67,10 @@ type router struct {
 	// leaving is set while the skew after the master's priority 0 runs.
 	leaving bool
 
+	handing handOver
 	// reasserted is when an advert was last sent out of turn.
 	reasserted time.Time
+
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
 	counters    Counters
@@ -134,7 +136,7 @@ func (r *router) masterDown() time.Duration {
 
 // nextDeadline returns the earliest timer, zero when none runs.
 func (r *router) nextDeadline() time.Time {
-	return earliest(earliest(r.deadline, r.refresh), r.announced.next())
+	return earliest(earliest(r.deadline, r.refresh), earliest(r.announced.next(), r.handing.end))
 }
 
 // running reports whether the router takes part in the election.
@@ -150,6 +152,10 @@ func (r *router) owner() bool { return r.cfg.Priority == PriorityOwner }
 func (r *router) tick(now time.Time) {
 	if r.state == StateBackup {
 		r.claim(now, r.takeoverCause(now))
+		return
+	}
+	if due(r.handing.end, now) {
+		r.endHandOver(now)
 		return
 	}
 	if due(r.deadline, now) {

@@ -43,6 +43,7 @@ func (r *router) status() RouterStatus {
 		MasterPriority: master.priority,
 		MasterHeard:    master.heard,
 		Deadline:       r.deadline,
+		HandingOver:    r.handing.active(),
 		Counters:       r.counters,
 	}
 	if r.group != nil {

@@ -34,6 +34,7 @@ type RouterStatus struct {
 	MasterHeard    time.Time     `json:"master_heard,omitzero"`
 	MasterInterval time.Duration `json:"master_interval_ns,omitempty"` // learned, v3
 	Deadline       time.Time     `json:"deadline,omitzero"`            // master-down or next advert
+	HandingOver    bool          `json:"handing_over,omitempty"`       // master that has said that it leaves
 	PreemptHeld    bool          `json:"preempt_held,omitempty"`
 	Counters       Counters      `json:"counters"`
 }

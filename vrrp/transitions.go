@@ -132,8 +132,12 @@ func (r *router) becomeBackup(now time.Time, why cause) {
 // enterFault stops taking part. Priority 0 is sent where it can be: when the
 // interface is usable and something else is the obstacle.
 func (r *router) enterFault(now time.Time, why cause) {
+	if r.graceful() {
+		r.beginHandOver(now, StateFault, why, false)
+		return
+	}
 	if r.state == StateMaster {
-		if r.usable() {
+		if r.usable() && !r.handing.active() {
 			r.resign()
 		}
 		r.release(r.cfg.Addresses)
@@ -149,7 +153,7 @@ func (r *router) enterFault(now time.Time, why cause) {
 // too, since nobody will decide about them any more.
 func (r *router) leave(now time.Time, why cause) {
 	master := r.state == StateMaster
-	if master && r.usable() {
+	if master && r.usable() && !r.handing.active() {
 		r.resign()
 	}
 	if master || r.undecided && r.refused == "" {
@@ -166,7 +170,7 @@ func (r *router) leave(now time.Time, why cause) {
 // idle stops all timers.
 func (r *router) idle() {
 	r.deadline, r.refresh, r.wants = time.Time{}, time.Time{}, false
-	r.announced = announcement{}
+	r.announced, r.handing = announcement{}, handOver{}
 }
 
 // forgetMaster returns to our own interval (RFC 9568 §6.4.1) and to knowing
@@ -180,7 +184,7 @@ func (r *router) forgetMaster() {
 // slept reports whether a master did not run for so long that a backup may
 // have taken over: it must listen before it goes on.
 func (r *router) slept(now time.Time) bool {
-	return r.state == StateMaster && now.Sub(r.deadline) >= r.cfg.MasterDown()
+	return r.state == StateMaster && !r.handing.active() && now.Sub(r.deadline) >= r.cfg.MasterDown()
 }
 
 // leaseLost gives up after the kernel removed one of our addresses.
@@ -189,7 +193,13 @@ func (r *router) leaseLost(now time.Time, ev *LeaseLost) {
 		return
 	}
 	for _, a := range r.cfg.Addresses {
-		if a == ev.Address {
+		switch {
+		case a != ev.Address:
+		case r.handing.active():
+			r.handing.resume = false
+			r.endHandOver(now)
+			return
+		default:
 			r.becomeBackup(now, cause{reason: ReasonLeaseLost, detail: a.String()})
 			return
 		}

@@ -156,6 +156,8 @@ type Config struct {
 	Preempt        bool
 	Checksum       Checksum
 	Lease          LeaseMode
+	// HandOver says how this router leaves as master.
+	HandOver HandOver
 	// Peers is set when the configuration names another director.
 	Peers    bool
 	Announce Announce

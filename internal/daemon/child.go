@@ -26,6 +26,9 @@ type child struct {
 	handle    link.Handler                                     // notices from the role
 	configure func(p *link.Peer, restarted bool) error         // sends the present configuration
 	report    func(level, message string, attr map[string]any) // to the event log
+	// handOver returns how long the role may go on serving when told to
+	// leave; nil means not at all.
+	handOver func() time.Duration
 
 	mu       sync.Mutex
 	peer     *link.Peer
@@ -98,7 +101,7 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	// Without a link the role leaves by itself; one that cannot is ended.
 	select {
 	case <-proc.done:
-	case <-time.After(2 * stopBound):
+	case <-time.After(c.leaveBound() + stopBound):
 		proc.kill()
 		<-proc.done
 	}
@@ -146,7 +149,7 @@ func (c *child) stop(how any) error {
 	if peer == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), stopBound)
+	ctx, cancel := context.WithTimeout(context.Background(), c.leaveBound())
 	defer cancel()
 	err := peer.Call(ctx, callStop, how, nil)
 	peer.Close()
@@ -160,6 +163,14 @@ func (c *child) stop(how any) error {
 		return fmt.Errorf("stop role %s: %w", c.name, err)
 	}
 	return nil
+}
+
+// leaveBound is how long the role may take to leave.
+func (c *child) leaveBound() time.Duration {
+	if c.handOver == nil {
+		return stopBound
+	}
+	return c.handOver() + stopBound
 }
 
 // status is the role as `vipd status` shows it.

@@ -44,6 +44,12 @@ type checkerConfig struct {
 	Services []conf.Service
 }
 
+// routerStop tells the router role how to leave. A second one during a
+// hand-over that is immediate ends it.
+type routerStop struct {
+	Immediate bool
+}
+
 // checkerStop tells the checker role how to leave.
 type checkerStop struct {
 	KeepTable bool
@@ -61,6 +67,6 @@ type probeTotals struct {
 	Successes, Failures uint64
 }
 
-// stopBound is how long a role may take to leave: hand-over, kernel state and
-// exit together stay within a second.
+// stopBound is how long a role may take to put kernel state in order and exit,
+// beyond the hand-over of its masters.
 const stopBound = 900 * time.Millisecond

@@ -48,7 +48,7 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 	defer r.kernel.Close()
 	r.run = runner.New(runner.Options{
 		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
-		Claim:    r.kernel.Claim,
+		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear,
 		Observer: obs, Now: kernel.Now, Record: r.record,
 	})
 	return r.serve(ctx)
@@ -91,6 +91,13 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		_, err := r.run.Status(ctx)
 		return nil, err
 	case callStop:
+		how, err := decode[routerStop](body)
+		if err != nil {
+			return nil, err
+		}
+		if how.Immediate {
+			r.run.Do(&vrrp.Stop{Immediate: true})
+		}
 		r.cancel()
 		<-r.done
 		return nil, nil

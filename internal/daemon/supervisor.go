@@ -76,6 +76,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 		spawn = spawnGoroutine(opt)
 	}
 	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
+	s.router.handOver = s.handOverBound
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
 	return s, nil
 }
@@ -130,7 +131,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	s.serve(ctx, signals)
 
 	notifySystemd(daemon.SdNotifyStopping)
-	err = s.leave()
+	err = s.leave(signals)
 	endLife()
 	roles.Wait()
 	s.info("daemon", "stopped", nil)
@@ -158,9 +159,20 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 }
 
 // leave stops the roles in the order that keeps service longest: addresses
-// first, then the IPVS table.
-func (s *supervisor) leave() error {
-	errRouter := s.router.stop(nil)
+// first, then the IPVS table. A second signal ends the hand-over.
+func (s *supervisor) leave(signals *signalSet) error {
+	left := make(chan struct{})
+	go func() {
+		select {
+		case <-left:
+		case sig := <-signals.terminate:
+			s.info("daemon", "leaving at once", map[string]any{"signal": sig.String()})
+			// Its end is awaited below.
+			_ = s.router.call(context.Background(), callStop, routerStop{Immediate: true}, nil)
+		}
+	}()
+	errRouter := s.router.stop(routerStop{})
+	close(left)
 	errChecker := s.checker.stop(checkerStop{KeepTable: s.config().Global.KeepTable})
 	if err := errors.Join(errRouter, errChecker); err != nil {
 		s.warn("daemon", "stop: "+err.Error(), nil)
@@ -205,6 +217,14 @@ func (s *supervisor) markTableReady() {
 	if err := s.router.call(ctx, callReady, nil, nil); err != nil && !errors.Is(err, errNotRunning) {
 		s.warn("role", err.Error(), nil)
 	}
+}
+
+// handOverBound is the longest hand-over of the configuration.
+func (s *supervisor) handOverBound() (longest time.Duration) {
+	for _, c := range s.config().Routers {
+		longest = max(longest, c.LeaveBound())
+	}
+	return longest
 }
 
 func (s *supervisor) config() *conf.Config {

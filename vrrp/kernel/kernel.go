@@ -29,6 +29,7 @@ type Kernel struct {
 	addresses *addresses
 	links     *Links
 	announcer *announcer
+	overhears *overhearer
 	watch     *watch
 }
 
@@ -49,7 +50,7 @@ func Open(o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{wire: newWire(), addresses: addrs, announcer: newAnnouncer()}
+	k := &Kernel{wire: newWire(), addresses: addrs, announcer: newAnnouncer(), overhears: newOverhearer(o.Feed)}
 	k.links = newLinks(linksOptions{
 		kernel: addrs, sysctl: promoteSecondaries{}, save: store.save, now: Now,
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
@@ -108,9 +109,18 @@ func (k *Kernel) Claim(routers []vrrp.Config) {
 	k.links.claim(owners)
 }
 
+// Overhear feeds the announcements of other hosts that a hand-over waits for.
+func (k *Kernel) Overhear(h *vrrp.HandingOver) {
+	if h.ID.Family != vrrp.IPv4 {
+		return // what is heard only hastens things
+	}
+	k.overhears.overhear(h.ID.Interface, h.Addresses, h.Until)
+}
+
 // Close stops everything. It has to come after the runner has returned.
 // Addresses stay as they are.
 func (k *Kernel) Close() error {
+	k.overhears.close()
 	k.watch.close()
 	k.links.close()
 	k.announcer.close()

@@ -21,7 +21,7 @@ func (r *Runner) step(ev vrrp.Event) {
 // act carries out actions in the order given and returns the adverts that
 // failed.
 func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
-	r.next = out.Next
+	r.next, r.leaving = out.Next, out.Leaving
 	for _, a := range out.Actions {
 		switch a := a.(type) {
 		case *vrrp.SendAdvert:
@@ -36,6 +36,11 @@ func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
 			// In this order, so that no announcement can slip through between.
 			r.opt.Links.Release(a)
 			r.opt.Announcer.Cancel(a.ID)
+		case *vrrp.HandingOver:
+			r.opt.Announcer.Cancel(a.ID)
+			if r.opt.Overhear != nil {
+				r.opt.Overhear(a)
+			}
 		case *vrrp.Gratuitous:
 			r.opt.Announcer.Announce(a)
 		case *vrrp.Transition:

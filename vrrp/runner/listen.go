@@ -29,7 +29,9 @@ func newLinks() links {
 func (r *Runner) event(ev vrrp.Event) {
 	switch ev := ev.(type) {
 	case *vrrp.Configure:
-		r.configure(ev)
+		if !r.leaving { // it would bring back to life what is leaving
+			r.configure(ev)
+		}
 	case *vrrp.Link:
 		r.links.known[ev.Interface] = *ev
 		r.relink(ev.Interface)

@@ -43,6 +43,9 @@ type Options struct {
 	// Watch, if set, is told the interfaces of every configuration before the
 	// engine gets it; a Link event for each of them has to follow.
 	Watch func(interfaces []string)
+	// Overhear, if set, is told whose announcements to feed as
+	// vrrp.Announced. It must not block.
+	Overhear func(*vrrp.HandingOver)
 	// Claim, if set, is told every configuration before the engine gets it,
 	// so that addresses nobody claims any more can go.
 	Claim func([]vrrp.Config)
@@ -68,6 +71,7 @@ type Runner struct {
 
 	// What follows belongs to the loop.
 	next     time.Time // of the engine's last output
+	leaving  bool      // the engine stopped and hands over
 	limit    int       // packets per round
 	received vrrp.Received
 	masters  map[vrrp.RouterID]bool // those noted in the record
@@ -113,8 +117,9 @@ func (r *Runner) Status(ctx context.Context) (Status, error) {
 	}
 }
 
-// Run works until ctx ends. Then it makes every router leave, waits a bounded
-// time for the addresses to go and returns; the error is nil unless the
+// Run works until ctx ends. Then it makes every router leave, hands over where
+// the configuration says so, waits a bounded time for the addresses to go and
+// returns; the error is nil unless the
 // addresses could not be removed in time. It must be called only once.
 func (r *Runner) Run(ctx context.Context) error {
 	defer close(r.done)
@@ -125,17 +130,33 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.answer()
 			continue
 		}
-		r.arm(timer)
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		case <-r.wake:
-		case <-r.opt.Wire.Ready():
-		case answer := <-r.ask:
-			answer <- r.snapshot()
+		r.wait(timer, ctx.Done())
+	}
+	r.drain()
+	r.step(&vrrp.Stop{})
+	for r.leaving {
+		r.wait(timer, nil)
+		for r.round() {
+			r.answer()
 		}
 	}
-	return r.leave()
+	if err := r.opt.Links.Flush(flushBound); err != nil {
+		return fmt.Errorf("remove virtual addresses: %w", err)
+	}
+	return nil
+}
+
+// wait returns when something has happened.
+func (r *Runner) wait(timer *time.Timer, done <-chan struct{}) {
+	r.arm(timer)
+	select {
+	case <-done:
+	case <-timer.C:
+	case <-r.wake:
+	case <-r.opt.Wire.Ready():
+	case answer := <-r.ask:
+		answer <- r.snapshot()
+	}
 }
 
 // arm sets the timer to the earliest thing that time alone brings about.
@@ -210,16 +231,6 @@ func (r *Runner) answer() {
 
 func (r *Runner) snapshot() Status {
 	return Status{Routers: r.opt.Engine.Status(), Interfaces: r.opt.Engine.InterfaceDrops()}
-}
-
-// leave steps Stop and waits for its effects.
-func (r *Runner) leave() error {
-	r.drain()
-	r.step(&vrrp.Stop{})
-	if err := r.opt.Links.Flush(flushBound); err != nil {
-		return fmt.Errorf("remove virtual addresses: %w", err)
-	}
-	return nil
 }
 
 // signal fills a channel of capacity 1.

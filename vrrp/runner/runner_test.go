@@ -406,3 +406,52 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 		n.stop()
 	})
 }
+
+// A hand-over goes on after Run's context has ended, in virtual time to the
+// nanosecond; a configuration that comes late brings nothing back to life.
+func TestRunHandsOver(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		peer  bool
+		after time.Duration
+	}{
+		"to nobody":      {false, vrrp.HandOverBound(3, time.Second)},
+		"to a successor": {true, vrrp.SkewTime(3, 100, time.Second) + 50*time.Millisecond},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &segment{}
+				graceful := config(200)
+				graceful.HandOver = vrrp.HandOverGraceful
+				n := run(t, s, Options{})
+				n.Do(link(1))
+				n.Do(&vrrp.Configure{Routers: []vrrp.Config{graceful}})
+				time.Sleep(5 * time.Second)
+				if test.peer {
+					other := run(t, s, Options{})
+					other.Do(link(2))
+					other.Do(&vrrp.Configure{Routers: []vrrp.Config{config(100)}})
+					defer other.stop()
+					time.Sleep(5 * time.Second)
+				}
+				began := time.Now()
+				left := make(chan struct{})
+				go func() { n.stop(); close(left) }()
+				synctest.Wait()
+				n.Do(&vrrp.Configure{Routers: []vrrp.Config{graceful}})
+				synctest.Wait()
+				if n.host.holds() != 1 {
+					t.Error("the address went before the hand-over ended")
+				}
+				<-left
+				if got := time.Since(began); got != test.after {
+					t.Errorf("left after %v, want %v", got, test.after)
+				}
+				if n.host.holds() != 0 {
+					t.Error("the address stayed")
+				}
+			})
+		})
+	}
+}

@@ -93,10 +93,6 @@ func (w *World) Stop(name string) {
 	w.disturb(name, "stop")
 	n := w.byName[name]
 	n.feed(&vrrp.Stop{})
-	n.stopped = true
-	if !n.paused {
-		n.die()
-	}
 }
 
 // Pause freezes the daemon as SIGSTOP does; packets wait in its sockets.
@@ -119,13 +115,11 @@ func (w *World) Resume(name string) {
 	inbox := n.inbox
 	n.inbox = nil
 	for _, ev := range inbox {
-		n.step(ev)
+		n.feed(ev)
 	}
-	if n.stopped {
-		n.die()
-		return
+	if n.engine != nil {
+		n.step(&vrrp.Tick{})
 	}
-	n.step(&vrrp.Tick{})
 }
 
 // SetLink takes the carrier of an interface away or gives it back.

@@ -34,6 +34,20 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 	return true
 }
 
+// announce delivers gratuitous ARPs to the nodes that want to hear them.
+func (n *node) announce(g *vrrp.Gratuitous) {
+	w := n.world
+	for _, to := range w.nodes {
+		if to == n || !w.connected(n, to, g.ID.Interface) || !to.overhears.After(to.clock.local(w.now)) || w.lost() {
+			continue
+		}
+		for _, p := range g.Addresses {
+			heard := &vrrp.Announced{Interface: g.ID.Interface, Address: p.Addr()}
+			w.queue.plan(w.now+w.delay(), func() { to.feed(heard) })
+		}
+	}
+}
+
 // connected reports whether packets pass between two nodes of a segment.
 func (w *World) connected(a, b *node, iface string) bool {
 	return a.side == b.side && a.usable(iface) && b.usable(iface)

@@ -28,11 +28,13 @@ type node struct {
 	states  map[vrrp.RouterID]vrrp.State
 	running []vrrp.Config // what the engine was configured with
 	wake    time.Duration // when the next tick is planned, -1 = never
-	stopped bool
-	paused  bool
-	rested  bool // was ever paused
-	inbox   []vrrp.Event
-	dropped map[string]bool // drops already in the trace
+	// overhears is how long others' announcements are fed to the engine.
+	overhears time.Time
+	stopped   bool
+	paused    bool
+	rested    bool // was ever paused
+	inbox     []vrrp.Event
+	dropped   map[string]bool // drops already in the trace
 }
 
 // plug brings up all interfaces that the configuration names.
@@ -81,11 +83,17 @@ func (n *node) feedLink(iface string) {
 
 // step lets the engine handle an event and carries out what it asks for.
 func (n *node) step(ev vrrp.Event) {
+	if _, ok := ev.(*vrrp.Stop); ok {
+		n.stopped = true
+	}
 	out := n.engine.Step(n.clock.local(n.world.now), ev)
 	failed := n.carryOut(ev, out.Actions)
 	n.planWake(out.Next)
 	for i := range failed {
-		n.step(&failed[i])
+		n.feed(&failed[i])
+	}
+	if n.stopped && !out.Leaving {
+		n.die()
 	}
 }
 
@@ -134,6 +142,10 @@ func (n *node) carryOut(ev vrrp.Event, actions []vrrp.Action) (failed []vrrp.Sen
 			}
 		case *vrrp.Release:
 			n.release(a)
+		case *vrrp.HandingOver:
+			n.overhears = a.Until
+		case *vrrp.Gratuitous:
+			n.announce(a)
 		case *vrrp.Transition:
 			n.states[a.ID] = a.To
 		case *vrrp.Drop:

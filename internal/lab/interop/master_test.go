@@ -24,12 +24,20 @@ func TestKeepalived_BackupOfOurs(t *testing.T) {
 		d.adverts(150)
 		d.nothingRejected()
 
+		client := d.net.Host("client", "lan", "192.0.2.9/24").Ping(vip, 5*time.Millisecond)
+		time.Sleep(slack / 4)
 		stopped := time.Now()
 		d.vipd.Signal(syscall.SIGTERM)
-		if status, err := d.vipd.Wait(time.Second); status != 0 || err != nil {
+		if status, err := d.vipd.Wait(vrrp.HandOverBound(d.version, d.interval) + slack); status != 0 || err != nil {
 			t.Errorf("after SIGTERM: exit status %d, %v", status, err)
 		}
-		took := d.ownedBy(d.theirs, d.skew(100)+slack)
+		d.ownedBy(d.theirs, slack)
+		took := d.owners.Spans(d.theirs)[0].Start.Sub(stopped)
+		if sent, lost := client.Stop(); len(lost) > tolerable {
+			t.Errorf("%d of %d pings were lost", len(lost), sent)
+		} else {
+			t.Logf("%d of %d pings lost, both had the VIP for %v", len(lost), sent, d.owners.Overlap())
+		}
 		if d.zeros(d.ours, stopped) == 0 {
 			t.Error("vipd sent no advert with priority 0")
 		}

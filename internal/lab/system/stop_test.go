@@ -17,7 +17,7 @@ type errProcesses []int
 
 func (e errProcesses) Error() string { return fmt.Sprintf("processes %v live", []int(e)) }
 
-// SIGTERM and SIGINT: priority 0, VIP gone, exit 0, within a second.
+// SIGTERM and SIGINT: priority 0, VIP gone, exit 0, within the bound.
 func TestStop(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		for _, args := range [][]string{nil, {"--one-process"}} {
@@ -28,7 +28,7 @@ func TestStop(t *testing.T) {
 				p.instance(v)
 				stopped := time.Now()
 				v.Signal(sig)
-				if status, err := v.Wait(time.Second); status != 0 || err != nil {
+				if status, err := v.Wait(bound); status != 0 || err != nil {
 					t.Errorf("exit status %d, %v", status, err)
 				}
 				if p.lb1.Holds(addr(vip)) {
@@ -59,7 +59,7 @@ func TestStopSignalsEverybody(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if status, err := v.Wait(time.Second); status != 0 || err != nil {
+	if status, err := v.Wait(bound); status != 0 || err != nil {
 		t.Errorf("exit status %d, %v", status, err)
 	}
 	if p.lb1.Holds(addr(vip)) {
