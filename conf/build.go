@@ -31,6 +31,7 @@ func (b *builder) global(n *node) {
 	b.cfg.Global = Global{
 		LogLevel:         get[string](log, "level"),
 		LogFormat:        get[string](log, "format"),
+		AutoReload:       get[bool](n, "autoreload"),
 		KeepTable:        get[bool](n, "keep_table_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
 	}

@@ -34,6 +34,8 @@ type Director struct {
 type Global struct {
 	LogLevel  string // debug, info, warn, error
 	LogFormat string // text, json
+	// AutoReload reloads by itself when a file changed and settled.
+	AutoReload bool
 	// KeepTable leaves the IPVS table in place on a clean stop.
 	KeepTable bool
 	// AllowOtherDaemon starts instances even though another VRRP daemon of

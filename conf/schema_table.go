@@ -57,6 +57,8 @@ var globalBlock = &block{
 	name: "global", once: true,
 	help: "Settings of the daemon itself.",
 	attrs: []*attr{
+		{name: "autoreload", kind: kindBool, def: "false",
+			help: "Reload by itself when one of the files has changed and settled, as `ldirectord` does."},
 		{name: "keep_table_on_stop", kind: kindBool, def: "false",
 			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
 		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},

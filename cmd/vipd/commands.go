@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,7 +22,7 @@ Exit status: 0 all well, 1 the daemon does not run or reports a problem.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var raw []byte
-			if _, err := c.client().getJSON(cmd.Context(), http.MethodGet, "/v1/status", &raw); err != nil {
+			if _, err := c.client().ask(cmd.Context(), http.MethodGet, "/v1/status", nil, &raw); err != nil {
 				return err
 			}
 			var st api.Status
@@ -45,49 +44,6 @@ Exit status: 0 all well, 1 the daemon does not run or reports a problem.`,
 	return cmd
 }
 
-func reloadCommand(c *common) *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "reload",
-		Short: "Load the configuration again and tell how it went",
-		Long: `Load the configuration again and wait for the result. A configuration with an
-error changes nothing and is printed with all its problems.
-
-Exit status: 0 applied, 1 rejected or applied in part.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			var res api.Reload
-			if _, err := c.client().getJSON(cmd.Context(), http.MethodPost, "/v1/reload", &res); err != nil {
-				return err
-			}
-			if c.json {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				enc.Encode(res)
-			} else {
-				renderReload(cmd.OutOrStdout(), res)
-			}
-			if !res.OK {
-				return &exitError{code: exitProblem}
-			}
-			return nil
-		},
-	}
-	c.jsonFlag(cmd)
-	return cmd
-}
-
-func renderReload(w io.Writer, res api.Reload) {
-	res.Diagnostics.Write(os.Stderr)
-	if !res.OK {
-		fmt.Fprintln(w, "reload failed: "+res.Error)
-		return
-	}
-	fmt.Fprintf(w, "reload applied, %d changes\n", len(res.Changes))
-	for _, line := range res.Changes {
-		fmt.Fprintln(w, "  "+line)
-	}
-}
-
 func eventsCommand(c *common) *cobra.Command {
 	var follow bool
 	var since uint64
@@ -100,7 +56,7 @@ func eventsCommand(c *common) *cobra.Command {
 			if follow {
 				path += "&follow=1"
 			}
-			resp, err := c.client().do(cmd.Context(), http.MethodGet, path)
+			resp, err := c.client().do(cmd.Context(), http.MethodGet, path, nil)
 			if err != nil {
 				return err
 			}

@@ -41,14 +41,9 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, s.status(r.Context()))
 	})
-	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
-		res := s.reloadConfig()
-		code := http.StatusOK
-		if !res.OK {
-			code = http.StatusUnprocessableEntity
-		}
-		writeJSON(w, code, res)
-	})
+	mux.HandleFunc("POST /v1/reload", s.serveReload)
+	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)
+	mux.HandleFunc("POST /v1/plan", s.servePlan)
 	mux.HandleFunc("GET /v1/events", s.serveEvents)
 	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(s.metricsRegistry(), promhttp.HandlerOpts{}))
 	return mux

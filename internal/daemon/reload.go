@@ -1,9 +1,10 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"reflect"
+	"os"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -13,35 +14,85 @@ import (
 	"github.com/vipd/vipd/internal/daemon/link"
 )
 
-// reloadConfig loads the files again and applies them in one step per role.
-// A configuration with an error changes nothing. One reload runs at a time.
-func (s *supervisor) reloadConfig() api.Reload {
+// reloadRequest says how to reload.
+type reloadRequest struct {
+	dryRun  bool          // only tell what would change
+	confirm time.Duration // roll back unless confirmed within; 0 = no need to
+}
+
+// reloadConfig loads the files again, logs the plan and applies exactly it, in
+// one step per role. A configuration with an error changes nothing. One reload
+// runs at a time; one that comes after the stop has begun is refused.
+func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Reload {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	notifyReloading()
-	defer notifySystemd(daemon.SdNotifyReady)
-
+	if s.isLeaving() {
+		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}
+	}
+	before := s.filesNow()
 	cfg, diags := LoadConfig(s.opt.Files, s.opt.Director)
 	if cfg == nil {
-		err := &ConfigError{Diagnostics: diags}
-		s.events.add(api.Event{Level: "error", Kind: "reload", Message: "reload rejected, the running configuration stays: " + err.Error()})
-		s.logDiagnostics(diags)
-		return s.reloaded(api.Reload{Error: err.Error(), Diagnostics: diags})
+		s.noteFiles(before, s.config().Files)
+		return s.rejected(req, diags)
 	}
-	changes := describeChanges(s.config(), cfg)
+	r := api.Reload{At: time.Now(), Plan: s.plan(ctx, cfg), Diagnostics: diags}
+	if req.dryRun {
+		r.OK = true
+		return r
+	}
+	notifyReloading()
+	defer notifySystemd(daemon.SdNotifyReady)
+	s.logDiagnostics(diags)
+	s.noteFiles(before, cfg.Files)
+	old := s.config()
+	r = s.applyPlan(cfg, r)
+	s.awaitConfirmation(old, &r, req.confirm)
+	return s.reloaded(r)
+}
+
+// reloadOnSignal reloads one after the other. The channel holds one signal:
+// those that come while a reload runs make one more, which sees the last file.
+func (s *supervisor) reloadOnSignal(ctx context.Context, signals <-chan os.Signal) {
+	for {
+		select {
+		case <-signals:
+			s.reloadConfig(ctx, reloadRequest{})
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// rejected reports a configuration that cannot be used; the running one stays.
+func (s *supervisor) rejected(req reloadRequest, diags conf.Diagnostics) api.Reload {
+	err := &ConfigError{Diagnostics: diags}
+	r := api.Reload{At: time.Now(), Error: err.Error(), Diagnostics: diags}
+	if req.dryRun {
+		return r
+	}
+	s.events.add(api.Event{Level: "error", Kind: "reload", Message: "reload rejected, the running configuration stays: " + err.Error()})
+	s.logDiagnostics(diags)
+	return s.reloaded(r)
+}
+
+// applyPlan puts cfg in force and logs what that changes.
+func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
 	s.mu.Lock()
 	s.cfg = cfg
 	s.mu.Unlock()
 	s.events.setLogger(newLogger(s.opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat))
-	s.logDiagnostics(diags)
-	r := api.Reload{OK: true, Changes: changes, Diagnostics: diags}
-	if err := s.applyConfig(); err != nil {
-		r.OK, r.Error = false, err.Error()
-		s.warn("reload", "reload applied in part: "+err.Error(), nil)
-	} else {
-		s.info("reload", fmt.Sprintf("reload applied, %d changes", len(changes)), map[string]any{"changes": changes})
+	changed := r.Plan.Changed()
+	for _, c := range changed {
+		s.info("plan", c.String(), map[string]any{"action": string(c.Action), "object": c.Object, "name": c.Name, "disrupts": c.Disrupts})
 	}
-	return s.reloaded(r)
+	if err := s.applyConfig(); err != nil {
+		r.Error = err.Error()
+		s.warn("reload", "reload applied in part: "+r.Error, nil)
+		return r
+	}
+	r.OK = true
+	s.info("reload", fmt.Sprintf("reload applied, %d changes", len(changed)), map[string]any{"changes": len(changed)})
+	return r
 }
 
 // applyConfig gives both roles their share; a role that is being restarted
@@ -63,7 +114,6 @@ func (s *supervisor) applyConfig() error {
 func (s *supervisor) reloaded(r api.Reload) api.Reload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	r.At = time.Now()
 	r.Count, r.Failed = s.reload.Count+1, s.reload.Failed
 	if !r.OK {
 		r.Failed++
@@ -82,41 +132,4 @@ func (s *supervisor) logDiagnostics(diags conf.Diagnostics) {
 			"file": d.File, "line": d.Line, "col": d.Col, "hint": d.Hint,
 		}})
 	}
-}
-
-// describeChanges lists what differs between two configurations, one line per
-// object, for the log and for status.
-func describeChanges(have, want *conf.Config) []string {
-	var out []string
-	out = append(out, changed("vrrp_instance", have.Routers, want.Routers, routerKey, routerName)...)
-	out = append(out, changed("virtual_server", have.Services, want.Services, serviceKey, serviceName)...)
-	if !reflect.DeepEqual(have.Global, want.Global) {
-		out = append(out, "change global")
-	}
-	return out
-}
-
-// changed compares two lists of objects by key.
-func changed[T any, K comparable](noun string, have, want []T, key func(T) K, name func(T) string) []string {
-	old := make(map[K]T, len(have))
-	for _, x := range have {
-		old[key(x)] = x
-	}
-	var out []string
-	for _, x := range want {
-		before, ok := old[key(x)]
-		delete(old, key(x))
-		switch {
-		case !ok:
-			out = append(out, fmt.Sprintf("add %s %q", noun, name(x)))
-		case !reflect.DeepEqual(before, x):
-			out = append(out, fmt.Sprintf("change %s %q", noun, name(x)))
-		}
-	}
-	for _, x := range have {
-		if _, gone := old[key(x)]; gone {
-			out = append(out, fmt.Sprintf("remove %s %q", noun, name(x)))
-		}
-	}
-	return out
 }

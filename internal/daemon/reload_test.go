@@ -1,42 +1,183 @@
 package daemon
 
 import (
-	"net/netip"
+	"encoding/json"
+	"net/http"
+	"os"
+	"strings"
+	"syscall"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
+	"time"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/ipvs"
-	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/internal/daemon/api"
 )
 
-func TestDescribeChanges(t *testing.T) {
-	router := func(name string, vrid, prio uint8) vrrp.Config {
-		return vrrp.Config{Name: name, ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: vrid}, Priority: prio}
+// loudConfig differs from quietConfig in one setting.
+var loudConfig = strings.Replace(quietConfig, `format = "json"`, "format = \"json\"\n    level = \"debug\"", 1)
+
+func (r *running) reload(query string) (int, api.Reload) {
+	r.t.Helper()
+	code, body := r.ask(http.MethodPost, "/v1/reload"+query)
+	var res api.Reload
+	if err := json.Unmarshal(body, &res); err != nil {
+		r.t.Fatalf("%s: %v", body, err)
 	}
-	service := func(name, addr, sched string) conf.Service {
-		return conf.Service{Config: ipvs.Config{
-			Name: name, Key: ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort(addr)}, Scheduler: sched,
-		}}
+	return code, res
+}
+
+// level is the log level that the running daemon would keep: what a plan to
+// quietConfig has to change.
+func (r *running) isQuiet() bool {
+	r.t.Helper()
+	quiet, diags := LoadConfig([]string{r.saved()}, "")
+	if quiet == nil {
+		r.t.Fatalf("quiet configuration: %v", diags)
 	}
-	have := &conf.Config{
-		Routers:  []vrrp.Config{router("a", 1, 100), router("b", 2, 100)},
-		Services: []conf.Service{service("web", "192.0.2.1:80", "wlc"), service("old", "192.0.2.1:81", "wlc")},
+	quiet.Files = nil
+	return len(r.planFor(quiet).Changed()) == 0
+}
+
+// saved is a copy of quietConfig beside the daemon's own file.
+func (r *running) saved() string {
+	name := r.file + ".quiet.hcl"
+	if err := os.WriteFile(name, []byte(quietConfig), 0o644); err != nil {
+		r.t.Fatal(err)
 	}
-	want := &conf.Config{
-		Global:   conf.Global{LogLevel: "debug"},
-		Routers:  []vrrp.Config{router("a", 1, 150), router("b", 2, 100), router("c", 3, 100)},
-		Services: []conf.Service{service("web", "192.0.2.1:80", "rr")},
+	return name
+}
+
+func (r *running) planFor(c *conf.Config) (p conf.Plan) {
+	r.t.Helper()
+	b, err := json.Marshal(c)
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	expect := []string{
-		`change vrrp_instance "a"`, `add vrrp_instance "c"`,
-		`change virtual_server "web"`, `remove virtual_server "old"`, "change global",
+	resp, err := r.client.Post("http://vipd/v1/plan", "application/json", strings.NewReader(string(b)))
+	if err != nil {
+		r.t.Fatal(err)
 	}
-	if diff := cmp.Diff(expect, describeChanges(have, want)); diff != "" {
-		t.Errorf("changes (-want +got):\n%s", diff)
+	defer resp.Body.Close()
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		r.t.Fatal(err)
 	}
-	if got := describeChanges(have, have); len(got) != 0 {
-		t.Errorf("equal configurations differ: %v", got)
+	return p
+}
+
+func TestDryRunChangesNothing(t *testing.T) {
+	r := startDaemon(t)
+	r.write(loudConfig)
+	code, res := r.reload("?dry_run=1")
+	if code != http.StatusOK || len(res.Plan.Changed()) != 1 {
+		t.Errorf("dry run: HTTP %d, plan %v", code, res.Plan.Changed())
+	}
+	if !r.isQuiet() || r.status().Reload.Count != 0 {
+		t.Error("a dry run changed the daemon")
+	}
+}
+
+func TestReloadTellsItsPlan(t *testing.T) {
+	r := startDaemon(t)
+	r.write(loudConfig)
+	code, res := r.reload("")
+	if code != http.StatusOK || len(res.Plan.Changed()) != 1 || res.Plan.Changed()[0].Fields[0].Name != "log.level" {
+		t.Errorf("reload: HTTP %d, plan %v", code, res.Plan.Changed())
+	}
+	if r.isQuiet() {
+		t.Error("the reload did not change the daemon")
+	}
+}
+
+func TestUnconfirmedReloadIsRolledBack(t *testing.T) {
+	r := startDaemon(t)
+	r.write(loudConfig)
+	if _, res := r.reload("?confirm=100ms"); !res.OK || res.ConfirmBy.IsZero() {
+		t.Fatalf("reload to be confirmed: %+v", res)
+	}
+	for deadline := time.Now().Add(10 * time.Second); r.status().Reload.OK; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was rolled back")
+		}
+	}
+	if !r.isQuiet() {
+		t.Error("the configuration before the reload did not come back")
+	}
+	if code, _ := r.ask(http.MethodPost, "/v1/reload/confirm"); code != http.StatusConflict {
+		t.Errorf("late confirmation: HTTP %d, want 409", code)
+	}
+}
+
+func TestConfirmedReloadStays(t *testing.T) {
+	r := startDaemon(t)
+	r.write(loudConfig)
+	r.reload("?confirm=10m")
+	if code, _ := r.ask(http.MethodPost, "/v1/reload/confirm"); code != http.StatusNoContent {
+		t.Errorf("confirmation: HTTP %d, want 204", code)
+	}
+	if r.isQuiet() || !r.status().Reload.ConfirmBy.IsZero() {
+		t.Error("a confirmed reload does not stay")
+	}
+	if code, _ := r.ask(http.MethodPost, "/v1/reload?confirm=-1s"); code != http.StatusBadRequest {
+		t.Errorf("negative time: HTTP %d, want 400", code)
+	}
+}
+
+func TestFileWatchWaitsUntilFilesSettle(t *testing.T) {
+	var w fileWatch
+	loaded := "a"
+	for i, c := range []struct {
+		files string
+		want  bool
+	}{
+		{"a", false}, {"a", false}, {"a", false}, // as loaded
+		{"b", false}, {"c", false}, // somebody writes
+		{"c", false}, {"c", true}, // settled: tried now
+		{"c", false}, {"c", false},
+		{"d", false}, {"c", false}, {"c", false}, {"c", false}, // back to what was tried
+	} {
+		got := w.look(c.files, loaded)
+		if got != c.want {
+			t.Errorf("look %d at %q: %v, want %v", i, c.files, got, c.want)
+		}
+		if got {
+			loaded = c.files
+		}
+	}
+}
+
+func TestAutoReload(t *testing.T) {
+	r := startDaemon(t)
+	auto := strings.Replace(quietConfig, "global {", "global {\n  autoreload = true", 1)
+	r.write(auto)
+	r.reload("")
+	r.write(strings.Replace(auto, `format = "json"`, "format = \"json\"\n    level = \"debug\"", 1))
+	for deadline := time.Now().Add(20 * time.Second); r.status().Reload.Count < 2; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a changed file was not loaded")
+		}
+	}
+}
+
+func TestHundredSignalsInASecond(t *testing.T) {
+	r := startDaemon(t)
+	for range 100 {
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.write(loudConfig)
+	if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); r.isQuiet(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the last file is not the running one")
+		}
+	}
+	if n := r.status().Reload.Count; n > 102 {
+		t.Errorf("%d reloads for 101 signals", n)
+	}
+	if err := r.stop(); err != nil {
+		t.Errorf("stop after it: %v", err)
 	}
 }

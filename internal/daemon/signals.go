@@ -22,12 +22,6 @@ func listenSignals() *signalSet {
 	return s
 }
 
-func (s *signalSet) stop() {
-	for _, ch := range []chan os.Signal{s.terminate, s.reload, s.dump} {
-		signal.Stop(ch)
-	}
-}
-
 // ignoreSignals protects a role process: a terminal or service manager
 // signals a whole group at once, and a checker that left on its own would
 // wipe the table under a served address. Roles leave when the supervisor

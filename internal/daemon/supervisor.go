@@ -32,6 +32,9 @@ type supervisor struct {
 	cfg        *conf.Config
 	reload     api.Reload
 	tableReady bool
+	pending    *pendingReload
+	loaded     string // fingerprint of the files that were last loaded
+	leaving    bool
 
 	reloading sync.Mutex // one reload at a time
 }
@@ -71,6 +74,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
+	s.loaded = s.filesNow()
 	spawn := spawnProcess(opt)
 	if opt.OneProcess {
 		spawn = spawnGoroutine(opt)
@@ -120,7 +124,6 @@ func (s *supervisor) run(ctx context.Context) error {
 		roles.Go(func() { c.run(life, configured[i]) })
 	}
 	signals := listenSignals()
-	defer signals.stop()
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
 			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
@@ -128,6 +131,8 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	notifySystemd(daemon.SdNotifyReady)
 	s.info("daemon", "ready", nil)
+	roles.Go(func() { s.autoReload(life) })
+	roles.Go(func() { s.reloadOnSignal(life, signals.reload) })
 	s.serve(ctx, signals)
 
 	notifySystemd(daemon.SdNotifyStopping)
@@ -148,8 +153,6 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 		case sig := <-signals.terminate:
 			s.info("daemon", "stopping", map[string]any{"signal": sig.String()})
 			return
-		case <-signals.reload:
-			go s.reloadConfig()
 		case <-signals.dump:
 			go s.dumpState()
 		case <-alive:
@@ -161,6 +164,9 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 // leave stops the roles in the order that keeps service longest: addresses
 // first, then the IPVS table. A second signal ends the hand-over.
 func (s *supervisor) leave(signals *signalSet) error {
+	s.mu.Lock()
+	s.leaving = true
+	s.mu.Unlock()
 	left := make(chan struct{})
 	go func() {
 		select {
@@ -225,6 +231,12 @@ func (s *supervisor) handOverBound() (longest time.Duration) {
 		longest = max(longest, c.LeaveBound())
 	}
 	return longest
+}
+
+func (s *supervisor) isLeaving() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leaving
 }
 
 func (s *supervisor) config() *conf.Config {

@@ -3,15 +3,37 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 )
 
-// notifySystemd tells the service manager a state. Outside of systemd it does
-// nothing; a manager that cannot be reached is not our failure.
-func notifySystemd(state string) { _, _ = daemon.SdNotify(false, state) }
+// notices carries what the service manager is told, in order. A manager that
+// does not read must not hold up a reload or a stop, so that nobody waits for
+// it: what does not fit is dropped.
+var notices = sync.OnceValue(func() chan string {
+	ch := make(chan string, 64)
+	go func() {
+		for state := range ch {
+			_, _ = daemon.SdNotify(false, state) // outside of systemd nobody listens
+		}
+	}()
+	return ch
+})
+
+// notifySystemd tells the service manager a state, if there is one.
+func notifySystemd(state string) {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return
+	}
+	select {
+	case notices() <- state:
+	default:
+	}
+}
 
 // notifyReloading carries the monotonic time that systemd asks for.
 func notifyReloading() {

@@ -33,11 +33,14 @@ type Status struct {
 
 // Reload is the outcome of the last load of the configuration.
 type Reload struct {
-	At          time.Time        `json:"at"`
-	OK          bool             `json:"ok"`
-	Count       uint64           `json:"count"`  // reloads tried since start
-	Failed      uint64           `json:"failed"` // of these
-	Changes     []string         `json:"changes,omitempty"`
+	At     time.Time `json:"at"`
+	OK     bool      `json:"ok"`
+	Count  uint64    `json:"count"`  // reloads tried since start
+	Failed uint64    `json:"failed"` // of these
+	// Plan is what changed or, in a dry run, would change.
+	Plan conf.Plan `json:"plan,omitzero"`
+	// ConfirmBy is when an unconfirmed reload is rolled back.
+	ConfirmBy   time.Time        `json:"confirm_by,omitzero"`
 	Error       string           `json:"error,omitempty"`
 	Diagnostics conf.Diagnostics `json:"diagnostics,omitempty"`
 }

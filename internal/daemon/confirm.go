@@ -1,0 +1,77 @@
+package daemon
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+// pendingReload is a reload that is rolled back unless somebody confirms it:
+// whoever lost the connection to the director by it cannot.
+type pendingReload struct {
+	before *conf.Config // what to return to
+	timer  *time.Timer
+}
+
+// awaitConfirmation starts the clock for a reload that asked for one. A later
+// reload while the clock runs keeps the configuration to return to; one that
+// needs no confirmation ends the wait.
+func (s *supervisor) awaitConfirmation(before *conf.Config, r *api.Reload, within time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.pending; p != nil && p.timer.Stop() {
+		before = p.before
+	}
+	s.pending = nil
+	if within <= 0 {
+		return
+	}
+	p := &pendingReload{before: before}
+	p.timer = time.AfterFunc(within, func() { s.rollBack(p) })
+	s.pending = p
+	r.ConfirmBy = time.Now().Add(within)
+}
+
+// confirm ends the wait; it reports whether there was one.
+func (s *supervisor) confirm() bool {
+	s.mu.Lock()
+	p := s.pending
+	s.pending = nil
+	s.reload.ConfirmBy = time.Time{}
+	s.mu.Unlock()
+	if p == nil || !p.timer.Stop() {
+		return false
+	}
+	s.info("reload", "reload confirmed", nil)
+	return true
+}
+
+// rollBack returns to the configuration before the unconfirmed reload. The
+// file is left as it is: the next reload would load it again.
+func (s *supervisor) rollBack(p *pendingReload) {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
+	s.mu.Lock()
+	current := s.pending == p
+	if current {
+		s.pending = nil
+	}
+	s.mu.Unlock()
+	if !current || s.isLeaving() {
+		return
+	}
+	s.warn("reload", "reload was not confirmed in time: going back to the configuration before it", nil)
+	r := s.applyPlan(p.before, api.Reload{At: time.Now(), Plan: conf.ComparePlan(s.config(), p.before, conf.Live{})})
+	r.OK = false
+	r.Error = fmt.Sprintf("rolled back, nobody confirmed; the files still hold the other configuration%s", suffix(r.Error))
+	s.reloaded(r)
+}
+
+func suffix(text string) string {
+	if text == "" {
+		return ""
+	}
+	return ": " + text
+}

@@ -1,0 +1,111 @@
+package daemon
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/vishvananda/netlink"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/ipvs"
+	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
+)
+
+// PlanKernel tells what a start with want would do to the kernel as it is, for
+// the case that no daemon runs. It only reads.
+func PlanKernel(want *conf.Config) (conf.Plan, error) {
+	table, errTable := planTable(want)
+	addresses, errAddr := planAddresses(want)
+	return conf.Plan{Changes: append(addresses, table...)}, errors.Join(errTable, errAddr)
+}
+
+// planTable compares the IPVS table: real servers without a verdict keep the
+// weight that the kernel has.
+func planTable(want *conf.Config) ([]conf.Change, error) {
+	if len(want.Services) == 0 {
+		return nil, nil
+	}
+	client, err := ipvskernel.Open()
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	have, err := client.Table()
+	if err != nil {
+		return nil, fmt.Errorf("read IPVS table: %w", err)
+	}
+	unknown := func(netip.AddrPort) ipvs.Verdict { return ipvs.Unknown }
+	var desired ipvs.Table
+	for _, s := range want.Services {
+		desired = append(desired, ipvs.Desired(s.Config, unknown, have.Find(s.Key)))
+	}
+	var out []conf.Change
+	for _, op := range ipvs.Diff(have, desired, nil) {
+		out = append(out, planOp(op))
+	}
+	return out, nil
+}
+
+// planOp shows one operation on the table as a change.
+func planOp(op ipvs.Op) conf.Change {
+	c := conf.Change{Action: conf.ActionRetune, Object: "ipvs", Name: op.String()}
+	switch op.Kind {
+	case ipvs.AddService, ipvs.AddDestination:
+		c.Action = conf.ActionAdd
+	case ipvs.RemoveDestination, ipvs.RemoveService:
+		c.Action, c.Disrupts = conf.ActionRemove, true
+		c.Impact = []string{"established connections are dropped, if there are any"}
+	}
+	return c
+}
+
+// planAddresses tells which virtual addresses are on this host now.
+func planAddresses(want *conf.Config) ([]conf.Change, error) {
+	var out []conf.Change
+	var errs []error
+	for _, r := range want.Routers {
+		c := conf.Change{Action: conf.ActionAdd, Object: "vrrp_instance", Name: r.Name}
+		link, err := netlink.LinkByName(r.ID.Interface)
+		var absent netlink.LinkNotFoundError
+		switch {
+		case errors.As(err, &absent):
+			c.Impact = []string{fmt.Sprintf("waits in fault until interface %s exists", r.ID.Interface)}
+		case err != nil:
+			errs = append(errs, fmt.Errorf("look up interface %s: %w", r.ID.Interface, err))
+			continue
+		default:
+			c.Impact = []string{"starts as backup; the first advert or the master-down timer decides"}
+			found, err := presentAddresses(link, r.Addresses)
+			if err != nil {
+				errs = append(errs, err)
+			}
+			for _, a := range found {
+				c.Impact = append(c.Impact, fmt.Sprintf("%s is on %s already and stays until then", a, r.ID.Interface))
+			}
+		}
+		out = append(out, c)
+	}
+	return out, errors.Join(errs...)
+}
+
+// presentAddresses returns those of the addresses that the interface has.
+func presentAddresses(link netlink.Link, want []netip.Prefix) ([]netip.Prefix, error) {
+	list, err := netlink.AddrList(link, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, fmt.Errorf("list addresses of %s: %w", link.Attrs().Name, err)
+	}
+	have := make(map[netip.Addr]bool, len(list))
+	for _, a := range list {
+		if ip, ok := netip.AddrFromSlice(a.IP); ok {
+			have[ip.Unmap()] = true
+		}
+	}
+	var out []netip.Prefix
+	for _, p := range want {
+		if have[p.Addr()] {
+			out = append(out, p)
+		}
+	}
+	return out, nil
+}
