@@ -83,7 +83,7 @@ func (e *Engine) applyConfig(now time.Time, c *Config, ev *Configure) *router {
 	r.refused = ev.Refused[c.ID]
 	if fresh {
 		r.lease = r.leaseMode()
-		r.leaseTime = LeaseTime(r.lease, c.AdvertInterval)
+		r.leaseTime = leaseTime(r.lease, c.AdvertInterval, e.period)
 	} else {
 		r.change(now, *c)
 	}

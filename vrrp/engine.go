@@ -25,6 +25,8 @@ type Engine struct {
 	// can have slept through one while the agenda is less late than that.
 	shortest time.Duration
 	stopped  bool
+	// period is how often heal leases are refreshed.
+	period time.Duration
 
 	// awaiting holds preemption back until the IPVS table is ready, at most
 	// until awaitUntil.
@@ -40,6 +42,7 @@ func NewEngine() *Engine {
 		ifaces:   make(map[string]*iface),
 		sources:  make(map[netip.Addr]struct{}),
 		observed: make(map[TrackID]*observation),
+		period:   leastPeriod,
 	}
 }
 
@@ -72,6 +75,8 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		e.observe(now, ev)
 	case *TableReady:
 		e.tableReady = true
+	case *RefreshCost:
+		e.refreshCost(now, ev.Cost)
 	case *Announced:
 		e.announced(now, ev)
 	case *Stop:

@@ -82,6 +82,10 @@ type SendFailed struct {
 // its first round of checks is done.
 type TableReady struct{}
 
+// RefreshCost tells how long refreshing all addresses of the director once
+// takes; it decides RefreshPeriod.
+type RefreshCost struct{ Cost time.Duration }
+
 // Announced tells that another host announced an address (gratuitous ARP,
 // unsolicited neighbour advertisement). It is expected while a HandingOver is
 // in force.
@@ -98,15 +102,16 @@ type Stop struct {
 	Immediate bool
 }
 
-func (*Configure) event()  {}
-func (*Tick) event()       {}
-func (*Received) event()   {}
-func (*Link) event()       {}
-func (*LeaseLost) event()  {}
-func (*SendFailed) event() {}
-func (*TableReady) event() {}
-func (*Announced) event()  {}
-func (*Stop) event()       {}
+func (*Configure) event()   {}
+func (*Tick) event()        {}
+func (*Received) event()    {}
+func (*Link) event()        {}
+func (*LeaseLost) event()   {}
+func (*SendFailed) event()  {}
+func (*TableReady) event()  {}
+func (*RefreshCost) event() {}
+func (*Announced) event()   {}
+func (*Stop) event()        {}
 
 // Action is something the caller must do, in the order given. Actions and
 // what they point at are valid until the next Step.

@@ -3,9 +3,13 @@ package vrrp
 import "time"
 
 const (
-	// refreshPeriod is how often a heal lease is renewed. Refreshing 2,284
-	// IPv4 addresses takes 16 ms, so one second leaves 98 % of it idle.
-	refreshPeriod = time.Second
+	// leastPeriod is how often a heal lease is renewed where that costs
+	// little. Refreshing 2,284 IPv4 addresses takes 16 ms.
+	leastPeriod = time.Second
+	// idleShare is how much longer than the work the period is at least: the
+	// kernel, and everybody who listens to address changes, stays 98 % idle.
+	// Refreshing many IPv6 addresses takes time by the square of their number.
+	idleShare = 50
 	// minHeal bounds heal leases from below, so that short intervals do not
 	// turn a scheduling hiccup into a lost address.
 	minHeal = 5 * time.Second
@@ -23,13 +27,25 @@ const (
 // second, at least 5 s. A strict lease ends, with the kernel's own delay,
 // before the fastest backup (priority 254) can take over; it needs intervals
 // of one second or more.
+//
+// It is for the shortest refresh period; a longer one makes it longer.
 func LeaseTime(mode LeaseMode, interval time.Duration) time.Duration {
+	return leaseTime(mode, interval, leastPeriod)
+}
+
+// RefreshPeriod returns how often heal leases are renewed, in whole seconds,
+// when renewing all of a director's addresses once takes cost.
+func RefreshPeriod(cost time.Duration) time.Duration {
+	return max(leastPeriod, (idleShare*cost + time.Second - 1).Truncate(time.Second))
+}
+
+func leaseTime(mode LeaseMode, interval, period time.Duration) time.Duration {
 	switch mode {
 	case LeaseHeal:
 		// Version 3 skews at least as long as version 2, which has no
 		// intervals below one second.
 		longest := MasterDownInterval(3, 1, interval)
-		return max(minHeal, (longest+time.Second-1).Truncate(time.Second)+refreshPeriod+time.Second)
+		return max(minHeal, (longest+time.Second-1).Truncate(time.Second)+period+time.Second)
 	case LeaseStrict:
 		return max(time.Second, (fastestTakeover(interval) - expirySlack - writeSlack).Truncate(time.Second))
 	}
@@ -45,12 +61,12 @@ func fastestTakeover(interval time.Duration) time.Duration {
 
 // holdFor returns how long after its decision a Hold of a lease may still be
 // written: a later one could keep an address that somebody else already owns.
-func holdFor(mode LeaseMode, interval time.Duration) time.Duration {
-	lease := LeaseTime(mode, interval)
+func holdFor(mode LeaseMode, interval, period time.Duration) time.Duration {
+	lease := leaseTime(mode, interval, period)
 	if mode == LeaseStrict {
 		return max(writeSlack, min(lease/2, fastestTakeover(interval)-expirySlack-lease))
 	}
-	return min(refreshPeriod, lease/2)
+	return min(period, lease/2)
 }
 
 // leaseMode resolves LeaseAuto: an address may only end by itself when
@@ -69,7 +85,7 @@ func (r *router) leaseMode() LeaseMode {
 // there was a change: a master must then hold its addresses anew.
 func (r *router) updateLease() bool {
 	mode := r.leaseMode()
-	lease := LeaseTime(mode, r.cfg.AdvertInterval)
+	lease := leaseTime(mode, r.cfg.AdvertInterval, r.engine.period)
 	if mode == r.lease && lease == r.leaseTime {
 		return false
 	}
@@ -93,11 +109,28 @@ func (r *router) hold(now time.Time, refresh bool) {
 		AfterAdvert: r.lease == LeaseStrict,
 	}
 	if r.leaseTime > 0 {
-		h.Deadline = now.Add(holdFor(r.lease, r.cfg.AdvertInterval))
+		h.Deadline = now.Add(holdFor(r.lease, r.cfg.AdvertInterval, r.engine.period))
 	}
 	r.engine.out.add(h)
 	r.refresh = time.Time{}
 	if r.lease == LeaseHeal {
-		r.refresh = now.Add(refreshPeriod)
+		r.refresh = now.Add(r.engine.period)
+	}
+}
+
+// refreshCost adapts the refresh period to what refreshing costs. Leases that
+// get longer do so at once: the next refresh may come after the present one
+// would have ended.
+func (e *Engine) refreshCost(now time.Time, cost time.Duration) {
+	period := RefreshPeriod(cost)
+	if period == e.period {
+		return
+	}
+	e.period = period
+	for _, r := range e.order {
+		if r.updateLease() && r.state == StateMaster {
+			r.hold(now, true)
+			e.agenda.update(r)
+		}
 	}
 }

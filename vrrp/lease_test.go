@@ -2,6 +2,8 @@ package vrrp_test
 
 import (
 	"net/netip"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -215,4 +217,34 @@ func TestEpochGrows(t *testing.T) {
 		g.tick()
 	}
 	next("hold after takeover", holdsOf(g)[0].Epoch)
+}
+
+// Refreshing stays a fiftieth of the time, and the lease grows with the period.
+func TestRefreshPeriodGrowsWithItsCost(t *testing.T) {
+	t.Parallel()
+	for cost, want := range map[time.Duration]time.Duration{
+		0: time.Second, 16 * time.Millisecond: time.Second, 20 * time.Millisecond: time.Second,
+		21 * time.Millisecond: 2 * time.Second, 1600 * time.Millisecond: 80 * time.Second,
+	} {
+		if got := vrrp.RefreshPeriod(cost); got != want {
+			t.Errorf("%v: %v, want %v", cost, got, want)
+		}
+	}
+	g := newMaster(t, settings())
+	g.wait(10 * time.Second)
+	g.log = nil
+	g.step(&vrrp.RefreshCost{Cost: 20 * time.Millisecond})
+	g.seen()
+	g.step(&vrrp.RefreshCost{Cost: 200 * time.Millisecond})
+	g.seen("refresh 192.0.2.100/24 15s") // longest master-down 4 s + period 10 s + 1 s
+	g.wait(10*time.Second - 1)
+	for _, line := range g.log {
+		if strings.Contains(line, "refresh") {
+			t.Fatalf("refreshed within the period: %v", g.log)
+		}
+	}
+	g.wait(1)
+	if !slices.Contains(g.log, "refresh 192.0.2.100/24 15s") {
+		t.Errorf("not refreshed at the end of the period: %v", g.log)
+	}
 }

@@ -45,6 +45,7 @@ type Links struct {
 	// Of the writer alone.
 	promote promoter
 	dirty   bool // the store differs from the table
+	cost    refreshCost
 
 	mu       sync.Mutex
 	urgent   []job

@@ -444,3 +444,53 @@ func TestFlush(t *testing.T) {
 		}
 	})
 }
+
+// The engine learns what refreshing costs when that changes the period, and
+// not at every burst.
+func TestRefreshCostIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := world(t, func(k *fakeKernel) { k.quiet = true })
+		var many []netip.Prefix
+		for i := range 200 {
+			many = append(many, vip(i))
+		}
+		costs := func() (all []time.Duration) {
+			for _, ev := range k.fed {
+				if c, ok := ev.(*vrrp.RefreshCost); ok {
+					all = append(all, c.Cost)
+				}
+			}
+			return all
+		}
+		round := func() {
+			h := lease(1, 30, many...)
+			h.Refresh = true
+			k.links.Hold(h)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+		}
+		k.links.Hold(lease(1, 30, many...))
+		time.Sleep(time.Second)
+		for range 3 {
+			round()
+		}
+		if got := costs(); got != nil {
+			t.Errorf("cheap refreshes were told: %v", got)
+		}
+		k.slow = time.Millisecond
+		for range 20 {
+			round()
+		}
+		got := costs()
+		if n := len(got); n == 0 || n > 12 || got[n-1] < 180*time.Millisecond || got[n-1] > 200*time.Millisecond {
+			t.Errorf("200 refreshes of 1 ms each: told %v", got)
+		}
+		k.slow = 0
+		for range 20 {
+			round()
+		}
+		if got := costs(); got[len(got)-1] > 20*time.Millisecond {
+			t.Errorf("cheap again: told %v", got)
+		}
+	})
+}

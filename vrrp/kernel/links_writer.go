@@ -114,7 +114,9 @@ func (l *Links) snapshotFor(jobs []job) (snapshot, error) {
 // are waiting. Those never added so far are added now.
 func (l *Links) renewSome() (more bool) {
 	some, more := l.takeRenewals()
+	began, done := l.opt.now(), 0
 	for _, h := range some {
+		done += len(h.Addresses)
 		late := *h
 		late.Addresses = nil
 		for _, a := range h.Addresses {
@@ -128,6 +130,9 @@ func (l *Links) renewSome() (more bool) {
 		if len(late.Addresses) > 0 {
 			l.carryOut([]job{{hold: &late}})
 		}
+	}
+	if done > 0 {
+		l.tellCost(l.opt.now().Sub(began) / time.Duration(done))
 	}
 	return more
 }
