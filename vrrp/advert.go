@@ -50,6 +50,15 @@ func addressLen(f Family) int {
 // Count returns the number of listed addresses of a family f advert.
 func (a *Advert) Count(f Family) int { return len(a.List) / addressLen(f) }
 
+// length returns the size of the message in bytes.
+func (a *Advert) length() int {
+	n := headerLen + len(a.List)
+	if a.Version == 2 {
+		n += authDataLen
+	}
+	return n
+}
+
 // Addresses returns the listed addresses of a family f advert. It allocates.
 func (a *Advert) Addresses(f Family) []netip.Addr {
 	n := addressLen(f)
@@ -102,7 +111,11 @@ func Decode(payload []byte, p Path) (Advert, DropReason) {
 	if len(payload) < length {
 		return Advert{}, DropLength
 	}
-	form, ok := checksumForm(payload[:length], version, p)
+	covered := payload[:length]
+	if p.Family == IPv6 {
+		covered = payload // the pseudo-header tells the length of all of it
+	}
+	form, ok := checksumForm(covered, version, p)
 	if !ok {
 		return Advert{}, DropChecksum
 	}

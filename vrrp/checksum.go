@@ -79,6 +79,13 @@ func checksumForm(msg []byte, version uint8, p Path) (Checksum, bool) {
 	return 0, false
 }
 
+// recomputeChecksum replaces the checksum of an IPv6 packet that has grown
+// behind its message: the pseudo-header covers all of it.
+func recomputeChecksum(packet []byte, p Path) {
+	packet[offChecksum], packet[offChecksum+1] = 0, 0
+	putChecksum(packet, 3, p, ChecksumPseudo)
+}
+
 // putChecksum writes the checksum of the complete message msg, whose checksum
 // field must be zero.
 func putChecksum(msg []byte, version uint8, p Path, form Checksum) {

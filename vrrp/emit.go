@@ -48,6 +48,9 @@ func (p *pool[T]) take() *T {
 // sendAdvert emits one advert with the given priority: to the group, or to
 // each peer.
 func (r *router) sendAdvert(priority uint8) {
+	if r.signs() {
+		r.nextTrailerSeq()
+	}
 	if !r.cfg.Unicast() {
 		r.sendAdvertTo(r.cfg.GroupOf(), maxTTL, priority)
 	}
@@ -69,13 +72,37 @@ func (r *router) sendAdvertTo(to netip.Addr, ttl, priority uint8) {
 		Priority: priority,
 		Interval: r.cfg.AdvertInterval,
 		List:     r.advertised,
+		AuthType: uint8(r.cfg.Auth.Type),
+	}
+	if r.cfg.Auth.Type == AuthPassword {
+		advert.AuthData = r.cfg.Auth.keyField()
 	}
 	s := r.engine.out.adverts.take()
 	*s = SendAdvert{
 		ID: r.cfg.ID, Version: advert.Version, Priority: priority, Src: path.Src, Dst: path.Dst, TTL: ttl,
-		Payload: Encode(s.Payload[:0], &advert, path, r.cfg.Checksum),
+		Payload: r.appendAdvert(s.Payload[:0], &advert, path, ttl), AH: r.cfg.Auth.Type == AuthHeader,
 	}
 	r.engine.out.add(s)
+}
+
+// appendAdvert appends the advert with what authenticates it.
+func (r *router) appendAdvert(b []byte, a *Advert, path Path, ttl uint8) []byte {
+	switch {
+	case r.cfg.Auth.Type == AuthHeader:
+		b = r.appendHeaders(b, path, ttl, a.length())
+		b = Encode(b, a, path, r.cfg.Checksum)
+		r.sealHeaders(b)
+		return b
+	case r.signs():
+		b = Encode(b, a, path, r.cfg.Checksum)
+		length := len(b)
+		b = r.sign(b, 0, path.Src)
+		if path.Family == IPv6 {
+			recomputeChecksum(b, path)
+		}
+		return b[:length+trailerLen]
+	}
+	return Encode(b, a, path, r.cfg.Checksum)
 }
 
 // resign emits priority 0 twice, back to back: one lost frame must not cost a

@@ -21,6 +21,9 @@ type Engine struct {
 	epoch     uint64
 	now       time.Time
 
+	// wallAhead is how far the wall clock is ahead of the time of the steps.
+	wallAhead time.Duration
+
 	// shortest is the shortest master-down interval of all routers: nobody
 	// can have slept through one while the agenda is less late than that.
 	shortest time.Duration
@@ -73,6 +76,8 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		e.sendFailed(ev)
 	case *Observed:
 		e.observe(now, ev)
+	case *Clock:
+		e.wallAhead = ev.Wall.Sub(now)
 	case *TableReady:
 		e.tableReady = true
 	case *RefreshCost:
@@ -86,6 +91,9 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle()), Leaving: e.leaving(),
 	}
 }
+
+// wall returns what the wall clock shows.
+func (e *Engine) wall() time.Time { return e.now.Add(e.wallAhead) }
 
 // wake applies the late timer rule before any other event: a master that did
 // not run for its own master-down interval becomes backup and listens.

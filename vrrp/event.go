@@ -39,7 +39,11 @@ type Received struct {
 	Family    Family
 	Src, Dst  netip.Addr
 	TTL       uint8  // hop limit of IPv6
-	Payload   []byte // the VRRP message, without the IP header
+	Payload   []byte // what follows the IP header: the VRRP message
+	// AH is set when an authentication header (protocol 51) stands before the
+	// message in Payload; Header is the IPv4 header of such a packet.
+	AH     bool
+	Header []byte
 }
 
 // Link tells the present state of an interface. It is sent once for every
@@ -78,6 +82,12 @@ type SendFailed struct {
 	Err string
 }
 
+// Clock tells what the wall clock shows now. Without it the wall clock is
+// taken to show the time of the steps.
+type Clock struct {
+	Wall time.Time
+}
+
 // TableReady tells that the checker has programmed the IPVS table and that
 // its first round of checks is done.
 type TableReady struct{}
@@ -109,6 +119,7 @@ func (*Link) event()        {}
 func (*LeaseLost) event()   {}
 func (*SendFailed) event()  {}
 func (*TableReady) event()  {}
+func (*Clock) event()       {}
 func (*RefreshCost) event() {}
 func (*Announced) event()   {}
 func (*Stop) event()        {}
@@ -125,6 +136,9 @@ type SendAdvert struct {
 	Src, Dst netip.Addr
 	TTL      uint8  // hop limit of IPv6
 	Payload  []byte // complete VRRP message with checksum
+	// AH is set when Payload begins with an IPv4 header and an authentication
+	// header, which must not be changed.
+	AH bool
 }
 
 // Hold asks that the router's addresses be on the interface: added when

@@ -43,6 +43,10 @@ const (
 	DropDestination  DropReason = "destination"     // to a group instead of us, or the reverse
 	DropUnknownPeer  DropReason = "unknown_peer"    // unicast from an address that is no peer's
 	DropAuthType     DropReason = "auth_type"       // unknown or not the configured type
+	DropAuthMissing  DropReason = "auth_missing"    // no HMAC trailer where one is demanded
+	DropAuthStale    DropReason = "auth_stale"      // signed too long ago, or in the future
+	DropAuthFailed   DropReason = "auth_failed"     // wrong password or signature
+	DropReplay       DropReason = "auth_replay"     // sequence number not above the last
 	DropCount        DropReason = "address_count"   // v3 without an address
 	DropIntervalZero DropReason = "interval_zero"   // v3 interval 0
 	DropInterval     DropReason = "interval"        // v2 interval differs from ours
@@ -54,7 +58,7 @@ const (
 // DropReasons lists all reasons in the order of the checks.
 var DropReasons = []DropReason{
 	DropTTL, DropVersion, DropType, DropLength, DropChecksum, DropUnknownVRID, DropOwnSource, DropDestination, DropUnknownPeer,
-	DropAuthType, DropCount, DropIntervalZero, DropInterval, DropVRIDClash, DropNotMaster, DropInactive,
+	DropAuthType, DropAuthMissing, DropAuthStale, DropAuthFailed, DropReplay, DropCount, DropIntervalZero, DropInterval, DropVRIDClash, DropNotMaster, DropInactive,
 }
 
 // ReportKind names a noteworthy fact.

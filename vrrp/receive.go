@@ -10,7 +10,7 @@ import (
 // touches nothing else: no timer, no state, nothing learned.
 func (e *Engine) receive(now time.Time, p *Received) {
 	r := e.lookup(p)
-	a, reason := e.validate(r, p)
+	a, mark, reason := e.validate(r, p)
 	if reason != "" {
 		e.drop(now, r, p, reason)
 		if reason == DropOwnSource {
@@ -18,6 +18,7 @@ func (e *Engine) receive(now time.Time, p *Received) {
 		}
 		return
 	}
+	r.remember(p, mark)
 	r.accept(now, p, &a)
 	e.agenda.update(r)
 }

@@ -70,6 +70,12 @@ type router struct {
 	handing handOver
 	// reasserted is when an advert was last sent out of turn.
 	reasserted time.Time
+	// What authentication remembers: the last sequence number of the
+	// authentication header, sent or heard, and those of the HMAC trailer.
+	headerSeq  uint32
+	trailerSeq uint64
+	marks      marks
+	signer     signer
 
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
@@ -113,11 +119,20 @@ func (r *router) fitList() {
 
 // overhead is what an advert's packet holds besides addresses, in bytes.
 func (r *router) overhead() int {
-	const ipv4Header, ipv6Header = 20, 40
+	const ipv6Header = 40
+	n := headerLen
 	if r.cfg.ID.Family == IPv6 {
-		return ipv6Header + headerLen
+		n += ipv6Header
+	} else {
+		n += ipv4Header + authDataLen
 	}
-	return ipv4Header + headerLen + authDataLen
+	if r.cfg.Auth.Type == AuthHeader {
+		n += headerAHLen
+	}
+	if r.cfg.Auth.HMAC != nil {
+		n += trailerLen
+	}
+	return n
 }
 
 // masterInterval is what the master's adverts are expected at: learned in

@@ -164,4 +164,5 @@ type Config struct {
 	// Tracks are what the priority or the fitness to run depends on.
 	Tracks   []Track
 	Delivery Delivery
+	Auth     Auth
 }

@@ -8,35 +8,40 @@ import (
 // lookup finds the router a packet is meant for by interface, family and
 // VRID, whatever else is wrong with the packet. It returns nil if none is.
 func (e *Engine) lookup(p *Received) *router {
-	if len(p.Payload) < 2 {
+	msg := p.message()
+	if len(msg) < 2 {
 		return nil
 	}
-	return e.routers[RouterID{Interface: p.Interface, Family: p.Family, VRID: p.Payload[1]}]
+	return e.routers[RouterID{Interface: p.Interface, Family: p.Family, VRID: msg[1]}]
 }
 
 // validate makes the checks of RFC 9568 §7.1 and RFC 3768 §7.1 in their order.
 // The reason is empty when the advert is acceptable to r.
-func (e *Engine) validate(r *router, p *Received) (Advert, DropReason) {
+func (e *Engine) validate(r *router, p *Received) (Advert, authMark, DropReason) {
 	if r == nil {
-		return Advert{}, validateStray(p)
+		return Advert{}, authMark{}, validateStray(p)
 	}
 	if reason := r.checkTTL(p); reason != "" {
-		return Advert{}, reason
+		return Advert{}, authMark{}, reason
 	}
-	if p.Payload[0]>>4 != r.cfg.Version {
-		return Advert{}, DropVersion
+	if p.message()[0]>>4 != r.cfg.Version {
+		return Advert{}, authMark{}, DropVersion
 	}
-	a, reason := Decode(p.Payload, Path{Family: p.Family, Src: p.Src, Dst: p.Dst})
+	a, reason := Decode(p.message(), Path{Family: p.Family, Src: p.Src, Dst: p.Dst})
 	switch {
 	case reason != "":
-		return a, reason
+		return a, authMark{}, reason
 	case e.ownAddress(p):
-		return a, DropOwnSource
+		return a, authMark{}, DropOwnSource
 	}
 	if reason := r.checkAddresses(p); reason != "" {
-		return a, reason
+		return a, authMark{}, reason
 	}
-	return a, r.admit(p, &a)
+	mark, reason := r.authenticate(p, &a)
+	if reason == "" {
+		reason = r.admit(p, &a)
+	}
+	return a, mark, reason
 }
 
 // validateStray finds what is wrong with a packet that no router is there
@@ -45,7 +50,7 @@ func validateStray(p *Received) DropReason {
 	if p.Dst.IsMulticast() && p.TTL != maxTTL {
 		return DropTTL
 	}
-	if _, reason := Decode(p.Payload, Path{Family: p.Family, Src: p.Src, Dst: p.Dst}); reason != "" {
+	if _, reason := Decode(p.message(), Path{Family: p.Family, Src: p.Src, Dst: p.Dst}); reason != "" {
 		return reason
 	}
 	return DropUnknownVRID
@@ -65,8 +70,6 @@ func (r *router) suspectDuplicate(p *Received, a *Advert) {
 // admit makes the checks that depend on the router's settings and state.
 func (r *router) admit(p *Received, a *Advert) DropReason {
 	switch {
-	case a.AuthType != 0:
-		return DropAuthType
 	case a.Version == 3 && len(a.List) == 0:
 		return DropCount
 	case a.Version == 3 && a.Interval == 0:
@@ -136,8 +139,8 @@ func subset(a, b []byte, n int) bool {
 func (e *Engine) drop(now time.Time, r *router, p *Received, why DropReason) {
 	d := e.out.drops.take()
 	*d = Drop{Interface: p.Interface, Family: p.Family, Src: p.Src, Reason: why}
-	if len(p.Payload) > 1 {
-		d.VRID = p.Payload[1]
+	if msg := p.message(); len(msg) > 1 {
+		d.VRID = msg[1]
 	}
 	if r == nil {
 		e.iface(p.Interface).dropped[why]++
