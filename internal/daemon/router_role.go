@@ -49,7 +49,7 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 	r.run = runner.New(runner.Options{
 		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
 		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear,
-		Observer: obs, Now: kernel.Now, Record: r.record,
+		Observer: obs, Now: kernel.Now, Wall: time.Now, Record: r.record,
 	})
 	return r.serve(ctx)
 }

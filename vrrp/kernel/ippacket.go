@@ -26,6 +26,10 @@ func parseIPv4(b []byte, p *vrrp.Received) bool {
 	p.TTL = b[8]
 	p.Src = netip.AddrFrom4([4]byte(b[12:16]))
 	p.Dst = netip.AddrFrom4([4]byte(b[16:20]))
+	p.AH, p.Header = b[9] == protocolAH, nil
+	if p.AH {
+		p.Header = b[:header]
+	}
 	p.Payload = b[header:end]
 	return true
 }
@@ -34,7 +38,7 @@ func parseIPv4(b []byte, p *vrrp.Received) bool {
 // reports false when the kernel did not tell where it was sent and with which
 // hop limit (RFC 3542 §4).
 func (r *receiver) parseIPv6(p *vrrp.Received) bool {
-	p.Family, p.Src, p.Dst = vrrp.IPv6, r.from, netip.Addr{}
+	p.Family, p.Src, p.Dst, p.AH, p.Header = vrrp.IPv6, r.from, netip.Addr{}, false, nil
 	limit := -1
 	for oob := r.oob[:r.oobn]; len(oob) > 0; {
 		head, data, rest, err := unix.ParseOneSocketControlMessage(oob)

@@ -25,6 +25,7 @@ type Wire struct {
 type socketPlace struct {
 	iface  string
 	family vrrp.Family
+	ah     bool // of packets with an authentication header
 }
 
 // port is one place to listen at. Its sockets are nil while the interface is
@@ -63,7 +64,7 @@ func (w *Wire) TryReceive(p *vrrp.Received) bool {
 
 // Send implements runner.Wire.
 func (w *Wire) Send(a *vrrp.SendAdvert) error {
-	at := socketPlace{a.ID.Interface, a.ID.Family}
+	at := socketPlace{a.ID.Interface, a.ID.Family, a.AH}
 	i := slices.IndexFunc(w.ports, func(p *port) bool { return p.socketPlace == at })
 	if i < 0 || w.ports[i].tx == nil {
 		return fmt.Errorf("send advert on %s: %w", a.ID.Interface, errNoInterface)
@@ -80,7 +81,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 	old := w.ports
 	w.ports, w.turn = nil, 0
 	for _, p := range want {
-		w.port(socketPlace{p.Interface, p.Family}, old).join(p.Group)
+		w.port(socketPlace{p.Interface, p.Family, p.AH}, old).join(p.Group)
 	}
 	for _, p := range old {
 		if !slices.Contains(w.ports, p) {
@@ -159,11 +160,11 @@ func (p *port) relink(ready chan<- struct{}) error {
 }
 
 func (p *port) open(ifi *net.Interface, ready chan<- struct{}) error {
-	rx, err := newReceiver(ifi, p.family, p.groups, ready)
+	rx, err := newReceiver(ifi, p.socketPlace, p.groups, ready)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", p.iface, err)
 	}
-	tx, err := newTransmitter(ifi, p.family)
+	tx, err := newTransmitter(ifi, p.socketPlace)
 	if err != nil {
 		rx.close()
 		return fmt.Errorf("open transmit socket on %s: %w", p.iface, err)

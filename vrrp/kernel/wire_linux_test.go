@@ -225,18 +225,6 @@ func TestWireJoinsAgain(t *testing.T) {
 	}
 }
 
-func TestWireRefusesOtherFamilies(t *testing.T) {
-	if !namespaced(t) {
-		return
-	}
-	cable(t, "eth0", "peer")
-	w := newWire()
-	defer w.close()
-	if err := w.Listen([]runner.Port{{Interface: "eth0", Family: vrrp.IPv6}}); err == nil {
-		t.Error("listens to IPv6 over an IPv4 socket")
-	}
-}
-
 // Without its source address an advert cannot leave: an error, not another
 // source, which peers would take for another router.
 func TestWireNeverChangesTheSource(t *testing.T) {

@@ -16,6 +16,8 @@ import (
 const (
 	// protocol is VRRP's IP protocol number (RFC 9568 §5.1.1.4).
 	protocol = 112
+	// protocolAH is that of the authentication header (RFC 2402 §2).
+	protocolAH = 51
 	// receiveBuffer holds a burst of several hundred routers and what arrives
 	// while this process is not running for some seconds.
 	receiveBuffer = 1 << 20
@@ -38,14 +40,14 @@ type receiver struct {
 
 // newReceiver opens a receive socket on the interface, joins the groups and
 // signals ready whenever something arrives.
-func newReceiver(ifi *net.Interface, f vrrp.Family, groups []netip.Addr, ready chan<- struct{}) (*receiver, error) {
-	conn, err := listenRaw(ifi, f, receiveOptions(f))
+func newReceiver(ifi *net.Interface, at socketPlace, groups []netip.Addr, ready chan<- struct{}) (*receiver, error) {
+	conn, err := listenRaw(ifi, at, receiveOptions(at.family))
 	if err != nil {
 		return nil, err
 	}
-	r := &receiver{conn: conn, family: f}
+	r := &receiver{conn: conn, family: at.family}
 	r.readOne = r.readIPv4
-	if f == vrrp.IPv6 {
+	if at.family == vrrp.IPv6 {
 		r.readOne = r.readIPv6
 	}
 	if r.raw, err = conn.SyscallConn(); err == nil {

@@ -34,12 +34,12 @@ type transmitter struct {
 	oob    []byte     // marshalled control message: interface and source
 }
 
-func newTransmitter(ifi *net.Interface, f vrrp.Family) (*transmitter, error) {
-	conn, err := listenRaw(ifi, f, setTransmitOptions)
+func newTransmitter(ifi *net.Interface, at socketPlace) (*transmitter, error) {
+	conn, err := listenRaw(ifi, at, transmitOptions(at.ah))
 	if err != nil {
 		return nil, err
 	}
-	t := &transmitter{conn: conn, family: f}
+	t := &transmitter{conn: conn, family: at.family}
 	if t.raw, err = conn.SyscallConn(); err == nil {
 		err = t.setup()
 	}
@@ -128,16 +128,25 @@ func (t *transmitter) destination(index int, a netip.Addr) unix.Sockaddr {
 
 func (t *transmitter) close() { t.conn.Close() }
 
-// setTransmitOptions keeps the receive side small.
-func setTransmitOptions(fd int) error {
-	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0); err != nil {
-		return fmt.Errorf("set SO_RCVBUF: %w", err)
+// transmitOptions keeps the receive side small. Packets with an authentication
+// header bring their IP header along, which it covers.
+func transmitOptions(withHeader bool) func(fd int) error {
+	return func(fd int) error {
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0); err != nil {
+			return fmt.Errorf("set SO_RCVBUF: %w", err)
+		}
+		if !withHeader {
+			return nil
+		}
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1); err != nil {
+			return fmt.Errorf("set IP_HDRINCL: %w", err)
+		}
+		return nil
 	}
-	return nil
 }
 
-// listenRaw opens a raw socket for protocol 112 that works on one interface.
-func listenRaw(ifi *net.Interface, f vrrp.Family, options func(fd int) error) (*net.IPConn, error) {
+// listenRaw opens a raw socket that works on one interface.
+func listenRaw(ifi *net.Interface, at socketPlace, options func(fd int) error) (*net.IPConn, error) {
 	cfg := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var set error
 		err := c.Control(func(fd uintptr) {
@@ -150,10 +159,14 @@ func listenRaw(ifi *net.Interface, f vrrp.Family, options func(fd int) error) (*
 		return errors.Join(err, set)
 	}}
 	network, any := "ip4:", "0.0.0.0"
-	if f == vrrp.IPv6 {
+	if at.family == vrrp.IPv6 {
 		network, any = "ip6:", "::"
 	}
-	conn, err := cfg.ListenPacket(context.Background(), network+strconv.Itoa(protocol), any)
+	number := protocol
+	if at.ah {
+		number = protocolAH
+	}
+	conn, err := cfg.ListenPacket(context.Background(), network+strconv.Itoa(number), any)
 	if err != nil {
 		return nil, fmt.Errorf("open raw socket: %w", err)
 	}

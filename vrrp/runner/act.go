@@ -22,14 +22,17 @@ func (r *Runner) step(ev vrrp.Event) {
 // failed.
 func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
 	r.next, r.leaving = out.Next, out.Leaving
+	r.reached = r.reached[:0]
 	for _, a := range out.Actions {
 		switch a := a.(type) {
 		case *vrrp.SendAdvert:
 			if err := r.send(a); err != nil {
 				failed = append(failed, &vrrp.SendFailed{ID: a.ID, Err: err.Error()})
+			} else {
+				r.reached = append(r.reached, a.ID)
 			}
 		case *vrrp.Hold:
-			if !a.AfterAdvert || !contains(failed, a.ID) {
+			if !a.AfterAdvert || !contains(failed, a.ID) || slices.Contains(r.reached, a.ID) {
 				r.opt.Links.Hold(a)
 			}
 		case *vrrp.Release:

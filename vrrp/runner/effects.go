@@ -45,6 +45,8 @@ type Port struct {
 	Interface string
 	Family    vrrp.Family
 	Group     netip.Addr
+	// AH is set where adverts with an authentication header are expected.
+	AH bool
 }
 
 // Links keeps virtual addresses on interfaces. Hold and Release queue a copy

@@ -84,6 +84,11 @@ func places(conf *vrrp.Configure) (ports []Port, names []string) {
 			ports = append(ports, p)
 			names = append(names, p.Interface)
 		}
+		// Adverts without the header are heard as well, to be rejected loudly.
+		if p.AH = c.Auth.Type == vrrp.AuthHeader; p.AH && !seen[p] {
+			seen[p] = true
+			ports = append(ports, p)
+		}
 	}
 	slices.Sort(names)
 	return ports, slices.Compact(names)

@@ -21,6 +21,8 @@ const (
 	// retryDeaf is how often an interface that cannot be listened to is tried
 	// again.
 	retryDeaf = time.Second
+	// clockEvery is how old the engine's idea of the wall clock may be.
+	clockEvery = time.Second
 )
 
 // ErrStopped is returned by Status once Run has returned.
@@ -38,6 +40,9 @@ type Options struct {
 	// Now defaults to time.Now. Production passes a clock that goes on
 	// counting while the machine is suspended.
 	Now func() time.Time
+	// Wall, if set, is the wall clock, which signed adverts tell. Without it
+	// Now is taken for it.
+	Wall func() time.Time
 	// Record, if set, remembers the adverts of masters.
 	Record Recorder
 	// Watch, if set, is told the interfaces of every configuration before the
@@ -70,12 +75,14 @@ type Runner struct {
 	done   chan struct{}    // closed when Run returns
 
 	// What follows belongs to the loop.
-	next     time.Time // of the engine's last output
-	leaving  bool      // the engine stopped and hands over
-	limit    int       // packets per round
-	received vrrp.Received
-	masters  map[vrrp.RouterID]bool // those noted in the record
-	links    links
+	next      time.Time // of the engine's last output
+	leaving   bool      // the engine stopped and hands over
+	limit     int       // packets per round
+	clockTold time.Time
+	received  vrrp.Received
+	reached   []vrrp.RouterID        // whose adverts of the present step left, to one peer at least
+	masters   map[vrrp.RouterID]bool // those noted in the record
+	links     links
 }
 
 // New returns a Runner that Run will start.
@@ -177,6 +184,7 @@ func (r *Runner) arm(timer *time.Timer) {
 // before the packets that arrived in the meantime have been heard, and what
 // happened to addresses comes after both. It reports whether there is more.
 func (r *Runner) round() bool {
+	r.tellClock()
 	more := r.drain()
 	r.tick()
 	r.retry()
@@ -185,6 +193,16 @@ func (r *Runner) round() bool {
 		r.event(ev)
 	}
 	return more || left
+}
+
+// tellClock tells the engine what the wall clock shows, which may be set at
+// any time.
+func (r *Runner) tellClock() {
+	if r.opt.Wall == nil || r.opt.Now().Before(r.clockTold.Add(clockEvery)) {
+		return
+	}
+	r.clockTold = r.opt.Now()
+	r.step(&vrrp.Clock{Wall: r.opt.Wall()})
 }
 
 // drain steps everything that has arrived, at most limit packets, and

@@ -301,7 +301,7 @@ func TestConfigureListensAndWatchesFirst(t *testing.T) {
 		if diff := cmp.Diff(want, order); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]Port{{"eth0", vrrp.IPv4, vrrp.GroupIPv4}, {"bond0", vrrp.IPv4, vrrp.GroupIPv4}}, n.wire.ports, comparing); diff != "" {
+		if diff := cmp.Diff([]Port{{"eth0", vrrp.IPv4, vrrp.GroupIPv4, false}, {"bond0", vrrp.IPv4, vrrp.GroupIPv4, false}}, n.wire.ports, comparing); diff != "" {
 			t.Errorf("ports (-want +got):\n%s", diff)
 		}
 	})
@@ -454,4 +454,31 @@ func TestRunHandsOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The engine learns what the wall clock shows before the first packet and
+// then once a second, however often the loop turns.
+func TestWallClockIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		engine := &script{}
+		wall := time.Unix(5, 0)
+		n := run(t, &segment{}, Options{Engine: engine, Wall: func() time.Time { return wall }})
+		for range 25 {
+			time.Sleep(100 * time.Millisecond)
+			n.wire.arrive(vrrp.Received{Interface: "eth0"})
+		}
+		n.stop()
+		clocks := 0
+		for _, ev := range engine.seen() {
+			if c, ok := ev.(*vrrp.Clock); ok {
+				clocks++
+				if !c.Wall.Equal(wall) {
+					t.Errorf("told %v", c.Wall)
+				}
+			}
+		}
+		if _, first := engine.seen()[0].(*vrrp.Clock); !first || clocks < 3 || clocks > 4 {
+			t.Errorf("%d times in 2.5 s, first of all: %v", clocks, first)
+		}
+	})
 }
