@@ -76,7 +76,7 @@ func TestHealthStatus(t *testing.T) {
 	want := Status{
 		Key:     Key{Timing: Timing{Rise: 1, Fall: 2}},
 		Verdict: Down, Since: result(4, "").At.Add(100 * time.Millisecond), // the end of the fifth probe
-		Last: result(5, ClassInternal), Streak: 2, Successes: 3, Failures: 2, Inconclusive: 2,
+		Last: result(5, ClassInternal), Streak: 2, Successes: 3, Failures: 2, Inconclusive: 2, Latency: 100 * time.Millisecond,
 	}
 	if got := h.Status(want.Key); got != want {
 		t.Errorf("status\n%+v, want\n%+v", got, want)

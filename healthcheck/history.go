@@ -29,7 +29,7 @@ func (h *History) Add(r Result) {
 func (h *History) Results() []Result { return slices.Concat(h.failed, h.recent) }
 
 // push appends r and drops the first element when there are limit already.
-func push(kept []Result, r Result, limit int) []Result {
+func push[T any](kept []T, r T, limit int) []T {
 	if len(kept) < limit {
 		return append(kept, r)
 	}

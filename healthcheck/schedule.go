@@ -44,8 +44,8 @@ func NewSchedule() *Schedule { return &Schedule{items: map[Key]*slot{}} }
 // Len returns the number of keys, waiting and running.
 func (s *Schedule) Len() int { return len(s.items) }
 
-// Add makes k wait for its first slot, within min(interval, 1 s). A key that
-// is known already is left as it is.
+// Add makes k wait for its first slot, within its warm-up time or, if it has
+// none, min(interval, 1 s). A key that is known already is left as it is.
 func (s *Schedule) Add(k Key, now time.Time) {
 	s.follow(now)
 	if s.items[k] != nil {
@@ -53,8 +53,12 @@ func (s *Schedule) Add(k Key, now time.Time) {
 	}
 	first, phase := k.seeds()
 	interval := max(k.Timing.Interval, 1)
-	e := &slot{key: k, at: now.Add(fraction(first, min(interval, learnWithin)))}
-	if interval > learnWithin {
+	warmup := k.Timing.Warmup
+	if warmup <= 0 {
+		warmup = min(interval, learnWithin)
+	}
+	e := &slot{key: k, at: now.Add(fraction(first, warmup))}
+	if interval > warmup {
 		// Two gaps of a half to a whole interval each: together they move
 		// the phase by anything up to one interval.
 		e.early, e.gaps = fraction(phase, interval/2), 2
@@ -88,17 +92,21 @@ func (s *Schedule) Due(now time.Time, limit int) []Key {
 	return due
 }
 
-// Done ends the run of k and makes it wait for its next slot. A key that was
-// removed meanwhile, or does not run, is ignored.
-func (s *Schedule) Done(k Key, now time.Time) {
+// Done ends the run of k and makes it wait for its next slot, one interval
+// after the last. A key that was removed meanwhile, or does not run, is
+// ignored.
+func (s *Schedule) Done(k Key, now time.Time) { s.DoneAfter(k, now, k.Timing.Interval) }
+
+// DoneAfter is Done with another pause than the interval.
+func (s *Schedule) DoneAfter(k Key, now time.Time, pause time.Duration) {
 	s.follow(now)
 	e := s.items[k]
 	if e == nil || e.index >= 0 {
 		return
 	}
-	interval := max(k.Timing.Interval, 1)
+	interval := max(pause, 1)
 	gap := interval
-	if e.gaps > 0 {
+	if e.gaps > 0 && pause == k.Timing.Interval {
 		gap, e.gaps = gap-e.early, e.gaps-1
 	}
 	e.at = e.at.Add(gap)
@@ -108,6 +116,21 @@ func (s *Schedule) Done(k Key, now time.Time) {
 		}
 	}
 	heap.Push(&s.queue, e)
+}
+
+// Hasten makes a waiting k due at once; the slots after that follow from
+// there. It returns false when k runs or is unknown.
+func (s *Schedule) Hasten(k Key, now time.Time) bool {
+	s.follow(now)
+	e := s.items[k]
+	if e == nil || e.index < 0 {
+		return false
+	}
+	if e.at.After(now) {
+		e.at = now
+		heap.Fix(&s.queue, e.index)
+	}
+	return true
 }
 
 // Next returns the earliest slot of all waiting keys, false when none waits.

@@ -176,6 +176,9 @@ type Status struct {
 	Successes uint64    `json:"successes"`
 	Failures  uint64    `json:"failures"`
 	// Inconclusive counts results of ClassInternal.
-	Inconclusive uint64    `json:"inconclusive,omitempty"`
-	Next         time.Time `json:"next,omitzero"` // zero while a probe runs
+	Inconclusive uint64        `json:"inconclusive,omitempty"`
+	Latency      time.Duration `json:"latency_ns,omitempty"` // smoothed, of successes
+	Advice       Advice        `json:"advice,omitzero"`      // on the weight, of the last success
+	Held         bool          `json:"held,omitempty"`       // well again, but still down because it flaps
+	Next         time.Time     `json:"next,omitzero"`        // zero while a probe runs
 }

@@ -18,8 +18,7 @@ func (b *busyList) add(f *flight) {
 // remove ends the counting of f, if it still counted.
 func (b *busyList) remove(f *flight) {
 	if f.busy {
-		f.busy = false
-		b.count--
+		b.drop(f)
 	}
 	b.trim()
 }
@@ -27,9 +26,15 @@ func (b *busyList) remove(f *flight) {
 // forgive ends the counting of all probes that started at or before t.
 func (b *busyList) forgive(t time.Time) {
 	for b.trim(); len(b.flights) > 0 && !b.flights[0].start.After(t); b.trim() {
-		b.flights[0].busy = false
-		b.count--
+		b.drop(b.flights[0])
 	}
+}
+
+// drop ends the counting of f, here and in its lane.
+func (b *busyList) drop(f *flight) {
+	f.busy = false
+	f.lane.busy--
+	b.count--
 }
 
 // oldest returns the start of the first probe that counts. There must be one.

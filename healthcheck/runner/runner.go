@@ -23,8 +23,8 @@ type Options struct {
 	// Probe carries out one probe. It must return by itself within the
 	// timeout of the key's settings, and soon after ctx is done.
 	Probe func(ctx context.Context, k healthcheck.Key) healthcheck.Result
-	// OnUpdate, if any, is told each change of a verdict, in order, from one
-	// goroutine. It may take its time: no probe waits for it.
+	// OnUpdate, if any, is told each change of a verdict or an advice, in
+	// order, from one goroutine. It may take its time: no probe waits for it.
 	OnUpdate func(Update)
 	// Limit bounds how many probes are busy at the same time; 0 = 256. A
 	// probe that has been waiting for its server for more than Patience no
@@ -32,6 +32,9 @@ type Options struct {
 	// the checks of healthy servers when many others hang. As the probes of
 	// one key never overlap, no more than one per key is ever under way.
 	Limit int
+	// PerTarget bounds how many probes of one address are under way at the
+	// same time; 0 = 16. The others wait until one of them ends.
+	PerTarget int
 	// Patience is how long a probe counts against Limit; 0 = 50 ms.
 	Patience time.Duration
 	// History is how many recent results, and as many older failures, are
@@ -39,7 +42,8 @@ type Options struct {
 	History int
 }
 
-// Update tells that the verdict on a key changed.
+// Update tells that the verdict on a key changed or, when Old and New are the
+// same, that the advice on the weight did.
 type Update struct {
 	Key      healthcheck.Key
 	Old, New healthcheck.Verdict
@@ -62,6 +66,9 @@ type Runner struct {
 func New(o Options) *Runner {
 	if o.Limit <= 0 {
 		o.Limit = 256
+	}
+	if o.PerTarget <= 0 {
+		o.PerTarget = 16
 	}
 	if o.Patience <= 0 {
 		o.Patience = 50 * time.Millisecond
@@ -154,7 +161,7 @@ func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup, timer *t
 // leaving.
 func (r *Runner) fly(ctx context.Context, f *flight) {
 	defer f.cancel()
-	f.result = r.options.Probe(f.ctx, f.entry.key)
+	f.result = r.options.Probe(f.ctx, f.key)
 	f.void = f.ctx.Err() != nil
 	select {
 	case r.done <- f:

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -16,6 +17,8 @@ type state struct {
 	entries  map[healthcheck.Key]*entry
 	sorted   []*entry // in the order of healthcheck.CompareKeys
 	busy     busyList
+	lanes    map[netip.Addr]*lane
+	queued   map[netip.Addr]struct{} // lanes in which something waits
 	round    chan struct{}
 	unseen   int  // entries without any result
 	finished bool // round is closed
@@ -28,15 +31,18 @@ type entry struct {
 	history *healthcheck.History
 	flight  *flight // nil = no probe under way
 	gone    bool    // not a key any more
+	waiters []chan<- healthcheck.Result
 }
 
 // flight is one probe under way.
 type flight struct {
 	entry  *entry
+	key    healthcheck.Key // what is probed: that of the entry, or a cheaper one
 	ctx    context.Context
 	cancel context.CancelFunc
 	start  time.Time
-	busy   bool // counts against the limit
+	lane   *lane
+	busy   bool // counts against the limits
 	result healthcheck.Result
 	void   bool // cancelled before it had a result
 }
@@ -46,6 +52,8 @@ func newState(o Options) *state {
 		options:  o,
 		schedule: healthcheck.NewSchedule(),
 		entries:  map[healthcheck.Key]*entry{},
+		lanes:    map[netip.Addr]*lane{},
+		queued:   map[netip.Addr]struct{}{},
 		round:    make(chan struct{}),
 	}
 }
@@ -71,6 +79,7 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 		}
 		s.sorted = append(s.sorted, e)
 	}
+	s.forgetLanes()
 	s.turnRound()
 	return updates
 }
@@ -87,6 +96,7 @@ func (s *state) leave(keys []healthcheck.Key) map[healthcheck.Key]*entry {
 		if e.flight != nil {
 			e.flight.cancel()
 		}
+		e.dismiss()
 		s.schedule.Remove(e.key)
 		delete(s.entries, e.key)
 		left[untimed(e.key)] = e
@@ -137,19 +147,33 @@ func (s *state) takeOff(ctx context.Context, now time.Time) []*flight {
 	due := s.schedule.Due(now, s.options.Limit-s.busy.count)
 	flights := make([]*flight, 0, len(due))
 	for _, k := range due {
-		f := &flight{entry: s.entries[k], start: now}
-		f.ctx, f.cancel = context.WithCancel(ctx)
-		f.entry.flight = f
-		s.busy.add(f)
-		flights = append(flights, f)
+		if e := s.entries[k]; s.enterLane(e) {
+			flights = append(flights, s.launch(ctx, e, now))
+		}
 	}
-	return flights
+	return append(flights, s.leaveLanes(ctx, now)...)
+}
+
+// launch prepares the probe of an entry.
+func (s *state) launch(ctx context.Context, e *entry, now time.Time) *flight {
+	f := &flight{entry: e, key: e.key, start: now, lane: s.lanes[e.key.Target.Addr()]}
+	f.lane.busy++
+	f.key.Settings = e.health.Next(e.key.Settings)
+	f.ctx, f.cancel = context.WithCancel(ctx)
+	e.flight = f
+	s.busy.add(f)
+	return f
 }
 
 // next returns when takeOff may have something to do again, false when only a
 // landing or an apply can bring it.
 func (s *state) next() (time.Time, bool) {
 	at, ok := s.schedule.Next()
+	if len(s.queued) > 0 && s.busy.count > 0 {
+		if free := s.busy.oldest().Add(s.options.Patience); !ok || free.Before(at) {
+			return free, true
+		}
+	}
 	if ok && s.busy.count >= s.options.Limit {
 		if free := s.busy.oldest().Add(s.options.Patience); free.After(at) {
 			return free, true
@@ -167,18 +191,19 @@ func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
 		return Update{}, false
 	}
 	e.flight = nil
-	s.schedule.Done(e.key, now)
 	if f.result.At.IsZero() {
 		f.result.At, f.result.Duration = f.start, now.Sub(f.start)
 	}
 	if !e.health.Seen() {
 		s.unseen--
 	}
-	old := e.health.Verdict()
+	old, advice := e.health.Verdict(), e.health.Advice()
 	v, changed := e.health.Observe(f.result)
+	s.schedule.DoneAfter(e.key, now, e.health.Pause())
 	e.history.Add(f.result)
+	e.answer(f.result)
 	s.turnRound()
-	return Update{Key: e.key, Old: old, New: v, Last: f.result}, changed
+	return Update{Key: e.key, Old: old, New: v, Last: f.result}, changed || e.health.Advice() != advice
 }
 
 // status returns the snapshot of all entries.

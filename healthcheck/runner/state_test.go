@@ -57,7 +57,7 @@ func TestBusyList(t *testing.T) {
 	begin := time.Now()
 	var flights []*flight
 	for i := range 4 {
-		f := &flight{start: begin.Add(time.Duration(i) * time.Second)}
+		f := &flight{lane: &lane{}, start: begin.Add(time.Duration(i) * time.Second)}
 		flights = append(flights, f)
 		b.add(f)
 	}
