@@ -34,6 +34,10 @@ func (b *builder) global(n *node) {
 		AutoReload:       get[bool](n, "autoreload"),
 		KeepTable:        get[bool](n, "keep_table_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
+		MaintenanceDir:   get[string](n, "maintenance_dir"),
+	}
+	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {
+		b.errorf("bad_path", n.at("maintenance_dir"), "write the full path", "maintenance_dir %q is not an absolute path", dir)
 	}
 }
 

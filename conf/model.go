@@ -41,6 +41,9 @@ type Global struct {
 	// AllowOtherDaemon starts instances even though another VRRP daemon of
 	// this host holds a VRRP socket on the same interface.
 	AllowOtherDaemon bool
+	// MaintenanceDir holds a file for each real server that is taken out of
+	// service; empty = none.
+	MaintenanceDir string
 }
 
 // Service is a virtual server with the checks of its real servers.

@@ -63,6 +63,8 @@ var globalBlock = &block{
 			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
 		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},
 			help: "What to do with instances on an interface where another VRRP daemon of this host is at work."},
+		{name: "maintenance_dir", kind: kindString,
+			help: "Directory with a file for each real server that is to be out of service, whatever its checks say: its name is the address, `address:port`, a host name or `name:port`."},
 	},
 	blocks: []*block{{
 		name: "log", once: true, help: "The log of the daemon.",

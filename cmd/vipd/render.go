@@ -97,6 +97,8 @@ func verdict(now time.Time, rs api.RealServer) string {
 	switch {
 	case rs.Fallback:
 		return "fallback"
+	case rs.Maintenance:
+		return "down, maintenance"
 	case len(rs.Checks) == 0:
 		return "not checked"
 	case rs.Since.IsZero():

@@ -24,6 +24,8 @@ type checkerRole struct {
 	probes *checks.Runner
 	table  *tableWriter
 
+	maintenance *maintenance
+
 	mu       sync.Mutex
 	services []conf.Service
 	round    <-chan struct{} // first round of the present configuration
@@ -37,12 +39,14 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 	c.peer = link.New(conn, c.handle)
 	c.probes = checks.New(checks.Options{Probe: probe.Run, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
+	c.maintenance = newMaintenance(c.send, c.table.wake)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() { c.probes.Run(ctx) })
 	work.Go(func() { c.table.run(ctx) })
+	work.Go(func() { c.maintenance.run(ctx) })
 	err := c.peer.Run(ctx)
 	cancel()
 	work.Wait()
@@ -50,19 +54,22 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 }
 
 // handle answers the supervisor.
-func (c *checkerRole) handle(_ context.Context, method string, body json.RawMessage) (any, error) {
+func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMessage) (any, error) {
 	switch method {
 	case callConfigure:
 		cfg, err := decode[checkerConfig](body)
 		if err != nil {
 			return nil, err
 		}
+		c.maintenance.watch(cfg.MaintenanceDir)
 		c.configure(cfg.Services)
 		return nil, nil
 	case callStatus:
 		return c.status(), nil
 	case callPing:
 		return nil, nil
+	case callCheckNow:
+		return c.checkNow(ctx, body)
 	case callStop:
 		how, err := decode[checkerStop](body)
 		if err != nil {
@@ -118,6 +125,13 @@ func probeKeys(services []conf.Service) []healthcheck.Key {
 
 // observe takes a change of verdict from the probes.
 func (c *checkerRole) observe(u checks.Update) {
+	if u.Old == u.New {
+		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
+			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),
+		})
+		c.table.wake()
+		return
+	}
 	level := "info"
 	if u.New == healthcheck.Down {
 		level = "warn"
@@ -162,11 +176,14 @@ func (c *checkerRole) expireTemplates() bool {
 // pool applies the verdicts to one service. Call with the mutex held.
 func (c *checkerRole) pool(s conf.Service, have ipvs.Table) ipvs.Pool {
 	verdict := func(a netip.AddrPort) ipvs.Verdict { return ipvsVerdict(c.verdict(s, a)) }
-	return ipvs.NewPool(s.Config, verdict, have.Find(s.Key))
+	return ipvs.NewPool(c.advised(s), verdict, have.Find(s.Key))
 }
 
 // verdict combines the checks of a real server. Call with the mutex held.
 func (c *checkerRole) verdict(s conf.Service, real netip.AddrPort) healthcheck.Verdict {
+	if c.maintenance.covers(real) {
+		return healthcheck.Down
+	}
 	return healthcheck.Judge(s.Checks[real], s.Require, real, c.probes.Verdict)
 }
 

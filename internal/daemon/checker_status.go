@@ -71,6 +71,7 @@ func (v serviceView) service(table ipvs.Table) api.Service {
 func (v serviceView) realServer(rs ipvs.RealServer) api.RealServer {
 	out := v.destination(rs)
 	out.Verdict = v.role.verdict(v.svc, rs.Address)
+	out.Maintenance = v.role.maintenance.covers(rs.Address)
 	for _, ck := range v.svc.Checks[rs.Address] {
 		p := v.probes[healthcheck.KeyFor(ck, rs.Address)]
 		p.Key.Settings = p.Key.Settings.Public()

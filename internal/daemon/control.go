@@ -45,6 +45,7 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)
 	mux.HandleFunc("POST /v1/plan", s.servePlan)
 	mux.HandleFunc("GET /v1/events", s.serveEvents)
+	mux.HandleFunc("POST /v1/check-now", s.serveCheckNow)
 	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(s.metricsRegistry(), promhttp.HandlerOpts{}))
 	return mux
 }

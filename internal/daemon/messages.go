@@ -41,7 +41,8 @@ type routerStatus struct {
 
 // checkerConfig is the one message that configures the checker role.
 type checkerConfig struct {
-	Services []conf.Service
+	Services       []conf.Service
+	MaintenanceDir string // empty = none
 }
 
 // routerStop tells the router role how to leave. A second one during a

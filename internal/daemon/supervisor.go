@@ -258,7 +258,8 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 
 // configureChecker sends the checker role its whole share in one message.
 func (s *supervisor) configureChecker(p *link.Peer, _ bool) error {
-	return callConfigured(p, checkerConfig{Services: s.config().Services})
+	cfg := s.config()
+	return callConfigured(p, checkerConfig{Services: cfg.Services, MaintenanceDir: cfg.Global.MaintenanceDir})
 }
 
 // configureBound is generous: a role that takes longer is reported, its

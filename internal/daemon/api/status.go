@@ -87,11 +87,13 @@ type RealServer struct {
 	Weight     int                 `json:"weight"`            // as the kernel has it
 	Configured int                 `json:"configured_weight"` // as the file has it
 	Verdict    healthcheck.Verdict `json:"verdict"`
-	Since      time.Time           `json:"since,omitzero"`
-	Active     uint32              `json:"active_connections"`
-	Inactive   uint32              `json:"inactive_connections"`
-	Total      uint64              `json:"connections"`
-	Checks     []Check             `json:"checks,omitempty"`
+	// Maintenance: a file takes it out of service, whatever its checks say.
+	Maintenance bool      `json:"maintenance,omitempty"`
+	Since       time.Time `json:"since,omitzero"`
+	Active      uint32    `json:"active_connections"`
+	Inactive    uint32    `json:"inactive_connections"`
+	Total       uint64    `json:"connections"`
+	Checks      []Check   `json:"checks,omitempty"`
 }
 
 // Check is one check of a real server.
