@@ -29,7 +29,7 @@ Exit status: 0 all checks are content, 1 one is not.`,
 			service, real, _ := strings.Cut(args[0], "/")
 			query := url.Values{"service": {service}, "real_server": {real}}
 			var raw []byte
-			status, err := c.client().getJSON(cmd.Context(), http.MethodPost, "/v1/check-now?"+query.Encode(), &raw)
+			status, err := c.client().ask(cmd.Context(), http.MethodPost, "/v1/check-now?"+query.Encode(), nil, &raw)
 			if err != nil {
 				return err
 			}
