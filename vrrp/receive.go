@@ -103,7 +103,9 @@ func (r *router) hearAsBackup(now time.Time, from neighbour) {
 		return
 	}
 	r.decide()
-	if from.priority < r.priority && r.mayPreempt(now) {
+	// What counts is whether we may preempt when the timer runs out: a hold
+	// that ends by then must not cost a second master-down interval.
+	if from.priority < r.priority && r.mayPreempt(r.deadline) {
 		r.passed = from
 		return
 	}
