@@ -62,8 +62,7 @@ func unusable(a netip.Addr) string {
 // endpoint reads "address:port". Without a port it takes port, unless that is
 // 0.
 func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.AddrPort, bool) {
-	if strings.Contains(s, "://") {
-		r.errorf("bad_address", rng, "write address and port alone; what to ask for is part of a check", "%s %q is a URL", what, s)
+	if r.isURL(rng, what, s) {
 		return netip.AddrPort{}, false
 	}
 	host, portText := splitEndpoint(s)
@@ -71,21 +70,41 @@ func (r *report) endpoint(rng hcl.Range, what, s string, port uint16) (netip.Add
 	switch {
 	case !ok:
 		return netip.AddrPort{}, false
-	case a.Is6():
-		r.errorf("ipv6_not_yet", rng, "", "%s %s: IPv6 is not supported yet", what, a)
-		return netip.AddrPort{}, false
 	case portText == "" && port == 0:
-		r.errorf("missing_port", rng, fmt.Sprintf("for example %q", host+":80"), "%s %q has no port", what, s)
+		r.missingPort(rng, what, s)
 		return netip.AddrPort{}, false
 	case portText == "":
 		return netip.AddrPortFrom(a, port), true
 	}
-	n, err := strconv.ParseUint(portText[1:], 10, 64)
-	if err != nil || n < 1 || n > 65535 {
-		r.errorf("bad_port", rng, "", "%s %q: port %q is not a number from 1 to 65535", what, s, portText[1:])
-		return netip.AddrPort{}, false
+	n, ok := r.port(rng, what, s, portText, 1)
+	return netip.AddrPortFrom(a, n), ok
+}
+
+// isURL reports URLs where an address is expected.
+func (r *report) isURL(rng hcl.Range, what, s string) bool {
+	if !strings.Contains(s, "://") {
+		return false
 	}
-	return netip.AddrPortFrom(a, uint16(n)), true
+	r.errorf("bad_address", rng, "write address and port alone; what to ask for is part of a check", "%s %q is a URL", what, s)
+	return true
+}
+
+func (r *report) missingPort(rng hcl.Range, what, s string) {
+	example := s + ":80"
+	if a, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil {
+		example = netip.AddrPortFrom(a, 80).String()
+	}
+	r.errorf("missing_port", rng, fmt.Sprintf("for example %q", example), "%s %q has no port", what, s)
+}
+
+// port reads the port of an endpoint with its colon.
+func (r *report) port(rng hcl.Range, what, whole, text string, least uint64) (uint16, bool) {
+	n, err := strconv.ParseUint(text[1:], 10, 64)
+	if err != nil || n < least || n > 65535 {
+		r.errorf("bad_port", rng, "", "%s %q: port %q is not a number from 1 to 65535", what, whole, text[1:])
+		return 0, false
+	}
+	return uint16(n), true
 }
 
 // splitEndpoint separates the port with its colon, also from a bracketed IPv6

@@ -24,6 +24,8 @@ func (b *builder) root(root *node) {
 	b.global(root.one("global"))
 	b.instances(root.all("vrrp_instance"))
 	b.services(root.all("virtual_server"), b.namedChecks(root.all("check")))
+	b.connectionSync(root.all("connection_sync"))
+	b.ipvs(root.one("ipvs"))
 }
 
 func (b *builder) global(n *node) {

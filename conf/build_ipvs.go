@@ -2,11 +2,13 @@ package conf
 
 import (
 	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
-	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
 )
 
@@ -14,160 +16,230 @@ var forwards = map[string]ipvs.Forward{
 	"direct": ipvs.Direct, "masquerade": ipvs.Masquerade, "tunnel": ipvs.Tunnel,
 }
 
+// place of a service key, to name it when it comes again.
+type keyPlace struct {
+	server *node
+	rng    hcl.Range
+}
+
 // services builds the virtual servers.
 func (b *builder) services(nodes []*node, checks *checkSet) {
 	names := b.names()
-	keys := map[ipvs.ServiceKey]*node{}
+	taken := map[ipvs.ServiceKey]keyPlace{}
 	for _, n := range nodes {
 		names.add(n)
-		s := b.service(n, checks)
-		if prev := keys[s.Key]; prev != nil && s.Key.Address.IsValid() && !n.bad("protocol") {
-			b.errorf("duplicate_service", n.at("address"), "", "%s is already the service of %s at %s", s.Key, prev, where(prev.at("address")))
-		} else {
-			keys[s.Key] = n
+		keys := b.keys(n)
+		for _, k := range keys {
+			if prev, again := taken[k.v]; again && !n.bad("protocol") {
+				b.errorf("duplicate_service", k.rng, "", "%s is already the service of %s at %s", k.v, prev.server, where(prev.rng))
+				continue
+			}
+			taken[k.v] = keyPlace{n, k.rng}
 		}
-		b.cfg.Services = append(b.cfg.Services, s)
+		b.cfg.Services = append(b.cfg.Services, b.service(n, keys, checks))
 	}
 	checks.reportUnused()
+	slices.Sort(b.cfg.HostNames)
+	b.cfg.HostNames = slices.Compact(b.cfg.HostNames)
 }
 
-func (b *builder) service(n *node, checks *checkSet) Service {
-	s := Service{Config: ipvs.Config{
-		Name:      n.labels[0],
-		Key:       ipvs.ServiceKey{Protocol: ipvs.TCP},
-		Scheduler: get[string](n, "scheduler"),
-		OnePacket: get[bool](n, "one_packet"),
-		Quiescent: get[bool](n, "quiescent"),
-	}}
-	if get[string](n, "protocol") == "udp" {
-		s.Key.Protocol = ipvs.UDP
+func (b *builder) service(n *node, keys []located[ipvs.ServiceKey], checks *checkSet) Service {
+	s := Service{
+		Config: ipvs.Config{
+			Name:      n.labels[0],
+			Scheduler: get[string](n, "scheduler"),
+			OnePacket: get[bool](n, "one_packet"),
+			Quiescent: get[bool](n, "quiescent"),
+			Alpha:     get[bool](n, "alpha"),
+			SlowStart: get[time.Duration](n, "slow_start"),
+			MinUp:     get[ipvs.Share](n, "min_up"),
+		},
+		HASuspend: get[bool](n, "ha_suspend"),
+		Omega:     get[bool](n, "omega"),
 	}
+	for i, k := range keys {
+		if i == 0 {
+			s.Key = k.v
+		} else {
+			s.Also = append(s.Also, k.v)
+		}
+	}
+	udp := get[string](n, "protocol") == "udp"
 	if !n.has("quiescent") {
-		s.Quiescent = s.Key.Protocol == ipvs.TCP && !s.OnePacket
+		s.Quiescent = !udp && !s.OnePacket
 	}
-	if n.has("address") {
-		s.Key.Address, _ = b.endpoint(n.at("address"), "address", get[string](n, "address"), 0)
-	}
-	if s.OnePacket && s.Key.Protocol != ipvs.UDP && !n.bad("protocol") {
+	if s.OnePacket && !udp && s.Key.Mark == 0 && !n.bad("protocol") {
 		b.errorf("one_packet_tcp", n.at("one_packet"), `protocol = "udp"`, "one_packet is for UDP services only")
 	}
-	s.Persistent = b.persistence(n)
+	b.schedulerFlags(n, &s)
+	b.persistence(n, &s, udp)
+	b.quorum(n, &s)
 	b.servers(n, &s, checks)
 	return s
 }
 
-// persistence returns the timeout, 0 when the service is not persistent.
-func (b *builder) persistence(n *node) time.Duration {
-	p := n.all("persistence")
-	if len(p) == 0 {
+// schedulerFlags adds up the bits of the flags.
+func (b *builder) schedulerFlags(n *node, s *Service) {
+	for _, word := range get[[]located[string]](n, "scheduler_flags") {
+		bit, err := ipvs.ParseSchedulerFlag(s.Scheduler, word.v)
+		if err != nil && !n.bad("scheduler") {
+			hint := ""
+			if known := ipvs.SchedulerFlagWords(); !slices.Contains(known, word.v) {
+				hint = didYouMean(word.v, known)
+			}
+			b.errorf("bad_flag", word.rng, hint, "scheduler_flags: %v", err)
+		}
+		s.SchedulerFlags |= bit
+	}
+}
+
+// persistence reads how clients are remembered.
+func (b *builder) persistence(n *node, s *Service, udp bool) {
+	blocks := n.all("persistence")
+	if len(blocks) == 0 {
+		return
+	}
+	p := blocks[0]
+	s.Persistent = b.wholeSeconds(p, "timeout")
+	s.Engine = get[string](p, "engine")
+	if s.Engine != "" && !udp && s.Key.Mark == 0 && !n.bad("protocol") {
+		b.errorf("engine_tcp", p.at("engine"), `protocol = "udp"`, "persistence engine %q works with UDP only", s.Engine)
+	}
+	if p.has("netmask") && s.Key.IsValid() {
+		s.Granularity = b.netmask(p, s)
+	}
+}
+
+// wholeSeconds returns a duration that the kernel counts in seconds.
+func (b *builder) wholeSeconds(n *node, name string) time.Duration {
+	d := get[time.Duration](n, name)
+	if d%time.Second != 0 {
+		b.errorf("bad_interval", n.at(name), "", "%s %s: the kernel knows whole seconds only", name, d)
+	}
+	return d
+}
+
+// netmask returns the prefix length of a persistence mask, 0 for all bits.
+func (b *builder) netmask(p *node, s *Service) int {
+	text, at := get[string](p, "netmask"), p.at("netmask")
+	bits, ipv6 := 32, false
+	for k := range s.Keys() {
+		if ipv6 = ipv6 || k.IPv6(); ipv6 {
+			bits = 128
+		}
+	}
+	if a := parsed(text); a.IsValid() {
+		n, ok := maskBits(a)
+		switch {
+		case ipv6 || a.Is6():
+			b.errorf("netmask_family", at, `write a prefix length, for example "/64"`, "netmask %q is not one of IPv6", text)
+			return 0
+		case !ok:
+			b.errorf("bad_netmask", at, `for example "255.255.255.0"`, "netmask %q has a gap, or no bit at all", text)
+		}
+		return n % bits
+	}
+	n, err := strconv.ParseUint(strings.TrimPrefix(text, "/"), 10, 8)
+	if err != nil || n < 1 || n > uint64(bits) {
+		b.errorf("bad_netmask", at, `for example "255.255.255.0" or "/24"`, "netmask %q is neither a mask nor a prefix length from 1 to %d", text, bits)
 		return 0
 	}
-	timeout := get[time.Duration](p[0], "timeout")
-	if timeout%time.Second != 0 {
-		b.errorf("bad_interval", p[0].at("timeout"), "", "timeout %s: the kernel knows whole seconds only", timeout)
-	}
-	return timeout
+	return int(n) % bits
 }
 
-// servers builds the real servers and the fallback of a service.
-func (b *builder) servers(n *node, s *Service, checks *checkSet) {
-	own := checks.of(n)
-	taken := map[netip.AddrPort]hcl.Range{}
-	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
-	s.Require = int(get[int64](n, "require"))
-	for _, rs := range n.all("real_server") {
-		mine := replaceKinds(own, checks.of(rs))
-		server, ok := b.realServer(n, rs, s.Key, "real server", rs.labels[0], rs.rngs[0])
-		if !ok {
-			continue
+// maskBits returns the prefix length of an IPv4 mask.
+func maskBits(a netip.Addr) (int, bool) {
+	if !a.Is4() {
+		return 0, false
+	}
+	v, n := a.As4(), 0
+	for i := range 32 {
+		if v[i/8]&(0x80>>(i%8)) == 0 {
+			break
 		}
-		if prev, again := taken[server.Address]; again {
-			b.errorf("duplicate_server", rs.rngs[0], "", "real server %s appears twice in %s, first at %s", server.Address, n, where(prev))
-			continue
+		n++
+	}
+	p, err := netip.AddrFrom4([4]byte{255, 255, 255, 255}).Prefix(n)
+	return n, err == nil && n > 0 && p.Addr() == a
+}
+
+func (b *builder) quorum(n *node, s *Service) {
+	q := n.one("quorum")
+	if len(n.all("quorum")) == 0 {
+		return
+	}
+	s.Quorum, s.Hysteresis = int(get[int64](q, "up")), int(get[int64](q, "hysteresis"))
+	for _, hook := range []struct {
+		name string
+		to   *[]string
+	}{{"on_up", &s.OnQuorumUp}, {"on_down", &s.OnQuorumDown}} {
+		for _, word := range get[[]located[string]](q, hook.name) {
+			*hook.to = append(*hook.to, word.v)
 		}
-		taken[server.Address] = rs.rngs[0]
-		s.RealServers = append(s.RealServers, server)
-		if len(mine) > 0 {
-			s.Checks[server.Address] = boundTo(s, mine)
+		if words := *hook.to; len(words) > 0 && !strings.HasPrefix(words[0], "/") {
+			b.errorf("relative_command", q.at(hook.name), "", "%s: command %q must be an absolute path", hook.name, words[0])
 		}
 	}
-	s.Fallback = b.fallback(n, s.Key, taken)
-	b.lintService(n, s)
-}
-
-// lintService finds services that work but hardly as they are meant to.
-func (b *builder) lintService(n *node, s *Service) {
-	switch {
-	case b.partial || b.errors > 0:
-	case len(s.RealServers) == 0:
-		b.warnf("no_real_servers", n.def, "", "%s has no real server", n)
-	case len(s.Checks) == 0:
-		b.warnf("no_checks", n.def, `add a check, for example check "tcp" {}`, "the real servers of %s are not checked: a dead one keeps getting connections", n)
+	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 && !q.bad("up", "hysteresis") {
+		b.warnf("hysteresis_too_large", q.at("hysteresis"), "", "hysteresis %d is not below up = %d: the quorum is lost only when nothing is left", s.Hysteresis, s.Quorum)
 	}
 }
 
-// realServer builds a real server or a fallback from a block. text is its
-// address, at where that stands.
-func (b *builder) realServer(service, n *node, key ipvs.ServiceKey, what, text string, at hcl.Range) (ipvs.RealServer, bool) {
-	port := key.Address.Port()
-	if port == 0 {
-		port = 1 // the service's address was reported; take any
+// connectionSync builds the settings of the sync daemons.
+func (b *builder) connectionSync(nodes []*node) {
+	if len(nodes) == 0 {
+		return
 	}
-	addr, ok := b.endpoint(at, what, text, port)
-	if !ok {
-		return ipvs.RealServer{}, false
+	n := nodes[0]
+	c := &ipvs.SyncConfig{
+		Follow: get[string](n, "follow"), Both: get[bool](n, "both"),
+		SyncSettings: ipvs.SyncSettings{
+			Interface: get[string](n, "interface"), ID: uint8(get[int64](n, "id")), Group: get[netip.Addr](n, "group"),
+			Port: uint16(get[int64](n, "port")), TTL: uint8(get[int64](n, "ttl")), MaxLen: uint16(get[int64](n, "max_length")),
+		},
 	}
-	rs := ipvs.RealServer{Address: addr, Weight: int(get[int64](n, "weight")), Forward: forwards[get[string](service, "forward")]}
-	switch {
-	case n.has("forward"):
-		rs.Forward = forwards[get[string](n, "forward")]
-	case what == "fallback" && addr.Addr().IsLoopback():
-		rs.Forward = ipvs.Direct
+	var known []string
+	for _, r := range b.cfg.Routers {
+		known = append(known, r.Name)
 	}
-	if key.Address.IsValid() && !service.bad("forward") && (service.has("forward") || n.has("forward")) && !n.bad("forward") {
-		b.checkForward(what, rs, key, at)
+	if c.Follow != "" && !slices.Contains(known, c.Follow) {
+		b.absent("unknown_instance", n.at("follow"), didYouMean(c.Follow, known), "there is no vrrp_instance called %q", c.Follow)
 	}
-	return rs, true
-}
-
-// checkForward finds combinations that the kernel takes and does not do.
-func (b *builder) checkForward(what string, rs ipvs.RealServer, key ipvs.ServiceKey, at hcl.Range) {
-	local := rs.Address.Addr().IsLoopback()
-	switch {
-	case local && rs.Forward == ipvs.Masquerade:
-		// ip_vs_nat_xmit in the kernel: "stopping DNAT to loopback address".
-		b.errorf("masquerade_to_loopback", at, `forward = "direct" delivers to this director itself`,
-			"%s %s: the kernel drops packets that are masqueraded to a loopback address", what, rs.Address)
-	case rs.Forward != ipvs.Masquerade && rs.Address.Port() != key.Address.Port():
-		b.errorf("port_ignored", at, "use the service's port, or forward = \"masquerade\"",
-			"%s %s: with forward %q the port of the service, %d, is used", what, rs.Address, rs.Forward, key.Address.Port())
-	case rs.Address == key.Address && rs.Forward != ipvs.Direct:
-		b.errorf("server_is_service", at, "", "%s %s is the service itself", what, rs.Address)
+	b.cfg.Sync = c
+	for _, s := range b.cfg.Services {
+		if server, mixed := mixedFamilies(s); mixed {
+			b.errorf("sync_mixed_families", n.def, "", "virtual_server %q has real server %s of the other address family: the kernel cannot synchronise connections then", s.Name, server)
+		}
 	}
 }
 
-// fallback builds the server of last resort, from the attribute or the block.
-func (b *builder) fallback(n *node, key ipvs.ServiceKey, taken map[netip.AddrPort]hcl.Range) *ipvs.RealServer {
-	blocks := n.all("fallback")
-	var rs ipvs.RealServer
-	var at hcl.Range
-	var ok bool
-	switch {
-	case len(blocks) > 0 && n.has("fallback"):
-		b.errorf("duplicate_block", blocks[0].def, "", "%s has the fallback as a key too, at %s", n, where(n.at("fallback")))
-		return nil
-	case len(blocks) > 0:
-		at = blocks[0].rngs[0]
-		rs, ok = b.realServer(n, blocks[0], key, "fallback", blocks[0].labels[0], at)
-	case n.has("fallback"):
-		at = n.at("fallback")
-		rs, ok = b.realServer(n, &node{spec: fallbackBlock}, key, "fallback", get[string](n, "fallback"), at)
+// mixedFamilies finds a real server of another family than its service.
+func mixedFamilies(s Service) (netip.Addr, bool) {
+	for k := range s.Keys() {
+		for _, rs := range s.RealServers {
+			if k.IsValid() && rs.Address.Addr().Is6() != k.IPv6() {
+				return rs.Address.Addr(), true
+			}
+		}
 	}
-	if !ok {
-		return nil
+	return netip.Addr{}, false
+}
+
+// ipvs builds the settings of the kernel's IPVS as a whole.
+func (b *builder) ipvs(n *node) {
+	optional := func(name string) *bool {
+		if !n.has(name) {
+			return nil
+		}
+		v := get[bool](n, name)
+		return &v
 	}
-	if prev, again := taken[rs.Address]; again {
-		b.errorf("duplicate_server", at, "", "fallback %s is a real server too, at %s", rs.Address, where(prev))
+	b.cfg.IPVS = IPVS{
+		VerifyInterval: get[time.Duration](n, "verify_interval"), ResolveInterval: get[time.Duration](n, "resolve_interval"),
+		Timeouts: ipvs.Timeouts{
+			TCP: b.wholeSeconds(n, "tcp_timeout"), TCPFin: b.wholeSeconds(n, "tcp_fin_timeout"), UDP: b.wholeSeconds(n, "udp_timeout"),
+		},
+		IPForward: optional("ip_forward"), SendRedirects: optional("send_redirects"), Conntrack: optional("conntrack"),
+		ExpireNoDest: optional("expire_nodest_conn"), ExpireTemplates: optional("expire_quiescent_template"),
 	}
-	return &rs
 }

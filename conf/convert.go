@@ -47,6 +47,8 @@ var (
 	kindAddresses = kind{"list of addresses", toAddresses}    // []located[netip.Addr]
 	kindGroup     = kind{"multicast address", toGroup}        // netip.Addr
 	kindPrefixes  = kind{"list of addresses", toPrefixes}     // []located[netip.Prefix]
+	kindInts      = kind{"list of numbers", toInts}           // []located[int64]
+	kindShare     = kind{"number or share", toShare}          // ipvs.Share
 	kindStatus    = kind{"number, text or list", toStatusSet} // string
 	kindHex       = kind{"hexadecimal digits", toHex}         // string of the bytes
 )

@@ -22,6 +22,9 @@ var models = []cmp.Option{
 	cmpopts.EquateEmpty(),
 }
 
+// defaultIPVS is a configuration that says nothing of the kernel's IPVS.
+var defaultIPVS = IPVS{VerifyInterval: 30 * time.Second, ResolveInterval: 5 * time.Minute}
+
 // example loads a shipped example for a director and expects no remark at
 // all.
 func example(t *testing.T, name, director string) *Config {
@@ -73,6 +76,7 @@ func TestExampleTwoDirectors(t *testing.T) {
 			Director: director, Directors: twoDirectors,
 			Global:  Global{LogLevel: "info", LogFormat: "text"},
 			Routers: []vrrp.Config{webRouter("web", priority)},
+			IPVS:    defaultIPVS,
 			Files:   []string{"../examples/two-directors.hcl"},
 		}
 		if diff := cmp.Diff(want, example(t, "two-directors.hcl", director), models...); diff != "" {
@@ -109,6 +113,7 @@ func TestExampleDirectRouting(t *testing.T) {
 			},
 			Checks: map[netip.AddrPort][]healthcheck.Check{one: checks, two: checks},
 		}},
+		IPVS:  defaultIPVS,
 		Files: []string{"../examples/lvs-dr.hcl"},
 	}
 	if diff := cmp.Diff(want, example(t, "lvs-dr.hcl", "lb1"), models...); diff != "" {

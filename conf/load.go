@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"net/netip"
+
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/dynblock"
 	"github.com/zclconf/go-cty/cty"
@@ -14,6 +16,9 @@ type Options struct {
 	Env      func(name string) (string, bool)
 	Read     func(name string) ([]byte, error)
 	Glob     func(pattern string) ([]string, error) // of include, sorted
+	// Resolve looks up the addresses of a real server's host name. Without it
+	// names are an error.
+	Resolve func(host string) ([]netip.Addr, error)
 }
 
 // Load reads files in vipd's own language as one configuration and returns

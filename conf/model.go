@@ -3,6 +3,7 @@ package conf
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
@@ -19,6 +20,12 @@ type Config struct {
 	Global    Global
 	Routers   []vrrp.Config
 	Services  []Service
+	// Sync is nil when connections are not synchronised.
+	Sync *ipvs.SyncConfig
+	IPVS IPVS
+	// HostNames are all names of real servers, sorted: their addresses are
+	// looked up when the configuration is read.
+	HostNames []string
 	// Files are all files that were read, in reading order.
 	Files []string
 }
@@ -53,4 +60,23 @@ type Service struct {
 	Checks map[netip.AddrPort][]healthcheck.Check
 	// Require is how many of them must be up; 0 = all.
 	Require int
+	// HostNames maps the address of a real server to the name it was looked
+	// up by, for those that were.
+	HostNames map[netip.AddrPort]string
+	// HASuspend rests the checks while the service's address is not ours.
+	HASuspend bool
+	// Omega runs OnQuorumDown at a stop.
+	Omega bool
+	// OnQuorumUp and OnQuorumDown are commands with arguments.
+	OnQuorumUp, OnQuorumDown []string
+}
+
+// IPVS holds what concerns the kernel's IPVS as a whole. Pointers are nil
+// where the kernel's setting stays as it is.
+type IPVS struct {
+	VerifyInterval  time.Duration // 0 = never by itself
+	ResolveInterval time.Duration // 0 = at load only
+	Timeouts        ipvs.Timeouts
+
+	IPForward, SendRedirects, Conntrack, ExpireNoDest, ExpireTemplates *bool
 }

@@ -68,6 +68,7 @@ func ComparePlan(have, want *Config, live Live) Plan {
 	p.global()
 	p.routers()
 	p.services()
+	p.kernel()
 	return Plan{Changes: p.changes}
 }
 
@@ -89,6 +90,29 @@ func (p *planner) global() {
 	}
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
+	}
+	p.add(c)
+}
+
+// kernel compares what concerns IPVS as a whole. Blocks that neither side has
+// are not listed.
+func (p *planner) kernel() {
+	if fields := diffFields(p.have.IPVS, p.want.IPVS); len(fields) > 0 {
+		p.add(Change{Action: ActionRetune, Object: "ipvs", Name: "ipvs", Fields: fields})
+	}
+	c := Change{Object: "connection_sync", Name: "connection_sync"}
+	switch have, want := p.have.Sync, p.want.Sync; {
+	case have == nil && want == nil:
+		return
+	case have == nil:
+		c.Action = ActionAdd
+	case want == nil:
+		c.Action = ActionRemove
+	default:
+		if c.Fields = diffFields(*have, *want); len(c.Fields) == 0 {
+			return
+		}
+		c.Action, c.Impact = ActionRetune, []string{"the kernel's sync daemons start anew"}
 	}
 	p.add(c)
 }

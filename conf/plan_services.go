@@ -54,7 +54,8 @@ func (p *planner) services() {
 // servers.
 func (p *planner) service(have, want *Service) {
 	c := Change{Action: ActionKeep, Object: nounService, Name: want.Name}
-	c.Fields = diffFields(have.Config, want.Config, "Key", "RealServers")
+	c.Fields = append(diffFields(have.Config, want.Config, "Key", "RealServers"),
+		diffFields(*have, *want, "Config", "Checks", "HostNames")...)
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
 		c.Impact = []string{"changed in place: connections and check results stay"}

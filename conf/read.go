@@ -26,15 +26,15 @@ func (o *Options) setDefaults() {
 		o.Env = os.LookupEnv
 	}
 	if o.Read == nil {
-		o.Read = readFile
+		o.Read = ReadFile
 	}
 	if o.Glob == nil {
 		o.Glob = filepath.Glob
 	}
 }
 
-// readFile reads at most one byte more than is allowed.
-func readFile(name string) ([]byte, error) {
+// ReadFile reads a configuration file: at most one byte more than is allowed.
+func ReadFile(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err

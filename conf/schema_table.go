@@ -1,25 +1,9 @@
 package conf
 
 import (
-	"math"
 	"slices"
 	"time"
-
-	"github.com/vipd/vipd/ipvs"
 )
-
-// maxPersistence is the longest timeout that ipvsadm offers (31 days); the
-// kernel multiplies the seconds by its clock rate in 32 bits.
-const maxPersistence = 31 * 24 * time.Hour
-
-// forwardAliases are the words of ipvsadm, ldirectord and keepalived.
-var forwardAliases = map[string]string{
-	"gate": "direct", "dr": "direct", "droute": "direct",
-	"masq": "masquerade", "nat": "masquerade",
-	"ipip": "tunnel", "tun": "tunnel",
-}
-
-var forwardWords = []string{"direct", "masquerade", "tunnel"}
 
 // rootBlock is the language.
 var rootBlock = withDefaults(&block{
@@ -32,7 +16,7 @@ var rootBlock = withDefaults(&block{
 			help: "Further files to read: paths or patterns such as `conf.d/*.hcl`, relative to this file. A pattern may match nothing, a plain path must exist."},
 	},
 	blocks: []*block{
-		localsBlock, directorBlock, globalBlock, instanceBlock, serverBlock, namedCheckBlock,
+		localsBlock, directorBlock, globalBlock, instanceBlock, serverBlock, namedCheckBlock, syncBlock, ipvsBlock,
 	},
 })
 
@@ -112,60 +96,4 @@ var instanceBlock = &block{
 				help: "When the second block follows the first; `\"0s\"` sends none."},
 		},
 	}},
-}
-
-var serverBlock = &block{
-	name:   "virtual_server",
-	labels: []label{{"name", "name in logs, status and notes"}},
-	help:   "A service of IPVS: an address and port whose connections are spread over real servers.",
-	attrs: []*attr{
-		{name: "address", kind: kindString, required: true, help: "Address and port, `\"192.0.2.10:80\"`. IPv4."},
-		{name: "protocol", kind: kindWord, def: `"tcp"`, words: []string{"tcp", "udp"}, help: "Transport protocol."},
-		{name: "scheduler", kind: kindWord, def: `"wlc"`, words: ipvs.Schedulers, help: "How the kernel picks a real server."},
-		{name: "forward", kind: kindWord, required: true, words: forwardWords, aliases: forwardAliases,
-			help: "How packets reach the real servers: `direct` (routing, \"gate\"), `masquerade` (NAT) or `tunnel` (IPIP). The words `gate`, `dr`, `masq`, `nat`, `ipip` and `tun` are understood too."},
-		{name: "quiescent", kind: kindBool, defNote: "true for TCP, false for UDP and one-packet services",
-			help: "A failed real server stays with weight 0, so that its connections live on; false removes it."},
-		{name: "one_packet", kind: kindBool, def: "false", help: "Schedule every datagram by itself. UDP only."},
-		{name: "fallback", kind: kindString,
-			help: "Server of last resort, `\"ip:port\"`, used while no real server is up. A loopback address is this director itself and is always reached with `forward = \"direct\"`, on the port of the service. The block `fallback` sets more."},
-		{name: "checks", kind: kindStrings, help: "Names of top-level `check` blocks that every real server must pass."},
-		{name: "require", kind: kindInt, min: 1, max: 100, defNote: "all", help: "How many of its checks must be up for a real server to be up; 1 means any."},
-	},
-	blocks: []*block{persistenceBlock, fallbackBlock, inlineCheckBlock, realServerBlock},
-}
-
-var persistenceBlock = &block{
-	name: "persistence", once: true,
-	help: "Connections of one client go to one real server.",
-	attrs: []*attr{
-		{name: "timeout", kind: kindDuration, def: `"5m"`, min: int64(time.Second), max: int64(maxPersistence),
-			help: "How long after its last connection a client is remembered. Whole seconds."},
-	},
-}
-
-var fallbackBlock = &block{
-	name: "fallback", once: true,
-	labels: []label{{"address", "`ip:port`; without a port that of the service"}},
-	help:   "The server of last resort, when it needs more than an address.",
-	attrs: []*attr{
-		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
-			defNote: "the service's; `direct` for a loopback address", help: "As in `virtual_server`."},
-		{name: "weight", kind: kindInt, def: "1", min: 1, max: math.MaxUint16, help: "Its weight."},
-	},
-}
-
-var realServerBlock = &block{
-	name:   "real_server",
-	labels: []label{{"address", "`ip:port`; without a port that of the service. With `direct` and `tunnel` the kernel does not change the port, so it must be the same"}},
-	help:   "A server that does the work.",
-	attrs: []*attr{
-		{name: "weight", kind: kindInt, def: "1", min: 0, max: math.MaxUint16,
-			help: "Its share; 0 takes no new connections."},
-		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
-			defNote: "the service's", help: "As in `virtual_server`."},
-		{name: "checks", kind: kindStrings,
-			help: "Names of top-level `check` blocks. They replace the service's checks of the same kind and add to the others."},
-	},
-	blocks: []*block{inlineCheckBlock},
 }

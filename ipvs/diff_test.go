@@ -244,3 +244,24 @@ func BenchmarkDiff(b *testing.B) {
 		}
 	}
 }
+
+// What Diff says, Apply does: the record of a table that nobody else edits
+// stays equal to it.
+func TestApplyFollowsDiff(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		have, want := ipvstest.Tables().Draw(t, "have"), ipvstest.Tables().Draw(t, "want")
+		owned := map[ipvs.ServiceKey]bool{}
+		for _, e := range have {
+			owned[e.Service.Key] = true
+		}
+		got := have.Clone().Apply(ipvs.Diff(have, want, owned)...)
+		if !got.Equal(want) {
+			t.Fatalf("got %+v, want %+v", got, want)
+		}
+		for _, e := range got {
+			if got.Index().Find(e.Service.Key).Service != e.Service {
+				t.Fatalf("%s is not found", e.Service.Key)
+			}
+		}
+	})
+}

@@ -77,8 +77,9 @@ func (s Service) attributes() []attribute {
 		{"scheduler", s.Scheduler},
 		{"persistence", s.Persistent},
 		{"one-packet", s.OnePacket},
-		{"scheduler flags", fmt.Sprintf("%#x", s.SchedulerFlags)},
+		{"scheduler flags", fmt.Sprintf("%#x", uint32(s.SchedulerFlags))},
 		{"persistence granularity", s.Granularity},
+		{"persistence engine", fmt.Sprintf("%q", s.Engine)},
 	}
 }
 
@@ -90,7 +91,7 @@ func (d Destination) attributes() []attribute {
 		{"lower threshold", d.LowerThreshold},
 		{"tunnel type", d.Tunnel.Type},
 		{"tunnel port", d.Tunnel.Port},
-		{"tunnel flags", fmt.Sprintf("%#x", d.Tunnel.Flags)},
+		{"tunnel checksum", d.Tunnel.Flags},
 	}
 }
 
@@ -102,6 +103,12 @@ func (s Service) describe() string {
 	}
 	if s.OnePacket {
 		words = append(words, "one-packet")
+	}
+	if s.SchedulerFlags != 0 {
+		words = append(words, s.SchedulerFlags.String())
+	}
+	if s.Engine != "" {
+		words = append(words, "engine "+s.Engine)
 	}
 	return strings.Join(words, ", ")
 }

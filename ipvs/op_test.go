@@ -29,7 +29,7 @@ func TestOpString(t *testing.T) {
 		{ipvs.Op{Kind: ipvs.SetWeight, Service: svc, Destination: dst, OldDestination: was},
 			"set weight 0 on 192.0.2.1:80 of udp 192.0.2.9:80 (was 3)"},
 		{ipvs.Op{Kind: ipvs.EditDestination, Service: svc, Destination: dst, OldDestination: was},
-			"edit 192.0.2.1:80 of udp 192.0.2.9:80: weight from 3 to 0, forwarding from masquerade to tunnel, upper threshold from 9 to 0, lower threshold from 4 to 0, tunnel type from 1 to 0, tunnel port from 6080 to 0, tunnel flags from 0x1 to 0x0"},
+			"edit 192.0.2.1:80 of udp 192.0.2.9:80: weight from 3 to 0, forwarding from masquerade to tunnel, upper threshold from 9 to 0, lower threshold from 4 to 0, tunnel type from gue to ipip, tunnel port from 6080 to 0, tunnel checksum from full to none"},
 		{ipvs.Op{Kind: ipvs.RemoveDestination, Service: svc, Destination: dst},
 			"remove 192.0.2.1:80 from udp 192.0.2.9:80"},
 		{ipvs.Op{Kind: ipvs.RemoveService, Service: svc},

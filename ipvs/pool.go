@@ -5,125 +5,222 @@ import (
 	"time"
 )
 
-// Verdict is what the checks say of a real server.
-type Verdict uint8
-
-// Verdicts. Unknown lasts until the checks have made up their mind; a real
-// server without checks is Up.
-const (
-	Unknown Verdict = iota
-	Up
-	Down
-)
-
-// String returns the lower-case word.
-func (v Verdict) String() string { return [...]string{"unknown", "up", "down"}[v] }
-
-// Pool is what one virtual server should look like now.
+// Pool decides weights, quorum and fallback of one virtual server. It keeps
+// what takes a memory: since when a real server is down, whether the quorum
+// was there. It has no clock: Decide is told the time.
+//
+//	verdict, weight, override ─► weigh ─► guard (MinUp) ─► ramp (SlowStart) ─► quorum ─► entries
 type Pool struct {
-	Entry Entry
-	// Real counts the configured real servers, Available those of them that
-	// are given new connections.
-	Real, Available int
-	// FallbackActive: no real server is available and the fallback is in.
-	FallbackActive bool
+	cfg     Config
+	servers map[netip.AddrPort]*memory
+	quorum  quorum
 }
 
-// Desired returns the entry that the kernel should hold for cfg. verdict is
-// called with addresses as they stand in cfg. have is the kernel's entry of
-// the service, nil when there is none. See NewPool.
-func Desired(cfg Config, verdict func(netip.AddrPort) Verdict, have *Entry) Entry {
-	return NewPool(cfg, verdict, have).Entry
+// memory is what a pool remembers of a real server.
+type memory struct {
+	verdict Verdict
+	proven  bool      // it has served
+	since   time.Time // of the verdict
+	out     bool      // the checks kept it out in the last decision
+	ramp    time.Time // when its slow start began; zero = none
 }
 
-// NewPool decides weights and fallback of one virtual server:
-//
-//   - Up: the configured weight.
-//   - Down: weight 0 when quiescent, so that established connections live on;
-//     otherwise not in the table.
-//   - Unknown: the weight that the kernel already has, 0 included: a restart
-//     neither disturbs a serving server nor wakes one that was found dead.
-//     A server that the kernel does not have is assumed up, as keepalived does.
-//   - A configured weight of 0 is 0 in any case.
-//
-// A real server with a weight above 0 is available. The fallback is in the
-// entry exactly while none is. A fallback that is also a real server has one
-// place in the kernel; while active, its settings as the fallback count.
-func NewPool(cfg Config, verdict func(netip.AddrPort) Verdict, have *Entry) Pool {
-	p := Pool{Real: len(cfg.RealServers), Entry: Entry{Service: service(cfg)}}
-	for _, rs := range cfg.RealServers {
-		d, in := realServer(rs, verdict(rs.Address), cfg.Quiescent, have)
-		if !in {
-			continue
-		}
-		if d.Weight > 0 {
-			p.Available++
-		}
-		p.Entry.put(d)
-	}
-	if p.Available == 0 && cfg.Fallback != nil {
-		p.FallbackActive = true
-		p.Entry.put(fallback(*cfg.Fallback))
-	}
-	Table{p.Entry}.Sort()
+// NewPool returns a pool that has seen nothing yet.
+func NewPool(cfg Config) *Pool {
+	p := &Pool{}
+	p.Configure(cfg)
 	return p
 }
 
-// NeedTemplateExpiry reports whether a virtual server is both persistent and
-// quiescent. Then persistence templates must expire when their real server
-// goes to weight 0 (sysctl net.ipv4.vs.expire_quiescent_template), or known
-// clients are sent to the dead server for as long as they come back.
-func NeedTemplateExpiry(cfgs []Config) bool {
-	for _, c := range cfgs {
-		if c.Persistent > 0 && c.Quiescent {
-			return true
+// Configure changes the configuration. Real servers that stay keep their
+// history, and the pool its quorum.
+func (p *Pool) Configure(cfg Config) {
+	before := p.servers
+	p.cfg, p.servers = cfg, make(map[netip.AddrPort]*memory, len(cfg.RealServers))
+	for _, rs := range cfg.RealServers {
+		m := before[rs.Address]
+		if m == nil {
+			m = &memory{}
 		}
-	}
-	return false
-}
-
-func service(cfg Config) Service {
-	return Service{
-		Key:        ServiceKey{Protocol: cfg.Key.Protocol, Address: unmap(cfg.Key.Address)},
-		Scheduler:  cfg.Scheduler,
-		Persistent: (cfg.Persistent + time.Second - 1).Truncate(time.Second),
-		OnePacket:  cfg.OnePacket,
+		p.servers[rs.Address] = m
 	}
 }
 
-// realServer returns the destination of a real server and whether it belongs into
-// the table.
-func realServer(rs RealServer, v Verdict, quiescent bool, have *Entry) (Destination, bool) {
-	d := Destination{Address: unmap(rs.Address), Weight: rs.Weight, Forward: rs.Forward}
-	switch v {
+// server is a real server on its way through one decision.
+type server struct {
+	RealServer
+	*memory
+	full    int // its share when nothing is wrong
+	weight  int
+	present bool
+	reason  Reason
+}
+
+// Decide tells what the pool should look like:
+//
+//   - Up: the full weight, the one of the operator, of the checks or of the
+//     configuration. After a recovery it grows (SlowStart).
+//   - Down: weight 0 when quiescent, so that established connections live on;
+//     otherwise not in the table. Unless too many are down (MinUp): then those
+//     that went down last stay as they are, as rather the checks are wrong.
+//   - Unknown: the weight that the kernel already has, 0 included: a restart
+//     neither disturbs a serving server nor wakes one that was found dead.
+//     A server that the kernel does not have is assumed up, as keepalived
+//     does, or with Alpha kept out until proven.
+//
+// The pool has its quorum while the sum of full weights of serving real
+// servers is at least Quorum, with Hysteresis on both sides, and never at 0.
+// Without it the fallback, if there is one, takes all new connections; it is
+// in the table exactly then, unless FallbackInhibit keeps it there with weight
+// 0. A fallback that is also a real server has one place in the kernel; while
+// active, its settings as the fallback count.
+func (p *Pool) Decide(in Inputs) Decision {
+	var d Decision
+	servers := make([]*server, len(p.cfg.RealServers))
+	for i, rs := range p.cfg.RealServers {
+		m := p.servers[rs.Address]
+		d.Changes = append(d.Changes, m.observe(rs, in)...)
+		servers[i] = &server{RealServer: rs, memory: m}
+		p.weigh(servers[i], in)
+	}
+	p.guard(servers)
+	for _, s := range servers {
+		d.Next = earlier(d.Next, p.ramp(s, in.Now))
+	}
+	p.decideQuorum(&d, servers, in.Suspended)
+	p.fill(&d, servers)
+	return d
+}
+
+// observe takes a verdict and returns the news in it.
+func (m *memory) observe(rs RealServer, in Inputs) []Change {
+	if in.Suspended {
+		return nil
+	}
+	old, v := m.verdict, in.Verdict(rs.Address)
+	if v == old {
+		return nil
+	}
+	m.verdict, m.since = v, in.Now
+	switch {
+	case v == Down:
+		return []Change{{Kind: ServerDown, Server: rs.Address}}
+	case old == Down && v == Up:
+		return []Change{{Kind: ServerUp, Server: rs.Address}}
+	}
+	return nil
+}
+
+// weigh decides about one real server by itself.
+func (p *Pool) weigh(s *server, in Inputs) {
+	s.full, s.reason, s.present = s.Weight, ReasonUp, true
+	if in.Weight != nil {
+		s.full = in.Weight(s.RealServer)
+	}
+	w, overridden := 0, false
+	if in.Override != nil {
+		w, overridden = in.Override(s.Address)
+	}
+	switch {
+	case overridden && w == 0:
+		s.full, s.reason = 0, ReasonDrained
+	case overridden:
+		s.full, s.reason = w, ReasonOverride
+	case s.full == 0:
+		s.reason = ReasonZero
+	}
+	s.weight = s.full
+	switch s.verdict {
 	case Down:
-		d.Weight = 0
-		return d, quiescent
+		p.exclude(s, ReasonDown)
 	case Unknown:
-		if old, ok := have.Destination(d.Address); ok && rs.Weight > 0 {
-			d.Weight = old.Weight
+		p.weighUnknown(s, in, overridden)
+	case Up:
+		s.proven = true
+	}
+}
+
+// exclude keeps a real server from new connections.
+func (p *Pool) exclude(s *server, why Reason) {
+	s.weight, s.reason, s.present = 0, why, p.cfg.QuiescentServer(s.RealServer)
+}
+
+// weighUnknown decides about a real server without a verdict.
+func (p *Pool) weighUnknown(s *server, in Inputs, overridden bool) {
+	old, found := p.have(s.RealServer, in)
+	switch {
+	case p.cfg.Alpha && old.Weight == 0:
+		p.exclude(s, ReasonUnproven)
+		return
+	case found && !overridden && s.full > 0:
+		s.weight, s.reason = old.Weight, ReasonUnknown
+	case s.reason == ReasonUp:
+		s.reason = ReasonUnknown
+	}
+	s.proven = true
+}
+
+// have returns what the kernel has of a real server.
+func (p *Pool) have(rs RealServer, in Inputs) (Destination, bool) {
+	if in.Have == nil {
+		return Destination{}, false
+	}
+	for k := range p.cfg.Keys() {
+		if d, ok := in.Have(k).Destination(rs.KernelAddress(k)); ok {
+			return d, true
 		}
 	}
-	return d, true
+	return Destination{}, false
 }
 
-func fallback(rs RealServer) Destination {
-	return Destination{Address: unmap(rs.Address), Weight: max(rs.Weight, 1), Forward: rs.Forward}
+// fill writes the decision down.
+func (p *Pool) fill(d *Decision, servers []*server) {
+	for _, s := range servers {
+		if s.weight > 0 {
+			d.Available++
+		}
+		d.Servers = append(d.Servers, ServerDecision{Address: s.Address, Weight: s.weight, Present: s.present, Reason: s.reason})
+	}
+	for k := range p.cfg.Keys() {
+		e := Entry{Service: p.cfg.service(k)}
+		for _, s := range servers {
+			if s.present {
+				e.put(s.destination(k, s.weight), true)
+			}
+		}
+		if fb := p.cfg.Fallback; fb != nil && (d.FallbackActive || p.cfg.FallbackInhibit) {
+			e.put(fb.destination(k, d.fallbackWeight(*fb)), d.FallbackActive)
+		}
+		Table{e}.Sort()
+		d.Entries = append(d.Entries, e)
+	}
 }
 
-// put adds d, or replaces the destination with its address.
-func (e *Entry) put(d Destination) {
+func (d *Decision) fallbackWeight(fb RealServer) int {
+	if !d.FallbackActive {
+		return 0
+	}
+	return max(fb.Weight, 1)
+}
+
+// put adds d; where its address is taken it replaces what is there only if it
+// is to win.
+func (e *Entry) put(d Destination, wins bool) {
 	for i := range e.Destinations {
 		if e.Destinations[i].Address == d.Address {
-			e.Destinations[i] = d
+			if wins {
+				e.Destinations[i] = d
+			}
 			return
 		}
 	}
 	e.Destinations = append(e.Destinations, d)
 }
 
-// unmap turns ::ffff:192.0.2.1 into 192.0.2.1: the kernel would take the
-// first four bytes of the long form and serve 0.0.0.0.
-func unmap(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+// earlier returns the earlier of two times, of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }

@@ -64,11 +64,16 @@ func weightsOf(e ipvs.Entry) weights {
 	return w
 }
 
+// decide asks a pool that has seen nothing yet.
+func decide(cfg ipvs.Config, verdict func(netip.AddrPort) ipvs.Verdict, have *ipvs.Entry) ipvs.Decision {
+	return ipvs.NewPool(cfg).Decide(ipvs.Inputs{Verdict: verdict, Have: func(ipvs.ServiceKey) *ipvs.Entry { return have }})
+}
+
 func verdicts(m map[netip.AddrPort]ipvs.Verdict) func(netip.AddrPort) ipvs.Verdict {
 	return func(a netip.AddrPort) ipvs.Verdict { return m[a] }
 }
 
-func TestNewPool(t *testing.T) {
+func TestPool(t *testing.T) {
 	type v = map[netip.AddrPort]ipvs.Verdict
 	const up, down, unknown = ipvs.Up, ipvs.Down, ipvs.Unknown
 	for name, tt := range map[string]struct {
@@ -117,13 +122,13 @@ func TestNewPool(t *testing.T) {
 			want: weights{sorry: 1}, fallback: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ipvs.NewPool(tt.cfg, verdicts(tt.verdicts), tt.have)
-			if d := cmp.Diff(tt.want, weightsOf(got.Entry)); d != "" {
+			got := decide(tt.cfg, verdicts(tt.verdicts), tt.have)
+			if d := cmp.Diff(tt.want, weightsOf(got.Entries[0])); d != "" {
 				t.Errorf("weights (-want +got):\n%s", d)
 			}
-			if got.Real != len(tt.cfg.RealServers) || got.Available != tt.available || got.FallbackActive != tt.fallback {
+			if len(got.Servers) != len(tt.cfg.RealServers) || got.Available != tt.available || got.FallbackActive != tt.fallback {
 				t.Errorf("real %d, available %d, fallback %t, want %d, %d, %t",
-					got.Real, got.Available, got.FallbackActive, len(tt.cfg.RealServers), tt.available, tt.fallback)
+					len(got.Servers), got.Available, got.FallbackActive, len(tt.cfg.RealServers), tt.available, tt.fallback)
 			}
 		})
 	}
@@ -141,7 +146,7 @@ func TestDesiredAttributes(t *testing.T) {
 		}
 	})
 	asked := map[netip.AddrPort]bool{}
-	got := ipvs.Desired(cfg, func(a netip.AddrPort) ipvs.Verdict { asked[a] = true; return ipvs.Up }, nil)
+	got := decide(cfg, func(a netip.AddrPort) ipvs.Verdict { asked[a] = true; return ipvs.Up }, nil).Entries[0]
 	want := ipvs.Entry{
 		Service: ipvs.Service{
 			Key:       ipvs.ServiceKey{Protocol: ipvs.UDP, Address: netip.MustParseAddrPort("192.0.2.9:53")},
@@ -170,15 +175,15 @@ func TestDesiredAdoptionSettles(t *testing.T) {
 		for _, rs := range cfg.RealServers {
 			v[rs.Address] = rapid.SampledFrom([]ipvs.Verdict{ipvs.Up, ipvs.Down}).Draw(t, "verdict")
 		}
-		before := ipvs.Desired(cfg, verdicts(v), nil)
-		after := ipvs.Desired(cfg, verdicts(v), &before)
+		before := decide(cfg, verdicts(v), nil).Entries[0]
+		after := decide(cfg, verdicts(v), &before).Entries[0]
 		if d := cmp.Diff(before, after, compareNetip); d != "" {
 			t.Fatalf("the kernel's table matters although every verdict is known:\n%s", d)
 		}
 		if !cfg.Quiescent {
 			return
 		}
-		if d := cmp.Diff(before, ipvs.Desired(cfg, verdicts(nil), &before), compareNetip); d != "" {
+		if d := cmp.Diff(before, decide(cfg, verdicts(nil), &before).Entries[0], compareNetip); d != "" {
 			t.Fatalf("a restart changes the table before the first verdict:\n%s", d)
 		}
 	})
@@ -192,7 +197,7 @@ func TestDesiredFallbackExactly(t *testing.T) {
 		for _, rs := range cfg.RealServers {
 			verdict[rs.Address] = rapid.SampledFrom([]ipvs.Verdict{ipvs.Unknown, ipvs.Up, ipvs.Down}).Draw(t, "verdict")
 		}
-		e := ipvs.Desired(cfg, verdicts(verdict), nil)
+		e := decide(cfg, verdicts(verdict), nil).Entries[0]
 		serving := 0
 		for _, rs := range cfg.RealServers {
 			if d, ok := e.Destination(rs.Address); ok && d.Weight > 0 {

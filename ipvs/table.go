@@ -1,15 +1,9 @@
 package ipvs
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 )
-
-// Compare orders keys by protocol, then address, then port.
-func (k ServiceKey) Compare(o ServiceKey) int {
-	return cmp.Or(cmp.Compare(k.Protocol, o.Protocol), k.Address.Compare(o.Address))
-}
 
 // Destination returns the destination with the given address. It works on a
 // nil entry, which has none.
@@ -63,4 +57,59 @@ func (t Table) Equal(o Table) bool {
 	return slices.EqualFunc(a, b, func(x, y Entry) bool {
 		return x.Service == y.Service && slices.Equal(x.Destinations, y.Destinations)
 	})
+}
+
+// Index finds entries by key in constant time. It shares them with the table.
+type Index map[ServiceKey]*Entry
+
+// Index returns an index of the table. It is void when entries are added or
+// removed.
+func (t Table) Index() Index {
+	x := make(Index, len(t))
+	for i := range t {
+		x[t[i].Service.Key] = &t[i]
+	}
+	return x
+}
+
+// Find returns the entry of a service, or nil.
+func (x Index) Find(k ServiceKey) *Entry { return x[k] }
+
+// Apply returns the table after operations that succeeded. It changes t.
+func (t Table) Apply(ops ...Op) Table {
+	place := make(map[ServiceKey]int, len(t))
+	for i, e := range t {
+		place[e.Service.Key] = i
+	}
+	for _, o := range ops {
+		i, found := place[o.Service.Key]
+		switch {
+		case o.Kind == RemoveService:
+			delete(place, o.Service.Key)
+		case o.Kind == AddService && !found:
+			place[o.Service.Key] = len(t)
+			t = append(t, Entry{Service: o.Service})
+		case found:
+			t[i].apply(o)
+		}
+	}
+	kept := t[:0]
+	for i, e := range t {
+		if j, ok := place[e.Service.Key]; ok && i == j {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+// apply carries out an operation on an entry that stays.
+func (e *Entry) apply(o Op) {
+	switch o.Kind {
+	case AddService, EditService:
+		e.Service = o.Service
+	case RemoveDestination:
+		e.Destinations = slices.DeleteFunc(e.Destinations, func(d Destination) bool { return d.Address == o.Destination.Address })
+	default:
+		e.put(o.Destination, true)
+	}
 }

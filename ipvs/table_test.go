@@ -87,7 +87,7 @@ func TestServiceKeyJSON(t *testing.T) {
 			t.Errorf("%q became %q", text, k)
 		}
 	}
-	for _, text := range []string{"", "tcp", "sctp 192.0.2.9:80", "tcp 192.0.2.9"} {
+	for _, text := range []string{"", "tcp", "icmp 192.0.2.9:80", "tcp 192.0.2.9"} {
 		if err := new(ipvs.ServiceKey).UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q is accepted", text)
 		}

@@ -13,19 +13,29 @@ type Protocol uint8
 
 // Protocols, with their IP protocol numbers.
 const (
-	TCP Protocol = 6
-	UDP Protocol = 17
+	TCP  Protocol = 6
+	UDP  Protocol = 17
+	SCTP Protocol = 132
 )
 
-// String returns "tcp" or "udp".
+var protocolNames = map[Protocol]string{TCP: "tcp", UDP: "udp", SCTP: "sctp"}
+
+// String returns "tcp", "udp" or "sctp".
 func (p Protocol) String() string {
-	switch p {
-	case TCP:
-		return "tcp"
-	case UDP:
-		return "udp"
+	if name, ok := protocolNames[p]; ok {
+		return name
 	}
 	return fmt.Sprintf("protocol(%d)", uint8(p))
+}
+
+// ParseProtocol is the inverse of String.
+func ParseProtocol(name string) (Protocol, bool) {
+	for p, n := range protocolNames {
+		if n == name {
+			return p, true
+		}
+	}
+	return 0, false
 }
 
 // Forward is the packet forwarding method (IP_VS_CONN_F_FWD_MASK).
@@ -34,7 +44,7 @@ type Forward uint8
 // Forwarding methods, numbered as in linux/ip_vs.h.
 const (
 	Masquerade Forward = 0
-	Tunnel     Forward = 2 // IPIP
+	Tunnel     Forward = 2
 	Direct     Forward = 3 // direct routing, "gate"
 )
 
@@ -56,37 +66,6 @@ var Schedulers = []string{
 	"rr", "wrr", "lc", "wlc", "lblc", "lblcr", "dh", "sh", "mh", "sed", "nq", "fo", "ovf", "twos",
 }
 
-// ServiceKey identifies a virtual service in the kernel. It is comparable.
-type ServiceKey struct {
-	Protocol Protocol
-	Address  netip.AddrPort
-}
-
-// String returns "tcp 192.0.2.1:80".
-func (k ServiceKey) String() string { return k.Protocol.String() + " " + k.Address.String() }
-
-// MarshalText makes keys usable in JSON.
-func (k ServiceKey) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (k *ServiceKey) UnmarshalText(b []byte) error {
-	var proto, addr string
-	if _, err := fmt.Sscanf(string(b), "%s %s", &proto, &addr); err != nil {
-		return fmt.Errorf("service key %q: %w", b, err)
-	}
-	switch proto {
-	case "tcp":
-		k.Protocol = TCP
-	case "udp":
-		k.Protocol = UDP
-	default:
-		return fmt.Errorf("service key %q: unknown protocol", b)
-	}
-	var err error
-	k.Address, err = netip.ParseAddrPort(addr)
-	return err
-}
-
 // Service is a virtual service as the kernel holds it. Key is its identity,
 // everything else can be edited in place.
 type Service struct {
@@ -94,11 +73,14 @@ type Service struct {
 	Scheduler      string
 	Persistent     time.Duration // whole seconds; 0 = not persistent
 	OnePacket      bool          // UDP only: schedule each datagram by itself
-	SchedulerFlags uint32        // IP_VS_SVC_F_SCHED1..3 (0x8, 0x10, 0x20); their meaning is the scheduler's
+	SchedulerFlags SchedulerFlags
 	// Granularity is the prefix length of the clients that share one
 	// persistence template. 0 = every client its own, -1 = a mask without
 	// a prefix length, or /0 (seen in the kernel, never wanted).
 	Granularity int
+	// Engine is the persistence engine, "sip" or none: it tells clients apart
+	// by what it finds in their packets instead of by their address.
+	Engine string
 }
 
 // Destination is a real server as the kernel holds it. Address is its
@@ -113,12 +95,59 @@ type Destination struct {
 	Tunnel                         TunnelSettings
 }
 
-// TunnelSettings are the encapsulation of a Tunnel destination
-// (IP_VS_CONN_F_TUNNEL_TYPE_*). The zero value is plain IPIP.
+// TunnelSettings are the encapsulation of a Tunnel destination. The zero value
+// is plain IPIP.
 type TunnelSettings struct {
-	Type  uint8  // 0 IPIP, 1 GUE, 2 GRE
+	Type  TunnelType
 	Port  uint16 // UDP port of GUE
-	Flags uint16 // IP_VS_TUNNEL_ENCAP_FLAG_*
+	Flags TunnelFlags
+}
+
+// TunnelType is the encapsulation (IP_VS_CONN_F_TUNNEL_TYPE_*).
+type TunnelType uint8
+
+// Encapsulations.
+const (
+	IPIP TunnelType = 0
+	GUE  TunnelType = 1
+	GRE  TunnelType = 2
+)
+
+// String returns the configuration word.
+func (t TunnelType) String() string {
+	switch t {
+	case IPIP:
+		return "ipip"
+	case GUE:
+		return "gue"
+	case GRE:
+		return "gre"
+	}
+	return fmt.Sprintf("tunnel(%d)", uint8(t))
+}
+
+// TunnelFlags are checksums of the encapsulation
+// (IP_VS_TUNNEL_ENCAP_FLAG_*). IPIP has none, GRE has Checksum only.
+type TunnelFlags uint16
+
+// Checksums.
+const (
+	NoChecksum     TunnelFlags = 0
+	Checksum       TunnelFlags = 1
+	RemoteChecksum TunnelFlags = 2
+)
+
+// String returns the configuration word.
+func (f TunnelFlags) String() string {
+	switch f {
+	case NoChecksum:
+		return "none"
+	case Checksum:
+		return "full"
+	case RemoteChecksum:
+		return "remote"
+	}
+	return fmt.Sprintf("%#x", uint16(f))
 }
 
 // Entry is one service with its destinations.
@@ -129,22 +158,3 @@ type Entry struct {
 
 // Table is an IPVS table, sorted by Table.Sort.
 type Table []Entry
-
-// RealServer is a configured real server.
-type RealServer struct {
-	Address netip.AddrPort
-	Weight  int // 0..65535
-	Forward Forward
-}
-
-// Config describes one virtual server.
-type Config struct {
-	Name        string
-	Key         ServiceKey
-	Scheduler   string
-	Persistent  time.Duration
-	OnePacket   bool
-	Quiescent   bool // failed: weight 0 instead of removal
-	RealServers []RealServer
-	Fallback    *RealServer // used while no real server is available
-}

@@ -63,9 +63,18 @@ func lease(in api.Instance) string {
 }
 
 func renderService(w io.Writer, now time.Time, s api.Service) {
-	fmt.Fprintf(w, "\nvirtual_server %s  %s %s %s", s.Name, s.Protocol, s.Address, s.Scheduler)
+	fmt.Fprintf(w, "\nvirtual_server %s  %s %s", s.Name, keysText(s), s.Scheduler)
 	if s.Persistent > 0 {
 		fmt.Fprintf(w, " persistent %s", s.Persistent)
+	}
+	if s.QuorumNeeded > 1 {
+		fmt.Fprintf(w, ", weight %d, quorum %d", s.Weight, s.QuorumNeeded)
+	}
+	if s.Suspended {
+		fmt.Fprint(w, ", checks suspended")
+	}
+	if !s.Quorum && s.QuorumNeeded > 1 {
+		fmt.Fprint(w, "  NO QUORUM")
 	}
 	if s.FallbackActive {
 		fmt.Fprint(w, "  FALLBACK ACTIVE")
@@ -78,9 +87,34 @@ func renderService(w io.Writer, now time.Time, s api.Service) {
 	fmt.Fprintln(t, "  real server\tmethod\tweight\tstate\tactive\tinactive\tlast result")
 	for _, rs := range s.RealServers {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%d\t%d\t%s\n",
-			rs.Address, rs.Forward, weight(rs), verdict(now, rs), rs.Active, rs.Inactive, lastResult(rs))
+			serverText(rs), rs.Forward, weight(rs), verdict(now, rs), rs.Active, rs.Inactive, lastResult(rs))
 	}
 	t.Flush()
+}
+
+// mostKeys is how many services of a group are shown.
+const mostKeys = 4
+
+func keysText(s api.Service) string {
+	var words []string
+	for i, k := range s.Keys {
+		if i == mostKeys {
+			words = append(words, fmt.Sprintf("and %d more", len(s.Keys)-i))
+			break
+		}
+		words = append(words, k.String())
+	}
+	if len(words) == 0 {
+		return s.Protocol + " " + s.Address.String()
+	}
+	return strings.Join(words, ", ")
+}
+
+func serverText(rs api.RealServer) string {
+	if rs.Host != "" {
+		return fmt.Sprintf("%s (%s)", rs.Address, rs.Host)
+	}
+	return rs.Address.String()
 }
 
 func weight(rs api.RealServer) string {
@@ -99,6 +133,10 @@ func verdict(now time.Time, rs api.RealServer) string {
 		return "fallback"
 	case rs.Maintenance:
 		return "down, maintenance"
+	case rs.Override != nil:
+		return fmt.Sprintf("%s, %s", rs.Verdict, overrideText(*rs.Override))
+	case special[rs.Reason]:
+		return fmt.Sprintf("%s, %s", rs.Verdict, rs.Reason)
 	case len(rs.Checks) == 0:
 		return "not checked"
 	case rs.Since.IsZero():
@@ -106,6 +144,9 @@ func verdict(now time.Time, rs api.RealServer) string {
 	}
 	return fmt.Sprintf("%s %s", rs.Verdict, age(now, rs.Since))
 }
+
+// special are reasons that the verdict does not tell.
+var special = map[api.Reason]bool{api.ReasonHeld: true, api.ReasonSlowStart: true, api.ReasonNoQuorum: true, api.ReasonUnproven: true}
 
 // lastResult shows the failing check when one fails, else the first.
 func lastResult(rs api.RealServer) string {
@@ -134,6 +175,7 @@ func renderDaemon(w io.Writer, st api.Status) {
 		}
 		fmt.Fprintf(w, "role %-8s %s, pid %d, up %s, %d restarts\n", r.Name, state, r.PID, age(st.Now, r.Since), r.Restarts)
 	}
+	renderIPVS(w, st)
 	outcome := "applied"
 	if !st.Reload.OK {
 		outcome = "REJECTED"
@@ -151,4 +193,21 @@ func age(now, then time.Time) string {
 		return d.Round(10 * time.Millisecond).String()
 	}
 	return d.Round(time.Second).String()
+}
+
+// renderIPVS tells what is worth knowing of the kernel's table as a whole.
+func renderIPVS(w io.Writer, st api.Status) {
+	if st.IPVS.Services > 0 {
+		fmt.Fprintf(w, "IPVS table: %d services, %d real servers\n", st.IPVS.Services, st.IPVS.Destinations)
+	}
+	if len(st.IPVS.Foreign) > 0 {
+		fmt.Fprintf(w, "IPVS services of others, left alone: %d\n", len(st.IPVS.Foreign))
+	}
+	if st.IPVS.Drift > 0 {
+		fmt.Fprintf(w, "IPVS table changed by others %d times, last %s ago: %s\n",
+			st.IPVS.Drift, age(st.Now, st.IPVS.LastDriftAt), strings.Join(st.IPVS.LastDrift, "; "))
+	}
+	for _, d := range st.IPVS.Sync {
+		fmt.Fprintln(w, "connection sync: "+d)
+	}
 }

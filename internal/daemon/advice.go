@@ -1,24 +1,19 @@
 package daemon
 
 import (
-	"slices"
-
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
 )
 
-// advised returns a service's configuration with the weights that its checks
-// ask for.
-func (c *checkerRole) advised(s conf.Service) ipvs.Config {
-	cfg := s.Config
-	cfg.RealServers = slices.Clone(cfg.RealServers)
-	for i, rs := range cfg.RealServers {
-		for _, k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
-			cfg.RealServers[i].Weight = c.probes.Advice(k).Apply(cfg.RealServers[i].Weight)
-		}
+// poolWeight is the weight of a real server with what its checks ask for. Call
+// with the mutex held.
+func (c *checkerRole) poolWeight(s conf.Service, rs ipvs.RealServer) int {
+	w := rs.Weight
+	for _, k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
+		w = c.probes.Advice(k).Apply(w)
 	}
-	return cfg
+	return w
 }
 
 // weightText describes an advice for people.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -23,12 +24,13 @@ type checkerRole struct {
 	peer   *link.Peer
 	probes *checks.Runner
 	table  *tableWriter
+	sync   *syncWriter
 
 	maintenance *maintenance
 
-	mu       sync.Mutex
-	services []conf.Service
-	round    <-chan struct{} // first round of the present configuration
+	mu    sync.Mutex
+	pools pools
+	round <-chan struct{} // first round of the present configuration
 }
 
 // runChecker serves the checker role until its link ends. The table is left
@@ -40,6 +42,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 	c.probes = checks.New(checks.Options{Probe: probe.Run, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
+	c.sync = newSyncWriter(c.send)
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -47,6 +50,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 	work.Go(func() { c.probes.Run(ctx) })
 	work.Go(func() { c.table.run(ctx) })
 	work.Go(func() { c.maintenance.run(ctx) })
+	work.Go(func() { c.sync.run(ctx) })
 	err := c.peer.Run(ctx)
 	cancel()
 	work.Wait()
@@ -57,13 +61,13 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMessage) (any, error) {
 	switch method {
 	case callConfigure:
-		cfg, err := decode[checkerConfig](body)
-		if err != nil {
-			return nil, err
-		}
-		c.maintenance.watch(cfg.MaintenanceDir)
-		c.configure(cfg.Services)
-		return nil, nil
+		return nil, handled(body, c.configure)
+	case callOverrides:
+		return nil, handled(body, c.setOverrides)
+	case callInstances:
+		return nil, handled(body, c.setInstances)
+	case callVerify:
+		return c.table.verify(), nil
 	case callStatus:
 		return c.status(), nil
 	case callPing:
@@ -75,19 +79,55 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 		if err != nil {
 			return nil, err
 		}
-		return nil, c.table.leave(how.KeepTable)
+		return nil, errors.Join(c.table.leave(how.KeepTable), c.sync.leave(how.KeepTable))
 	}
 	return nil, fmt.Errorf("unknown call %q", method)
 }
 
-// configure replaces the services; probes that stay keep their state.
-func (c *checkerRole) configure(services []conf.Service) {
-	c.probes.Apply(probeKeys(services))
+// handled decodes a message and hands it to what takes it.
+func handled[T any](body json.RawMessage, take func(T)) error {
+	v, err := decode[T](body)
+	if err == nil {
+		take(v)
+	}
+	return err
+}
+
+// configure replaces everything; probes and pools that stay keep their state.
+func (c *checkerRole) configure(cfg checkerConfig) {
 	c.mu.Lock()
-	c.services = services
-	c.round = c.probes.FirstRound()
+	c.pools.configure(cfg.Services)
+	c.pools.overrides = indexOverrides(cfg.Overrides)
+	c.pools.setAway(cfg.Instances.Away)
+	c.apply()
+	c.mu.Unlock()
+	c.maintenance.watch(cfg.MaintenanceDir)
+	c.table.configure(cfg.IPVS)
+	c.sync.configure(cfg.Sync, cfg.Instances.Masters)
+}
+
+// setOverrides replaces the operator's weights.
+func (c *checkerRole) setOverrides(list []override) {
+	c.mu.Lock()
+	c.pools.overrides = indexOverrides(list)
 	c.mu.Unlock()
 	c.table.wake()
+}
+
+// setInstances takes news of the elections.
+func (c *checkerRole) setInstances(st instanceStates) {
+	c.mu.Lock()
+	c.pools.setAway(st.Away)
+	c.apply()
+	c.mu.Unlock()
+	c.table.wake()
+	c.sync.follow(st.Masters)
+}
+
+// apply probes what is to be probed now. Call with the mutex held.
+func (c *checkerRole) apply() {
+	c.probes.Apply(c.pools.probeKeys())
+	c.round = c.probes.FirstRound()
 	go c.awaitRound(c.round)
 }
 
@@ -110,17 +150,6 @@ func (c *checkerRole) programmed() {
 		_ = c.peer.Notify(noticeReady, nil)
 	default:
 	}
-}
-
-// probeKeys lists all probes that the services need. Equal keys are one probe.
-func probeKeys(services []conf.Service) []healthcheck.Key {
-	var keys []healthcheck.Key
-	for _, s := range services {
-		for _, rs := range s.RealServers {
-			keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
-		}
-	}
-	return keys
 }
 
 // observe takes a change of verdict from the probes.
@@ -150,33 +179,43 @@ func targetText(a netip.AddrPort) string {
 	return a.String()
 }
 
-// desired computes the table that the kernel should hold.
+// desired computes the table that the kernel should hold and passes on what
+// is new about the pools.
 func (c *checkerRole) desired(have ipvs.Table) ipvs.Table {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	var want ipvs.Table
-	for _, s := range c.services {
-		want = append(want, c.pool(s, have).Entry)
+	want, news := c.pools.decide(time.Now(), have, c)
+	c.mu.Unlock()
+	for _, n := range news {
+		_ = c.peer.Notify(noticeChange, n)
 	}
-	want.Sort()
 	return want
+}
+
+// poolVerdict is what the checks say of a real server, for its pool. Call with
+// the mutex held.
+func (c *checkerRole) poolVerdict(s conf.Service, real netip.AddrPort) ipvs.Verdict {
+	return ipvsVerdict(c.verdict(s, real))
+}
+
+// next is when time alone changes something; zero = never.
+func (c *checkerRole) next() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pools.next
+}
+
+// idle reports whether there are no services.
+func (c *checkerRole) idle() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.pools.services) == 0
 }
 
 // expireTemplates reports whether a service is both persistent and quiescent.
 func (c *checkerRole) expireTemplates() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var all []ipvs.Config
-	for _, s := range c.services {
-		all = append(all, s.Config)
-	}
-	return ipvs.NeedTemplateExpiry(all)
-}
-
-// pool applies the verdicts to one service. Call with the mutex held.
-func (c *checkerRole) pool(s conf.Service, have ipvs.Table) ipvs.Pool {
-	verdict := func(a netip.AddrPort) ipvs.Verdict { return ipvsVerdict(c.verdict(s, a)) }
-	return ipvs.NewPool(c.advised(s), verdict, have.Find(s.Key))
+	return ipvs.NeedTemplateExpiry(c.pools.configs())
 }
 
 // verdict combines the checks of a real server. Call with the mutex held.

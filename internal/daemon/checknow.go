@@ -60,7 +60,7 @@ func (c *checkerRole) checksOf(q api.CheckQuery) []foundCheck {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []foundCheck
-	for _, s := range c.services {
+	for _, s := range c.pools.services {
 		if s.Name != q.Service {
 			continue
 		}

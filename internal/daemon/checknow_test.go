@@ -22,13 +22,14 @@ func checkedRole(t *testing.T, answer func(healthcheck.Key) healthcheck.Result) 
 	t.Helper()
 	one, two := netip.MustParseAddrPort("10.0.0.1:80"), netip.MustParseAddrPort("10.0.0.2:80")
 	check := healthcheck.Check{Name: "page", Settings: healthcheck.Defaults(healthcheck.KindHTTP), Timing: healthcheck.DefaultTiming()}
-	c := &checkerRole{services: []conf.Service{{
+	c := &checkerRole{}
+	c.pools.configure([]conf.Service{{
 		Config: ipvs.Config{Name: "web", RealServers: []ipvs.RealServer{{Address: one, Weight: 10}, {Address: two, Weight: 20}}},
 		Checks: map[netip.AddrPort][]healthcheck.Check{one: {check}, two: {check}},
-	}}}
+	}})
 	c.maintenance = newMaintenance(nil, nil)
 	c.probes = checks.New(checks.Options{Probe: func(_ context.Context, k healthcheck.Key) healthcheck.Result { return answer(k) }})
-	c.probes.Apply(probeKeys(c.services))
+	c.probes.Apply(c.pools.probeKeys())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.probes.Run(ctx) }()
@@ -89,13 +90,13 @@ func TestAdviceBecomesWeights(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got []int
-	for _, rs := range c.advised(c.services[0]).RealServers {
-		got = append(got, rs.Weight)
+	for _, rs := range c.pools.services[0].RealServers {
+		got = append(got, c.poolWeight(c.pools.services[0], rs))
 	}
 	if diff := cmp.Diff([]int{10, 5}, got); diff != "" {
 		t.Errorf("weights (-want +got):\n%s", diff)
 	}
-	if w := c.services[0].RealServers[1].Weight; w != 20 {
+	if w := c.pools.services[0].RealServers[1].Weight; w != 20 {
 		t.Errorf("the configured weight became %d", w)
 	}
 }

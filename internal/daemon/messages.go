@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
@@ -17,10 +19,15 @@ const (
 	callReady     = "table_ready"
 	callStop      = "stop"
 	callPing      = "ping"
+	callOverrides = "overrides"
+	callInstances = "instances"
+	callVerify    = "verify"
 
 	noticeEvent     = "event"
 	noticeReady     = "ready"
 	noticePeerHeard = "peer_heard"
+	noticeState     = "state"
+	noticeChange    = "change"
 )
 
 // routerConfig is the one message that configures the router role.
@@ -43,6 +50,28 @@ type routerStatus struct {
 type checkerConfig struct {
 	Services       []conf.Service
 	MaintenanceDir string // empty = none
+	IPVS           conf.IPVS
+	Sync           *ipvs.SyncConfig
+	Overrides      []override
+	Instances      instanceStates
+}
+
+// instanceState is the router role's word on one instance.
+type instanceState struct {
+	Name   string
+	Master bool
+}
+
+// instanceStates is what the checker role must know of the elections.
+type instanceStates struct {
+	Masters []string     // names of the instances that are master here
+	Away    []netip.Addr // virtual addresses that another director holds
+}
+
+// poolChange is news about a pool, for hooks and the log.
+type poolChange struct {
+	Service string
+	ipvs.Change
 }
 
 // routerStop tells the router role how to leave. A second one during a
@@ -59,6 +88,7 @@ type checkerStop struct {
 // checkerStatus is the checker role's answer to callStatus.
 type checkerStatus struct {
 	Services []api.Service
+	IPVS     api.IPVS
 	Error    string // of the last attempt to program the table
 	Probes   probeTotals
 }

@@ -101,3 +101,10 @@ func readCheckDurations(st api.Status, e emit) {
 		}
 	})
 }
+
+func overridden(s api.Service) (n float64) {
+	for _, rs := range s.RealServers {
+		n += number(rs.Override != nil)
+	}
+	return n
+}

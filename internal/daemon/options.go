@@ -35,6 +35,11 @@ func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, soc
 // LoadConfig reads the configuration exactly as the running daemon does. The
 // returned configuration is nil when the diagnostics hold an error.
 func LoadConfig(files []string, director string) (*conf.Config, conf.Diagnostics) {
+	return loadConfig(files, director, newRecording(), newResolver())
+}
+
+// loadConfig reads through a recording, and looks names up with a resolver.
+func loadConfig(files []string, director string, from *recording, names *resolver) (*conf.Config, conf.Diagnostics) {
 	host, err := os.Hostname()
 	if err != nil {
 		host = ""
@@ -43,7 +48,9 @@ func LoadConfig(files []string, director string) (*conf.Config, conf.Diagnostics
 		Director: director,
 		Hostname: host,
 		Env:      os.LookupEnv,
-		Read:     os.ReadFile,
+		Read:     from.read,
+		Glob:     from.glob,
+		Resolve:  names.lookUp,
 	})
 }
 

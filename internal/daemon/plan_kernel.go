@@ -36,9 +36,11 @@ func planTable(want *conf.Config) ([]conf.Change, error) {
 		return nil, fmt.Errorf("read IPVS table: %w", err)
 	}
 	unknown := func(netip.AddrPort) ipvs.Verdict { return ipvs.Unknown }
+	index := have.Index()
 	var desired ipvs.Table
 	for _, s := range want.Services {
-		desired = append(desired, ipvs.Desired(s.Config, unknown, have.Find(s.Key)))
+		d := ipvs.NewPool(s.Config).Decide(ipvs.Inputs{Verdict: unknown, Have: index.Find})
+		desired = append(desired, d.Entries...)
 	}
 	var out []conf.Change
 	for _, op := range ipvs.Diff(have, desired, nil) {

@@ -18,6 +18,7 @@ import (
 type reloadRequest struct {
 	dryRun  bool          // only tell what would change
 	confirm time.Duration // roll back unless confirmed within; 0 = no need to
+	replay  *recording    // load these files; nil = those that are there
 }
 
 // reloadConfig loads the files again, logs the plan and applies exactly it, in
@@ -30,9 +31,16 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}
 	}
 	before := s.filesNow()
-	cfg, diags := LoadConfig(s.opt.Files, s.opt.Director)
+	files := req.replay
+	if files == nil {
+		files = newRecording()
+		s.names.refresh()
+	}
+	cfg, diags := loadConfig(s.opt.Files, s.opt.Director, files, s.names)
 	if cfg == nil {
-		s.noteFiles(before, s.config().Files)
+		if req.replay == nil {
+			s.noteFiles(before, s.config().Files)
+		}
 		return s.rejected(req, diags)
 	}
 	r := api.Reload{At: time.Now(), Plan: s.plan(ctx, cfg), Diagnostics: diags}
@@ -43,8 +51,11 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 	notifyReloading()
 	defer notifySystemd(daemon.SdNotifyReady)
 	s.logDiagnostics(diags)
-	s.noteFiles(before, cfg.Files)
+	if req.replay == nil {
+		s.noteFiles(before, cfg.Files)
+	}
 	old := s.config()
+	s.keepRecording(cfg, files)
 	r = s.applyPlan(cfg, r)
 	s.awaitConfirmation(old, &r, req.confirm)
 	return s.reloaded(r)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
@@ -39,7 +40,7 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	}
 	st.Instances = instances(router)
 	st.Strays = router.Interfaces
-	st.Services = checker.Services
+	st.Services, st.IPVS = checker.Services, checker.IPVS
 	st.Problems = append(st.Problems, problems(st, checker)...)
 	return st
 }
@@ -68,13 +69,35 @@ func problems(st api.Status, checker checkerStatus) []string {
 	if checker.Error != "" {
 		out = append(out, "IPVS: "+checker.Error)
 	}
+	if checker.IPVS.SyncError != "" {
+		out = append(out, checker.IPVS.SyncError)
+	}
 	for _, svc := range st.Services {
-		if svc.Available == 0 && len(svc.RealServers) > 0 {
-			out = append(out, fmt.Sprintf("virtual server %s: no real server is available", svc.Name))
-		}
+		out = append(out, serviceProblems(svc)...)
 	}
 	if !st.Reload.OK {
 		out = append(out, "last reload: "+st.Reload.Error)
+	}
+	return out
+}
+
+func serviceProblems(svc api.Service) []string {
+	var out []string
+	switch {
+	case len(svc.RealServers) == 0:
+	case svc.Available == 0 && !svc.Quorum:
+		out = append(out, fmt.Sprintf("virtual server %s: no real server is available", svc.Name))
+	case !svc.Quorum:
+		out = append(out, fmt.Sprintf("virtual server %s: weight %d is less than its quorum of %d", svc.Name, svc.Weight, svc.QuorumNeeded))
+	}
+	held := 0
+	for _, rs := range svc.RealServers {
+		if rs.Reason == ipvs.ReasonHeld {
+			held++
+		}
+	}
+	if held > 0 {
+		out = append(out, fmt.Sprintf("virtual server %s: min_up holds %d real servers that its checks call dead", svc.Name, held))
 	}
 	return out
 }

@@ -27,9 +27,16 @@ type supervisor struct {
 	checker *child
 	started time.Time
 	peers   *peerMemory
+	names   *resolver
+	hooks   *hooks
+
+	overrides *overrideStore
+	recheck   chan struct{} // the overrides changed
 
 	mu         sync.Mutex
 	cfg        *conf.Config
+	recordings map[*conf.Config]*recording // what cfg and the one before were made of
+	masters    map[string]bool             // instances that are master
 	reload     api.Reload
 	tableReady bool
 	pending    *pendingReload
@@ -42,7 +49,8 @@ type supervisor struct {
 // Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
 // A *ConfigError means that the configuration cannot be used.
 func Run(ctx context.Context, opt Options) error {
-	cfg, diags := LoadConfig(opt.Files, opt.Director)
+	names, files := newResolver(), newRecording()
+	cfg, diags := loadConfig(opt.Files, opt.Director, files, names)
 	if cfg == nil {
 		return &ConfigError{Diagnostics: diags}
 	}
@@ -58,6 +66,8 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
+	s.names = names
+	s.keepRecording(cfg, files)
 	return s.run(ctx)
 }
 
@@ -69,12 +79,18 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	if err != nil {
 		return nil, err
 	}
+	overrides, err := openOverrides(opt.StateDir)
+	if err != nil {
+		return nil, err
+	}
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, started: time.Now(),
+		overrides: overrides, recheck: make(chan struct{}, 1), masters: map[string]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
 	s.loaded = s.filesNow()
+	s.hooks = newHooks(s.warn)
 	spawn := spawnProcess(opt)
 	if opt.OneProcess {
 		spawn = spawnGoroutine(opt)
@@ -82,6 +98,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
 	s.router.handOver = s.handOverBound
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
+	s.checker.handOver = s.removalBound
 	return s, nil
 }
 
@@ -123,6 +140,8 @@ func (s *supervisor) run(ctx context.Context) error {
 		configured[i] = make(chan error, 1)
 		roles.Go(func() { c.run(life, configured[i]) })
 	}
+	roles.Go(func() { s.keepOverrides(life) })
+	roles.Go(func() { s.keepNames(life) })
 	signals := listenSignals()
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
@@ -180,6 +199,7 @@ func (s *supervisor) leave(signals *signalSet) error {
 	errRouter := s.router.stop(routerStop{})
 	close(left)
 	errChecker := s.checker.stop(checkerStop{KeepTable: s.config().Global.KeepTable})
+	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {
 		s.warn("daemon", "stop: "+err.Error(), nil)
 		return err
@@ -199,6 +219,18 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 	case noticeReady:
 		s.markTableReady()
 		return nil, nil
+	case noticeState:
+		st, err := decode[instanceState](body)
+		if err == nil {
+			s.setInstance(st)
+		}
+		return nil, err
+	case noticeChange:
+		c, err := decode[poolChange](body)
+		if err == nil {
+			s.poolChanged(c)
+		}
+		return nil, err
 	case noticePeerHeard:
 		id, err := decode[vrrp.RouterID](body)
 		if err == nil {
@@ -258,8 +290,13 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 
 // configureChecker sends the checker role its whole share in one message.
 func (s *supervisor) configureChecker(p *link.Peer, _ bool) error {
-	cfg := s.config()
-	return callConfigured(p, checkerConfig{Services: cfg.Services, MaintenanceDir: cfg.Global.MaintenanceDir})
+	s.mu.Lock()
+	msg := checkerConfig{
+		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync,
+		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
+	}
+	s.mu.Unlock()
+	return callConfigured(p, msg)
 }
 
 // configureBound is generous: a role that takes longer is reported, its

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 )
@@ -16,6 +18,10 @@ import (
 type tableSource interface {
 	// desired computes the table from the kernel's present one.
 	desired(have ipvs.Table) ipvs.Table
+	// next is when desired changes by time alone; zero = never.
+	next() time.Time
+	// idle reports whether there is nothing to serve.
+	idle() bool
 	// expireTemplates: persistence templates must not outlive weight 0.
 	expireTemplates() bool
 	// programmed is called after a pass without errors.
@@ -34,8 +40,11 @@ type tableWriter struct {
 	mu      sync.Mutex // one pass at a time
 	client  *ipvskernel.Client
 	rec     *ipvskernel.Reconciler
+	cfg     conf.IPVS
+	applied *conf.IPVS // settings that the kernel has
 	left    bool
 	lastErr string
+	found   api.IPVS
 }
 
 // Pauses between attempts to program a table that the kernel refuses.
@@ -48,6 +57,14 @@ func newTableWriter(runtimeDir string, source tableSource) *tableWriter {
 	return &tableWriter{runtimeDir: runtimeDir, source: source, trigger: make(chan struct{}, 1)}
 }
 
+// configure sets what concerns IPVS as a whole and asks for a pass.
+func (w *tableWriter) configure(cfg conf.IPVS) {
+	w.mu.Lock()
+	w.cfg = cfg
+	w.mu.Unlock()
+	w.wake()
+}
+
 // wake asks for a pass; it never blocks.
 func (w *tableWriter) wake() {
 	select {
@@ -56,69 +73,130 @@ func (w *tableWriter) wake() {
 	}
 }
 
-// run makes passes when woken, and again after a failed one.
+// run makes passes when woken, when time changes the pools, and again after a
+// failed one. Every verify interval a pass reads the table anew.
 func (w *tableWriter) run(ctx context.Context) {
 	defer w.close()
-	pause := retryFirst
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	pause, verified := retryFirst, time.Now()
 	for {
+		due := w.due(verified)
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.trigger:
+		case <-timer.C:
 		}
-		if err := w.pass(); err == nil {
-			pause = retryFirst
-			w.source.programmed()
+		now := time.Now()
+		verify := !due.IsZero() && !now.Before(due)
+		if verify {
+			verified = now
+		}
+		if _, err := w.pass(verify); err != nil {
+			timer.Reset(pause)
+			pause = min(2*pause, retryMost)
 			continue
 		}
-		retry := time.AfterFunc(pause, w.wake)
-		defer retry.Stop()
-		pause = min(2*pause, retryMost)
+		pause = retryFirst
+		w.source.programmed()
+		timer.Reset(w.sleep(now, w.due(verified)))
 	}
 }
 
+// due is when the table is to be verified next; zero = never.
+func (w *tableWriter) due(verified time.Time) time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cfg.VerifyInterval <= 0 {
+		return time.Time{}
+	}
+	return verified.Add(w.cfg.VerifyInterval)
+}
+
+// sleep is how long nothing happens by itself.
+func (w *tableWriter) sleep(now, due time.Time) time.Duration {
+	d := time.Hour
+	for _, t := range []time.Time{due, w.source.next()} {
+		if !t.IsZero() {
+			d = min(d, max(t.Sub(now), 0))
+		}
+	}
+	return d
+}
+
 // pass makes the kernel's table the desired one.
-func (w *tableWriter) pass() error {
+func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.left {
-		return nil
+		return ipvskernel.Report{}, nil
 	}
-	ops, err := w.reconcile()
-	for _, op := range ops {
-		w.source.send("info", "ipvs", op.String(), map[string]any{"op": op.Kind.String(), "service": op.Service.Key.String()})
-	}
+	rep, err := w.reconcile(verify)
+	w.report(rep)
 	switch {
 	case err == nil:
 		w.lastErr = ""
 	case err.Error() != w.lastErr:
 		w.lastErr = err.Error()
-		w.source.send("error", "ipvs", "program IPVS: "+w.lastErr, nil)
+		w.source.send("error", "ipvs", "program IPVS: "+shorten(w.lastErr), nil)
 	}
-	return err
+	return rep, err
 }
 
 // reconcile opens the kernel's IPVS only when there is something to do, so
 // that a director without virtual servers needs no ip_vs.
-func (w *tableWriter) reconcile() ([]ipvs.Op, error) {
+func (w *tableWriter) reconcile(verify bool) (ipvskernel.Report, error) {
 	if w.rec == nil {
-		if len(w.source.desired(nil)) == 0 && !w.recorded() {
-			return nil, nil
+		if w.source.idle() && !w.recorded() {
+			return ipvskernel.Report{}, nil
 		}
-		client, err := ipvskernel.Open()
-		if err != nil {
-			return nil, err
+		if err := w.open(); err != nil {
+			return ipvskernel.Report{}, err
 		}
-		rec, err := ipvskernel.NewReconciler(client, w.recordPath())
-		if err != nil {
-			client.Close()
-			return nil, err
-		}
-		w.client, w.rec = client, rec
 	}
-	errSysctl := w.rec.ExpireTemplates(w.source.expireTemplates())
-	ops, err := w.rec.Update(w.source.desired)
-	return ops, errors.Join(errSysctl, err)
+	errSettings := w.settings(verify)
+	if verify {
+		rep, err := w.rec.Verify(w.source.desired)
+		if err == nil {
+			w.found.Verified, w.found.Foreign = time.Now(), rep.Foreign
+		}
+		return rep, errors.Join(errSettings, err)
+	}
+	done, err := w.rec.Update(w.source.desired)
+	return ipvskernel.Report{Done: done}, errors.Join(errSettings, err)
+}
+
+func (w *tableWriter) open() error {
+	client, err := ipvskernel.Open()
+	if err != nil {
+		return err
+	}
+	rec, err := ipvskernel.NewReconciler(client, w.recordPath())
+	if err != nil {
+		client.Close()
+		return err
+	}
+	w.client, w.rec = client, rec
+	return nil
+}
+
+// settings brings sysctls and timeouts into the kernel: after a change of the
+// configuration, and again at every verification.
+func (w *tableWriter) settings(verify bool) error {
+	cfg := w.cfg
+	if cfg.ExpireTemplates == nil && w.source.expireTemplates() {
+		yes := true
+		cfg.ExpireTemplates = &yes
+	}
+	if w.applied != nil && equalSettings(*w.applied, cfg) && !verify {
+		return nil
+	}
+	err := errors.Join(w.rec.SetSysctls(sysctls(cfg)), w.rec.SetTimeouts(w.client, cfg.Timeouts))
+	if err == nil {
+		w.applied = &cfg
+	}
+	return err
 }
 
 func (w *tableWriter) recordPath() string { return filepath.Join(w.runtimeDir, "ipvs.json") }
@@ -139,24 +217,6 @@ func (w *tableWriter) leave(keep bool) error {
 		return nil
 	}
 	return w.rec.RemoveOurs()
-}
-
-// snapshot returns the kernel's table and statistics for status.
-func (w *tableWriter) snapshot() (ipvs.Table, []ipvs.ServiceStats, string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.client == nil {
-		return nil, nil, w.lastErr
-	}
-	table, err := w.client.Table()
-	if err != nil {
-		return nil, nil, err.Error()
-	}
-	stats, err := w.client.Stats()
-	if err != nil {
-		return table, nil, err.Error()
-	}
-	return table, stats, w.lastErr
 }
 
 func (w *tableWriter) close() {

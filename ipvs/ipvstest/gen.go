@@ -22,14 +22,24 @@ func Forwards() *rapid.Generator[ipvs.Forward] {
 	return rapid.SampledFrom([]ipvs.Forward{ipvs.Masquerade, ipvs.Direct, ipvs.Tunnel})
 }
 
+// Keys draws the key of a service: mostly an address, sometimes a mark.
+func Keys() *rapid.Generator[ipvs.ServiceKey] {
+	return rapid.Custom(func(t *rapid.T) ipvs.ServiceKey {
+		if rapid.IntRange(0, 4).Draw(t, "mark") == 0 {
+			return ipvs.MarkKey(rapid.Uint32Range(1, 2).Draw(t, "number"), ipvs.IPv4)
+		}
+		return ipvs.ServiceKey{
+			Protocol: rapid.SampledFrom([]ipvs.Protocol{ipvs.TCP, ipvs.UDP}).Draw(t, "protocol"),
+			Address:  Addresses(1).Draw(t, "address"),
+		}
+	})
+}
+
 func genEntry() *rapid.Generator[ipvs.Entry] {
 	return rapid.Custom(func(t *rapid.T) ipvs.Entry {
 		return ipvs.Entry{
 			Service: ipvs.Service{
-				Key: ipvs.ServiceKey{
-					Protocol: rapid.SampledFrom([]ipvs.Protocol{ipvs.TCP, ipvs.UDP}).Draw(t, "protocol"),
-					Address:  Addresses(1).Draw(t, "address"),
-				},
+				Key:         Keys().Draw(t, "key"),
 				Scheduler:   rapid.SampledFrom(ipvs.Schedulers[:3]).Draw(t, "scheduler"),
 				Persistent:  time.Duration(rapid.IntRange(0, 1).Draw(t, "persistent")) * time.Minute,
 				Granularity: rapid.SampledFrom([]int{0, 24}).Draw(t, "granularity"),

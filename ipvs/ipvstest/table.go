@@ -3,11 +3,12 @@ package ipvstest
 import (
 	"fmt"
 	"net/netip"
+	"strings"
 
 	"github.com/vipd/vipd/ipvs"
 )
 
-// MustTable builds a table from lines: "tcp 192.0.2.9:80 wlc" starts a service
+// MustTable builds a table from lines: "tcp 192.0.2.9:80 wlc" or "fwmark 7 wlc" starts a service
 // with its scheduler, "192.0.2.1:80 3 direct" adds a destination with weight
 // and forwarding to it. It panics on anything else.
 func MustTable(lines ...string) ipvs.Table {
@@ -17,7 +18,7 @@ func MustTable(lines ...string) ipvs.Table {
 		if _, err := fmt.Sscan(l, &first, &second, &third); err != nil {
 			panic(fmt.Sprintf("line %q: %v", l, err))
 		}
-		if first == "tcp" || first == "udp" {
+		if _, ok := ipvs.ParseProtocol(first); ok || strings.HasPrefix(first, "fwmark") {
 			t = append(t, ipvs.Entry{Service: ipvs.Service{Key: MustKey(first + " " + second), Scheduler: third}})
 			continue
 		}

@@ -25,7 +25,7 @@ func (c *Client) apply(o ipvs.Op) error {
 	}
 	switch o.Kind {
 	case ipvs.AddService, ipvs.EditService, ipvs.RemoveService:
-		return c.applyService(o.Kind, svc)
+		return c.applyService(o, svc)
 	}
 	dst, err := toDestination(o.Destination, svc)
 	if err != nil {
@@ -34,23 +34,34 @@ func (c *Client) apply(o ipvs.Op) error {
 	return c.applyDestination(o.Kind, svc, dst)
 }
 
-func (c *Client) applyService(kind ipvs.Kind, svc lib.Service) error {
+func (c *Client) applyService(o ipvs.Op, svc lib.Service) error {
 	var err error
-	switch kind {
+	switch o.Kind {
 	case ipvs.AddService:
-		err = c.do(func(conn lib.Client) error { return conn.CreateService(svc) })
+		err = c.writeService(o.Service, cmdNewService, func(conn lib.Client) error { return conn.CreateService(svc) })
 		if errors.Is(err, unix.EEXIST) {
-			return c.applyService(ipvs.EditService, svc)
+			o.Kind = ipvs.EditService
+			return c.applyService(o, svc)
 		}
 	case ipvs.EditService:
-		err = c.do(func(conn lib.Client) error { return conn.UpdateService(svc) })
+		err = c.writeService(o.Service, cmdSetService, func(conn lib.Client) error { return conn.UpdateService(svc) })
 	case ipvs.RemoveService:
 		err = gone(c.do(func(conn lib.Client) error { return conn.RemoveService(svc) }))
 	}
 	if errors.Is(err, unix.ENOENT) {
-		return noScheduler(svc.Scheduler, err)
+		return noModule(o.Service, err)
 	}
 	return explain(err)
+}
+
+// writeService adds or edits a service, by the library unless it needs what
+// the library lacks.
+func (c *Client) writeService(s ipvs.Service, cmd uint8, call func(lib.Client) error) error {
+	if s.Engine == "" {
+		return c.do(call)
+	}
+	_, err := rawRequest(c, func(r *raw) (struct{}, error) { return struct{}{}, r.writeService(cmd, s) })
+	return err
 }
 
 func (c *Client) applyDestination(kind ipvs.Kind, svc lib.Service, dst lib.Destination) error {

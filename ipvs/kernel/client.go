@@ -21,9 +21,12 @@ const answerWithin = 2 * time.Second
 type Client struct {
 	dial  func() (lib.Client, error)
 	limit time.Duration // per request
+	// dialRaw makes the connection for what the library cannot say.
+	dialRaw func(limit time.Duration) (*raw, error)
 
 	mu     sync.Mutex // one request at a time
 	conn   lib.Client // nil: dial before the next request
+	raw    *raw       // nil: dial before the next request that needs it
 	closed bool
 }
 
@@ -38,7 +41,7 @@ func Open() (*Client, error) {
 }
 
 func newClient(dial func() (lib.Client, error), limit time.Duration) *Client {
-	return &Client{dial: dial, limit: limit}
+	return &Client{dial: dial, limit: limit, dialRaw: openRaw}
 }
 
 // Close ends the connection. Later calls return os.ErrClosed.
@@ -76,6 +79,10 @@ func (c *Client) lost() error {
 }
 
 func (c *Client) disconnect() error {
+	if c.raw != nil {
+		c.raw.conn.Close()
+		c.raw = nil
+	}
 	conn := c.conn
 	c.conn = nil
 	// The library's interface has no Close, its implementation does.

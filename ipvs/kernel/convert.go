@@ -20,22 +20,17 @@ var errFamilies = errors.New("service and real server are of different address f
 
 // toService returns the library's form of a service.
 func toService(s ipvs.Service) (lib.Service, error) {
-	a, err := unmap(s.Key.Address)
+	out, err := toKey(s.Key)
 	if err != nil {
 		return lib.Service{}, fmt.Errorf("virtual service: %w", err)
 	}
-	if s.Granularity < 0 || s.Granularity > a.Addr().BitLen() {
+	bits := bitLen(out.Family)
+	if s.Granularity < 0 || s.Granularity > bits {
 		return lib.Service{}, fmt.Errorf("virtual service: persistence granularity /%d", s.Granularity)
 	}
-	out := lib.Service{
-		Address:   a.Addr(),
-		Port:      a.Port(),
-		Family:    family(a.Addr()),
-		Protocol:  lib.Protocol(s.Key.Protocol),
-		Scheduler: s.Scheduler,
-		Flags:     lib.Flags(s.SchedulerFlags) & schedulerFlags,
-		Netmask:   toNetmask(s.Granularity, a.Addr()),
-	}
+	out.Scheduler = s.Scheduler
+	out.Flags = lib.Flags(s.SchedulerFlags) & schedulerFlags
+	out.Netmask = toNetmask(s.Granularity, bits)
 	if s.Persistent > 0 {
 		out.Flags |= lib.ServicePersistent
 		out.Timeout = uint32(s.Persistent / time.Second)
@@ -46,40 +41,65 @@ func toService(s ipvs.Service) (lib.Service, error) {
 	return out, nil
 }
 
-// toNetmask returns the persistence mask, which the kernel wants for every
-// service: without it, it says EINVAL.
-func toNetmask(granularity int, a netip.Addr) netmask.Mask {
-	if granularity == 0 {
-		granularity = a.BitLen()
+// toKey returns a service that is only named.
+func toKey(k ipvs.ServiceKey) (lib.Service, error) {
+	if k.Mark != 0 {
+		out := lib.Service{FWMark: k.Mark, Family: lib.INET}
+		if k.IPv6() {
+			out.Family = lib.INET6
+		}
+		return out, nil
 	}
-	return netmask.MaskFrom(granularity, a.BitLen())
+	a, err := unmap(k.Address)
+	if err != nil {
+		return lib.Service{}, err
+	}
+	return lib.Service{Address: a.Addr(), Port: a.Port(), Family: family(a.Addr()), Protocol: lib.Protocol(k.Protocol)}, nil
 }
 
-// fromService is the inverse of toService. It reports false for services that
-// ipvs.Service cannot name: those by firewall mark.
-func fromService(s lib.Service) (ipvs.Service, bool) {
+// fromKey is the inverse of toKey.
+func fromKey(s lib.Service) ipvs.ServiceKey {
 	if s.FWMark != 0 {
-		return ipvs.Service{}, false
+		return ipvs.MarkKey(s.FWMark, familyOf(s.Family == lib.INET6))
 	}
+	return ipvs.ServiceKey{Protocol: ipvs.Protocol(s.Protocol), Address: netip.AddrPortFrom(s.Address, s.Port)}
+}
+
+func bitLen(f lib.AddressFamily) int {
+	if f == lib.INET6 {
+		return 128
+	}
+	return 32
+}
+
+// toNetmask returns the persistence mask, which the kernel wants for every
+// service: without it, it says EINVAL.
+func toNetmask(granularity, bits int) netmask.Mask {
+	if granularity == 0 {
+		granularity = bits
+	}
+	return netmask.MaskFrom(granularity, bits)
+}
+
+// fromService is the inverse of toService. The library does not read the
+// persistence engine.
+func fromService(s lib.Service) ipvs.Service {
 	out := ipvs.Service{
-		Key: ipvs.ServiceKey{
-			Protocol: ipvs.Protocol(s.Protocol),
-			Address:  netip.AddrPortFrom(s.Address, s.Port),
-		},
+		Key:            fromKey(s),
 		Scheduler:      s.Scheduler,
 		OnePacket:      s.Flags&lib.ServiceOnePacket != 0,
-		SchedulerFlags: uint32(s.Flags & schedulerFlags),
-		Granularity:    fromNetmask(s.Netmask, s.Address),
+		SchedulerFlags: ipvs.SchedulerFlags(s.Flags & schedulerFlags),
+		Granularity:    fromNetmask(s.Netmask, bitLen(s.Family)),
 	}
 	if s.Flags&lib.ServicePersistent != 0 {
 		out.Persistent = time.Duration(s.Timeout) * time.Second
 	}
-	return out, true
+	return out
 }
 
-func fromNetmask(m netmask.Mask, a netip.Addr) int {
+func fromNetmask(m netmask.Mask, full int) int {
 	switch bits := m.Bits(); bits {
-	case a.BitLen():
+	case full:
 		return 0
 	case 0:
 		return -1
@@ -125,7 +145,9 @@ func fromDestination(d lib.Destination) ipvs.Destination {
 		Forward:        ipvs.Forward(d.FwdMethod),
 		UpperThreshold: d.UpperThreshold,
 		LowerThreshold: d.LowerThreshold,
-		Tunnel:         ipvs.TunnelSettings{Type: uint8(d.TunnelType), Port: d.TunnelPort, Flags: uint16(d.TunnelFlags)},
+		Tunnel: ipvs.TunnelSettings{
+			Type: ipvs.TunnelType(d.TunnelType), Port: d.TunnelPort, Flags: ipvs.TunnelFlags(d.TunnelFlags),
+		},
 	}
 }
 

@@ -18,14 +18,13 @@ func TestConvertRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		for _, e := range ipvstest.Tables().Draw(t, "table") {
 			e.Service.OnePacket = rapid.Bool().Draw(t, "one-packet")
-			e.Service.SchedulerFlags = rapid.SampledFrom([]uint32{0, 0x8, 0x38}).Draw(t, "flags")
+			e.Service.SchedulerFlags = rapid.SampledFrom([]ipvs.SchedulerFlags{0, 0x8, 0x38}).Draw(t, "flags")
 			svc, err := toService(e.Service)
 			if err != nil {
 				t.Fatal(err)
 			}
 			svc.Flags |= lib.ServiceHashed // the kernel's own mark
-			back, ok := fromService(svc)
-			if !ok || back != e.Service {
+			if back := fromService(svc); back != e.Service {
 				t.Fatalf("service %+v became %+v", e.Service, back)
 			}
 			for _, d := range e.Destinations {
@@ -75,9 +74,6 @@ func TestToService(t *testing.T) {
 }
 
 func TestFromService(t *testing.T) {
-	if s, ok := fromService(lib.Service{FWMark: 1, Family: lib.INET}); ok {
-		t.Errorf("a service by firewall mark became %+v", s)
-	}
 	base := lib.Service{Address: vip.Addr(), Port: 80, Family: lib.INET, Protocol: lib.TCP, Netmask: netmask.MaskFrom(32, 32)}
 	for name, tt := range map[string]struct {
 		change func(*lib.Service)
@@ -92,7 +88,7 @@ func TestFromService(t *testing.T) {
 		in := base
 		tt.change(&in)
 		tt.want.Key = ipvs.ServiceKey{Protocol: ipvs.TCP, Address: vip}
-		if got, ok := fromService(in); !ok || got != tt.want {
+		if got := fromService(in); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}
@@ -111,18 +107,19 @@ func TestStats(t *testing.T) {
 		{Destination: lib.Destination{Address: netip.MustParseAddr("192.0.2.2"), Port: 80}},
 		{Destination: lib.Destination{Address: one.Addr(), Port: 80}, ActiveConnections: 6, InactiveConnections: 7, PersistentConnections: 8, Stats: narrow},
 	}
-	got, err := newClient(dialer(conn), time.Minute).Stats()
+	_, got, err := newClient(dialer(conn), time.Minute).Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []ipvs.ServiceStats{{
-		Key:      ipvs.ServiceKey{Protocol: ipvs.TCP, Address: vip},
-		Counters: ipvs.Counters{Connections: 1 << 32, PacketsIn: 2 << 32, PacketsOut: 3 << 32, BytesIn: 4 << 32, BytesOut: 5 << 32},
-		Destinations: []ipvs.DestinationStats{
-			{Address: one, Active: 6, Inactive: 7, Persistent: 8,
-				Counters: ipvs.Counters{Connections: 1, PacketsIn: 2, PacketsOut: 3, BytesIn: 4, BytesOut: 5}},
-			{Address: netip.MustParseAddrPort("192.0.2.2:80")},
-		},
+	destinations := []ipvs.DestinationStats{
+		{Address: one, Active: 6, Inactive: 7, Persistent: 8,
+			Counters: ipvs.Counters{Connections: 1, PacketsIn: 2, PacketsOut: 3, BytesIn: 4, BytesOut: 5}},
+		{Address: netip.MustParseAddrPort("192.0.2.2:80")},
+	}
+	want := []ipvs.ServiceStats{{Key: ipvs.MarkKey(7, ipvs.IPv4), Destinations: destinations}, {
+		Key:          ipvs.ServiceKey{Protocol: ipvs.TCP, Address: vip},
+		Counters:     ipvs.Counters{Connections: 1 << 32, PacketsIn: 2 << 32, PacketsOut: 3 << 32, BytesIn: 4 << 32, BytesOut: 5 << 32},
+		Destinations: destinations,
 	}}
 	if d := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); d != "" {
 		t.Errorf("statistics (-want +got):\n%s", d)

@@ -45,9 +45,13 @@ func explain(err error) error {
 	return err
 }
 
-// noScheduler explains ENOENT in answer to adding or editing a service: the
-// kernel looked for the scheduler, tried to load its module and gave up
-// (ip_vs_sched.c, ip_vs_scheduler_get).
-func noScheduler(name string, err error) error {
-	return fmt.Errorf("kernel has no scheduler %q: modprobe ip_vs_%s: %w", name, name, err)
+// noModule explains ENOENT in answer to adding or editing a service: the
+// kernel looked for the scheduler or the persistence engine, tried to load
+// its module and gave up (ip_vs_scheduler_get, ip_vs_pe_getbyname).
+func noModule(s ipvs.Service, err error) error {
+	if s.Engine != "" {
+		return fmt.Errorf("kernel has no scheduler %q or no persistence engine %q: modprobe -a ip_vs_%s ip_vs_pe_%s: %w",
+			s.Scheduler, s.Engine, s.Scheduler, s.Engine, err)
+	}
+	return fmt.Errorf("kernel has no scheduler %q: modprobe ip_vs_%s: %w", s.Scheduler, s.Scheduler, err)
 }

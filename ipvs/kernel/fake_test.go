@@ -89,6 +89,9 @@ func dialer(conns ...*conn) func() (lib.Client, error) {
 	}
 }
 
+// expireTemplates is the sysctl that these tests set.
+const expireTemplates = "expire_quiescent_template"
+
 // fakeProc makes what the package reads of procfs.
 func fakeProc(t *testing.T, boot, ns, expire string) string {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func testAdoption(t *testing.T, d *director) {
 		t.Helper()
 		got, err := d.rec.Update(func(have ipvs.Table) ipvs.Table {
 			verdict := func(netip.AddrPort) ipvs.Verdict { return v }
-			return ipvs.Table{ipvs.Desired(cfg, verdict, have.Find(cfg.Key))}
+			return ipvs.NewPool(cfg).Decide(ipvs.Inputs{Verdict: verdict, Have: have.Find}).Entries
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -148,7 +149,7 @@ func testAdoptionOfExtras(t *testing.T, d *director) {
 	d.expectOps(d.reconcile(want),
 		"edit tcp 192.0.2.9:80: scheduler flags from 0x10 to 0x0, persistence granularity from 24 to 0",
 		"edit 192.0.2.1:80 of tcp 192.0.2.9:80: upper threshold from 100 to 0, lower threshold from 50 to 0",
-		"edit 192.0.2.2:80 of tcp 192.0.2.9:80: tunnel type from 1 to 0, tunnel port from 6080 to 0",
+		"edit 192.0.2.2:80 of tcp 192.0.2.9:80: tunnel type from gue to ipip, tunnel port from 6080 to 0",
 	)
 	d.expect(
 		"-A -t 192.0.2.9:80 -s sh -p 300",
@@ -270,4 +271,10 @@ func testManyServices(t *testing.T, d *director) {
 	}
 	t.Logf("removal: %s", time.Since(begin).Round(time.Millisecond))
 	d.expect()
+}
+
+// tryModule loads a module of the guest's kernel and returns whether there is
+// one.
+func tryModule(name string) bool {
+	return exec.Command("modprobe", "-q", "-d", "/run", name).Run() == nil
 }

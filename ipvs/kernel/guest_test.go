@@ -39,6 +39,11 @@ func TestGuest(t *testing.T) {
 		"SchedulerUnderTraffic": testSchedulerUnderTraffic,
 		"PersistenceTemplates":  testPersistenceTemplates,
 		"Stats":                 testStats,
+		"Everything":            testEverything,
+		"PersistenceEngine":     testPersistenceEngine,
+		"Drift":                 testDrift,
+		"SyncDaemons":           testSyncDaemons,
+		"Timeouts":              testTimeouts,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newDirector(t)) })
 	}

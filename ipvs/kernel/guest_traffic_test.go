@@ -202,7 +202,7 @@ func testPersistenceTemplates(t *testing.T, d *director) {
 	if got := d.ask(3); !sameServers(got, home) {
 		t.Fatalf("the client left %v for %v: this test proves nothing", home, got)
 	}
-	if err := d.rec.ExpireTemplates(true); err != nil {
+	if err := d.rec.SetSysctls(map[string]string{"net.ipv4.vs." + expireTemplates: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	if got := d.ask(3); sameServers(got, home) || len(got) != 1 {
@@ -231,7 +231,7 @@ func sameServers(a, b map[string]int) bool {
 // per-CPU counters up every two seconds (ip_vs_est.c).
 func (d *director) counted(connections uint64, active uint32) func() error {
 	return func() error {
-		all, err := d.client.Stats()
+		_, all, err := d.client.Snapshot()
 		if err != nil || len(all) != 1 {
 			return fmt.Errorf("statistics %+v, %w", all, err)
 		}
@@ -251,7 +251,7 @@ func testStats(t *testing.T, d *director) {
 	d.balanced() // 8 connections, closed
 	d.sessionOn(serverOne)
 	lab.WaitFor(t, "counters", 10*time.Second, d.counted(9, 1))
-	got, err := d.client.Stats()
+	_, got, err := d.client.Snapshot()
 	if err != nil {
 		t.Fatal(err)
 	}

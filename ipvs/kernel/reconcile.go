@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"sync"
 
 	"github.com/vipd/vipd/ipvs"
@@ -29,6 +30,21 @@ type Reconciler struct {
 	rec     record
 	saved   bool  // rec is what the file holds; a missing file holds an empty one
 	damaged error // of the record found at start, to be reported once
+	// known is the table as it was read and changed by us since. It spares a
+	// pass from reading thousands of services to set one weight.
+	known ipvs.Table
+	fresh bool // known is usable
+}
+
+// Report is what one pass did and found.
+type Report struct {
+	// Done are the operations that were carried out, in order.
+	Done []ipvs.Op
+	// Drift is what others did to our services since the last pass, as the
+	// operations that they must have used. Done repairs it.
+	Drift []ipvs.Op
+	// Foreign are services of others; they are left alone.
+	Foreign []ipvs.ServiceKey
 }
 
 // NewReconciler continues with the runtime record at recordPath, if there is
@@ -54,35 +70,49 @@ func newReconciler(k Kernel, recordPath, proc string) (*Reconciler, error) {
 	return r, nil
 }
 
-// Reconcile makes the kernel hold want. See Update.
+// Reconcile makes the kernel hold want. See Verify.
 func (r *Reconciler) Reconcile(want ipvs.Table) ([]ipvs.Op, error) {
-	return r.Update(func(ipvs.Table) ipvs.Table { return want })
+	rep, err := r.Verify(func(ipvs.Table) ipvs.Table { return want })
+	return rep.Done, err
 }
 
-// Update reads the table, asks desired what it should be and applies the
-// difference. It returns the operations that were carried out, in order, and
-// the joined errors of all others.
+// Verify reads the table, asks desired what it should be and applies the
+// difference. It returns what was carried out and the joined errors of all
+// else. What others did to our services is reported and not shown to desired,
+// which sees the table as we left it.
 //
 // A service that cannot be added is skipped with all its destinations. Any
 // other refusal concerns one operation: the rest goes on, as it is better to
 // take a dead server out than to wait for its neighbour. When to try again is
-// the caller's decision; another Update does what is left to do.
+// the caller's decision; another pass does what is left to do.
+func (r *Reconciler) Verify(desired func(have ipvs.Table) ipvs.Table) (Report, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.verify(desired)
+}
+
+// Update is Verify without reading the table, when it is known from the last
+// pass: its cost is that of the changes. It finds no drift.
 func (r *Reconciler) Update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.update(desired)
+	if !r.fresh {
+		rep, err := r.verify(desired)
+		return rep.Done, err
+	}
+	return r.pass(r.known, desired(r.known))
 }
 
 // Have reads the kernel's table.
 func (r *Reconciler) Have() (ipvs.Table, error) { return r.kernel.Table() }
 
-// RemoveOurs removes our services, gives the sysctl its old value back and
-// deletes the record. What fails stays in the record.
+// RemoveOurs removes our services, gives sysctls and timeouts their old values
+// back and deletes the record. What fails stays in the record.
 func (r *Reconciler) RemoveOurs() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.update(func(ipvs.Table) ipvs.Table { return nil })
-	if err := errors.Join(err, r.restoreSysctl()); err != nil {
+	_, err := r.verify(func(ipvs.Table) ipvs.Table { return nil })
+	if err := errors.Join(err, r.restoreSettings()); err != nil {
 		return err
 	}
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -91,19 +121,55 @@ func (r *Reconciler) RemoveOurs() error {
 	return nil
 }
 
-func (r *Reconciler) update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op, error) {
+func (r *Reconciler) verify(desired func(have ipvs.Table) ipvs.Table) (Report, error) {
 	damaged := r.damaged
 	r.damaged = nil
 	have, err := r.kernel.Table()
 	if err != nil {
-		return nil, errors.Join(damaged, err)
+		r.fresh = false
+		return Report{}, errors.Join(damaged, err)
 	}
-	want := desired(have)
+	var rep Report
+	owned := r.rec.owned()
+	base := have
+	if r.fresh {
+		base = r.known
+		rep.Drift = drift(r.known, have, owned)
+	}
+	want := desired(base)
+	rep.Done, err = r.pass(have, want)
+	rep.Foreign = others(have, r.rec.owned())
+	return rep, errors.Join(damaged, err)
+}
+
+// drift returns what others did to our services.
+func drift(known, have ipvs.Table, owned map[ipvs.ServiceKey]bool) []ipvs.Op {
+	ours := func(t ipvs.Table) ipvs.Table {
+		return slices.DeleteFunc(t.Clone(), func(e ipvs.Entry) bool { return !owned[e.Service.Key] })
+	}
+	return ipvs.Diff(ours(known), ours(have), owned)
+}
+
+// others lists the services that are not ours.
+func others(have ipvs.Table, owned map[ipvs.ServiceKey]bool) []ipvs.ServiceKey {
+	var out []ipvs.ServiceKey
+	for _, e := range have {
+		if !owned[e.Service.Key] {
+			out = append(out, e.Service.Key)
+		}
+	}
+	return out
+}
+
+// pass turns have, which it takes over, into want.
+func (r *Reconciler) pass(have, want ipvs.Table) ([]ipvs.Op, error) {
 	ops := ipvs.Diff(have, want, r.rec.owned())
 	// A record that cannot be written is no reason not to serve.
 	claimed := r.claim(want)
 	done, refused := r.apply(ops)
-	return done, errors.Join(damaged, claimed, refused, r.disown(have, want, done))
+	disowned := r.disown(have, want, done)
+	r.known, r.fresh = have.Apply(done...), refused == nil
+	return done, errors.Join(claimed, refused, disowned)
 }
 
 // claim records the wanted services as ours, before any of them is touched.
@@ -163,4 +229,11 @@ func (r *Reconciler) store(rec record) error {
 	err := rec.save(r.path)
 	r.saved = err == nil
 	return err
+}
+
+// Owned returns the services that are ours.
+func (r *Reconciler) Owned() map[ipvs.ServiceKey]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rec.owned()
 }

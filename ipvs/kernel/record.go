@@ -24,11 +24,25 @@ type record struct {
 	BootID   string            `json:"boot_id"`
 	NetNS    string            `json:"net_ns"`
 	Services []ipvs.ServiceKey `json:"services"`
-	// Sysctls are the values that ours replaced.
-	Sysctls map[string]string `json:"sysctls,omitempty"`
+	// Sysctls are those that we set, by name.
+	Sysctls map[string]setting `json:"sysctls,omitempty"`
+	// Timeouts are those before ours, and ours.
+	Timeouts *timeouts `json:"timeouts,omitempty"`
 }
 
-const recordVersion = 1
+// setting is a value that we set, and the one that it replaced.
+type setting struct {
+	Was string `json:"was"`
+	Is  string `json:"is"`
+}
+
+// timeouts are those that we set, and those that they replaced.
+type timeouts struct {
+	Was ipvs.Timeouts `json:"was"`
+	Is  ipvs.Timeouts `json:"is"`
+}
+
+const recordVersion = 2
 
 // newRecord returns an empty record of this boot and network namespace.
 func newRecord(proc string) (record, error) {
@@ -42,7 +56,7 @@ func newRecord(proc string) (record, error) {
 	}
 	return record{
 		Version: recordVersion, BootID: strings.TrimSpace(string(boot)), NetNS: ns,
-		Sysctls: map[string]string{},
+		Sysctls: map[string]setting{},
 	}, nil
 }
 
@@ -66,7 +80,7 @@ func (r record) load(path string) (record, error) {
 		return r, nil
 	}
 	if found.Sysctls == nil {
-		found.Sysctls = map[string]string{}
+		found.Sysctls = map[string]setting{}
 	}
 	return found, nil
 }
@@ -108,5 +122,12 @@ func (r record) withServices(keys map[ipvs.ServiceKey]bool) record {
 
 func (r record) equal(o record) bool {
 	return r.Version == o.Version && r.BootID == o.BootID && r.NetNS == o.NetNS &&
-		slices.Equal(r.Services, o.Services) && maps.Equal(r.Sysctls, o.Sysctls)
+		slices.Equal(r.Services, o.Services) && maps.Equal(r.Sysctls, o.Sysctls) && r.Timeouts.equal(o.Timeouts)
+}
+
+func (t *timeouts) equal(o *timeouts) bool {
+	if t == nil || o == nil {
+		return t == o
+	}
+	return *t == *o
 }

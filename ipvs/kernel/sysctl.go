@@ -1,81 +1,148 @@
 package kernel
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/vipd/vipd/ipvs"
 )
 
-// expireTemplates is the only sysctl of net.ipv4.vs that vipd sets, and only
-// when asked to (Documentation/networking/ipvs-sysctl.rst). With it, a
-// persistence template whose real server has weight 0 is not used for new
-// connections.
-//
-// Its neighbour expire_nodest_conn stays as it is: with it, connections to a
-// removed real server would end at the next packet, which is what a removal
-// for a moment (a restart, a reload) must not do, and it would hit the
-// services of everybody else in the namespace as well.
-const expireTemplates = "expire_quiescent_template"
-
-// ExpireTemplates sets net.ipv4.vs.expire_quiescent_template to 1 when it is
-// needed (ipvs.NeedTemplateExpiry) and gives its old value back when it is no
-// longer. A value that others set in the meantime is theirs.
-func (r *Reconciler) ExpireTemplates(needed bool) error {
+// SetSysctls gives the named kernel variables ("net.ipv4.ip_forward") their
+// values, remembers what they were and gives those back that are no longer
+// named. A value that others set in the meantime is theirs.
+func (r *Reconciler) SetSysctls(want map[string]string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !needed {
-		return r.restoreSysctl()
+	return r.setSysctls(want)
+}
+
+func (r *Reconciler) setSysctls(want map[string]string) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(r.rec.Sysctls)) {
+		if _, wanted := want[name]; !wanted {
+			errs = append(errs, r.restoreSysctl(name))
+		}
 	}
-	old, err := r.readSysctl()
-	if err != nil || old == "1" {
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		errs = append(errs, r.setSysctl(name, want[name]))
+	}
+	return errors.Join(errs...)
+}
+
+func (r *Reconciler) setSysctl(name, value string) error {
+	old, err := r.readSysctl(name)
+	if err != nil || old == value {
 		return err
 	}
 	rec := r.rec
 	rec.Sysctls = maps.Clone(rec.Sysctls)
-	if _, recorded := rec.Sysctls[expireTemplates]; !recorded {
-		rec.Sysctls[expireTemplates] = old
+	before, recorded := rec.Sysctls[name]
+	if !recorded {
+		before.Was = old
 	}
+	rec.Sysctls[name] = setting{Was: before.Was, Is: value}
 	if err := r.store(rec); err != nil {
 		return err
 	}
-	return r.writeSysctl("1")
+	return r.writeSysctl(name, value)
 }
 
-func (r *Reconciler) restoreSysctl() error {
-	old, recorded := r.rec.Sysctls[expireTemplates]
-	if !recorded {
-		return nil
-	}
-	now, err := r.readSysctl()
-	if err == nil && now == "1" {
-		err = r.writeSysctl(old)
+func (r *Reconciler) restoreSysctl(name string) error {
+	ours := r.rec.Sysctls[name]
+	now, err := r.readSysctl(name)
+	if err == nil && now == ours.Is {
+		err = r.writeSysctl(name, ours.Was)
 	}
 	if err != nil {
 		return err
 	}
 	rec := r.rec
 	rec.Sysctls = maps.Clone(rec.Sysctls)
-	delete(rec.Sysctls, expireTemplates)
+	delete(rec.Sysctls, name)
 	return r.store(rec)
 }
 
-func (r *Reconciler) sysctlPath() string {
-	return filepath.Join(r.proc, "sys/net/ipv4/vs", expireTemplates)
+// sysctlPath returns the file of a variable; a slash stands for a dot in the
+// name of an interface.
+func (r *Reconciler) sysctlPath(name string) string {
+	return filepath.Join(r.proc, "sys", strings.NewReplacer(".", "/", "/", ".").Replace(name))
 }
 
-func (r *Reconciler) readSysctl() (string, error) {
-	b, err := os.ReadFile(r.sysctlPath())
+func (r *Reconciler) readSysctl(name string) (string, error) {
+	b, err := os.ReadFile(r.sysctlPath(name))
 	if err != nil {
-		return "", fmt.Errorf("read sysctl net.ipv4.vs.%s: %w", expireTemplates, err)
+		return "", fmt.Errorf("read sysctl %s: %w", name, err)
 	}
 	return strings.TrimSpace(string(b)), nil
 }
 
-func (r *Reconciler) writeSysctl(value string) error {
-	if err := os.WriteFile(r.sysctlPath(), []byte(value), 0o644); err != nil {
-		return fmt.Errorf("set sysctl net.ipv4.vs.%s to %s: %w", expireTemplates, value, err)
+func (r *Reconciler) writeSysctl(name, value string) error {
+	if err := os.WriteFile(r.sysctlPath(name), []byte(value), 0o644); err != nil {
+		return fmt.Errorf("set sysctl %s to %s: %w", name, value, err)
 	}
 	return nil
+}
+
+// TimeoutKernel is a kernel whose timeouts can be set: a Client.
+type TimeoutKernel interface {
+	Timeouts() (ipvs.Timeouts, error)
+	SetTimeouts(ipvs.Timeouts) error
+}
+
+// SetTimeouts makes the kernel's timeouts the wanted ones, as SetSysctls does
+// with variables. k is the reconciler's own kernel.
+func (r *Reconciler) SetTimeouts(k TimeoutKernel, want ipvs.Timeouts) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if want == (ipvs.Timeouts{}) {
+		return r.restoreTimeouts(k)
+	}
+	have, err := k.Timeouts()
+	if err != nil {
+		return err
+	}
+	rec, was := r.rec, have
+	if rec.Timeouts != nil {
+		was = rec.Timeouts.Was
+	}
+	target := want.Over(was)
+	if target == have {
+		return nil
+	}
+	rec.Timeouts = &timeouts{Was: was, Is: target}
+	if err := r.store(rec); err != nil {
+		return err
+	}
+	return k.SetTimeouts(target)
+}
+
+func (r *Reconciler) restoreTimeouts(k TimeoutKernel) error {
+	ours := r.rec.Timeouts
+	if ours == nil {
+		return nil
+	}
+	now, err := k.Timeouts()
+	if err == nil && now == ours.Is {
+		err = k.SetTimeouts(ours.Was)
+	}
+	if err != nil {
+		return err
+	}
+	rec := r.rec
+	rec.Timeouts = nil
+	return r.store(rec)
+}
+
+// restoreSettings gives all sysctls and timeouts their old values back.
+func (r *Reconciler) restoreSettings() error {
+	err := r.setSysctls(nil)
+	if k, ok := r.kernel.(TimeoutKernel); ok {
+		err = errors.Join(err, r.restoreTimeouts(k))
+	}
+	return err
 }

@@ -26,12 +26,16 @@ func (w *world) setTemplate(value string) {
 
 func (w *world) expire(r *Reconciler, needed bool) {
 	w.t.Helper()
-	if err := r.ExpireTemplates(needed); err != nil {
+	want := map[string]string{}
+	if needed {
+		want["net.ipv4.vs."+expireTemplates] = "1"
+	}
+	if err := r.SetSysctls(want); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
-func TestExpireTemplates(t *testing.T) {
+func TestSysctl(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before string
 		run    func(*world, *Reconciler)
@@ -72,16 +76,16 @@ func TestExpireTemplates(t *testing.T) {
 	}
 }
 
-func TestExpireTemplatesWithoutIPVS(t *testing.T) {
+func TestSysctlWithoutIPVS(t *testing.T) {
 	w := newWorld(t, nil)
 	if err := os.RemoveAll(filepath.Join(w.proc, "sys/net")); err != nil {
 		t.Fatal(err)
 	}
 	r := w.start()
-	if err := r.ExpireTemplates(false); err != nil {
+	if err := r.SetSysctls(nil); err != nil {
 		t.Errorf("not needed: %v", err)
 	}
-	if err := r.ExpireTemplates(true); err == nil || !strings.Contains(err.Error(), "net.ipv4.vs.expire_quiescent_template") {
+	if err := r.SetSysctls(map[string]string{"net.ipv4.vs." + expireTemplates: "1"}); err == nil || !strings.Contains(err.Error(), "net.ipv4.vs.expire_quiescent_template") {
 		t.Errorf("needed: %v", err)
 	}
 }

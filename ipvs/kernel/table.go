@@ -19,30 +19,39 @@ type listing struct {
 	destinations []lib.DestinationExtended
 }
 
-// Table reads the table, sorted. Services by firewall mark are left out.
+// Table reads the table, sorted.
 func (c *Client) Table() (ipvs.Table, error) {
 	list, err := c.list()
 	if err != nil {
 		return nil, err
 	}
+	return table(list), nil
+}
+
+// Snapshot reads the table and the statistics of its services, in the same
+// order and at the same moment.
+func (c *Client) Snapshot() (ipvs.Table, []ipvs.ServiceStats, error) {
+	list, err := c.list()
+	if err != nil {
+		return nil, nil, err
+	}
+	return table(list), statistics(list), nil
+}
+
+func table(list []listing) ipvs.Table {
 	t := make(ipvs.Table, 0, len(list))
 	for _, l := range list {
-		e := ipvs.Entry{Service: l.service}
+		e := ipvs.Entry{Service: l.service, Destinations: make([]ipvs.Destination, 0, len(l.destinations))}
 		for _, d := range l.destinations {
 			e.Destinations = append(e.Destinations, fromDestination(d.Destination))
 		}
 		t = append(t, e)
 	}
 	t.Sort()
-	return t, nil
+	return t
 }
 
-// Stats reads the statistics of every service in Table, in the same order.
-func (c *Client) Stats() ([]ipvs.ServiceStats, error) {
-	list, err := c.list()
-	if err != nil {
-		return nil, err
-	}
+func statistics(list []listing) []ipvs.ServiceStats {
 	out := make([]ipvs.ServiceStats, 0, len(list))
 	for _, l := range list {
 		s := ipvs.ServiceStats{Key: l.service.Key, Counters: counters(l.Stats, l.Stats64)}
@@ -59,7 +68,7 @@ func (c *Client) Stats() ([]ipvs.ServiceStats, error) {
 		out = append(out, s)
 	}
 	slices.SortFunc(out, func(a, b ipvs.ServiceStats) int { return a.Key.Compare(b.Key) })
-	return out, nil
+	return out
 }
 
 // list reads services and their destinations in the kernel's order. A service
@@ -72,12 +81,14 @@ func (c *Client) list() ([]listing, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list IPVS services: %w", explain(err))
 	}
-	var out []listing
+	engines, err := c.engines(services)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]listing, 0, len(services))
 	for _, s := range services {
-		svc, ok := fromService(s.Service)
-		if !ok {
-			continue
-		}
+		svc := fromService(s.Service)
+		svc.Engine = engines[svc.Key]
 		ds, err := many(request(c, func(conn lib.Client) ([]lib.DestinationExtended, error) {
 			return conn.Destinations(s.Service)
 		}))
@@ -85,6 +96,19 @@ func (c *Client) list() ([]listing, error) {
 			return nil, fmt.Errorf("list destinations of %s: %w", svc.Key, explain(err))
 		}
 		out = append(out, listing{s, svc, ds})
+	}
+	return out, nil
+}
+
+// engines reads the persistence engines, when any service can have one.
+func (c *Client) engines(services []lib.ServiceExtended) (map[ipvs.ServiceKey]string, error) {
+	persistent := func(s lib.ServiceExtended) bool { return s.Flags&lib.ServicePersistent != 0 }
+	if !slices.ContainsFunc(services, persistent) {
+		return nil, nil
+	}
+	out, err := rawRequest(c, (*raw).engines)
+	if err != nil {
+		return nil, fmt.Errorf("list persistence engines: %w", explain(err))
 	}
 	return out, nil
 }

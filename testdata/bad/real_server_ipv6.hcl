@@ -5,6 +5,5 @@ virtual_server "web" {
   forward = "direct"
 
   check "tcp" {}
-
   real_server "[2001:db8::110]:80" {}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
@@ -26,6 +27,7 @@ type Status struct {
 	Roles     []Role                `json:"roles"`
 	Instances []Instance            `json:"instances"`
 	Services  []Service             `json:"services"`
+	IPVS      IPVS                  `json:"ipvs"`
 	Strays    []vrrp.InterfaceDrops `json:"stray_packets,omitempty"`
 	// Problems are what an operator should look at now, most urgent first.
 	Problems []string `json:"problems,omitempty"`
@@ -63,29 +65,37 @@ type Instance struct {
 
 // Service is one virtual server.
 type Service struct {
-	Name           string         `json:"name"`
-	Protocol       string         `json:"protocol"`
-	Address        netip.AddrPort `json:"address"`
-	Scheduler      string         `json:"scheduler"`
-	Persistent     time.Duration  `json:"persistent_ns,omitempty"`
-	Quiescent      bool           `json:"quiescent"`
-	Available      int            `json:"available"`
-	FallbackActive bool           `json:"fallback_active"`
-	Error          string         `json:"error,omitempty"`
-	Connections    uint64         `json:"connections"`
-	BytesIn        uint64         `json:"bytes_in"`
-	BytesOut       uint64         `json:"bytes_out"`
-	RealServers    []RealServer   `json:"real_servers"`
+	Name           string            `json:"name"`
+	Protocol       string            `json:"protocol"`         // of the first service; "fwmark" for a mark
+	Address        netip.AddrPort    `json:"address,omitzero"` // of the first service
+	Keys           []ipvs.ServiceKey `json:"keys"`             // all services of the pool
+	Scheduler      string            `json:"scheduler"`
+	Persistent     time.Duration     `json:"persistent_ns,omitempty"`
+	Quiescent      bool              `json:"quiescent"`
+	Available      int               `json:"available"`
+	Weight         int               `json:"weight"` // sum that counts for the quorum
+	QuorumNeeded   int               `json:"quorum_needed"`
+	Quorum         bool              `json:"quorum"`
+	Suspended      bool              `json:"suspended,omitempty"` // the checks rest
+	FallbackActive bool              `json:"fallback_active"`
+	Error          string            `json:"error,omitempty"`
+	Connections    uint64            `json:"connections"`
+	BytesIn        uint64            `json:"bytes_in"`
+	BytesOut       uint64            `json:"bytes_out"`
+	RealServers    []RealServer      `json:"real_servers"`
 }
 
 // RealServer is one destination of a virtual server.
 type RealServer struct {
 	Address    netip.AddrPort      `json:"address"`
+	Host       string              `json:"host,omitempty"` // the name it was looked up by
 	Forward    string              `json:"forward"`
 	Fallback   bool                `json:"fallback,omitempty"`
 	InKernel   bool                `json:"in_kernel"`
 	Weight     int                 `json:"weight"`            // as the kernel has it
 	Configured int                 `json:"configured_weight"` // as the file has it
+	Reason     ipvs.Reason         `json:"reason,omitempty"`  // why it has its weight
+	Override   *Override           `json:"override,omitempty"`
 	Verdict    healthcheck.Verdict `json:"verdict"`
 	// Maintenance: a file takes it out of service, whatever its checks say.
 	Maintenance bool      `json:"maintenance,omitempty"`

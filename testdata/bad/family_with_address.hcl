@@ -1,10 +1,10 @@
 version = 1
 
 virtual_server "web" {
-  address = "[2001:db8::200]:80"
+  address = "192.168.0.200:80"
   forward = "direct"
+  family = "ipv6"
 
   check "tcp" {}
-
   real_server "192.168.0.110" {}
 }

@@ -1,0 +1,146 @@
+package daemon
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/ipvs"
+)
+
+// pools are the virtual servers of a configuration with their memory. All
+// methods are called with the role's mutex held.
+type pools struct {
+	services  []conf.Service
+	byKey     map[ipvs.ServiceKey]*poolState
+	overrides overrideIndex
+	away      map[netip.Addr]bool
+	next      time.Time // when time alone changes something
+}
+
+// poolState is one virtual server with its last decision.
+type poolState struct {
+	pool     *ipvs.Pool
+	decision ipvs.Decision
+}
+
+// configure replaces the services; those that stay keep their memory.
+func (p *pools) configure(services []conf.Service) {
+	before := p.byKey
+	p.services, p.byKey = services, make(map[ipvs.ServiceKey]*poolState, len(services))
+	for _, s := range services {
+		st := before[s.Key]
+		if st == nil {
+			st = &poolState{pool: ipvs.NewPool(s.Config)}
+		} else {
+			st.pool.Configure(s.Config)
+		}
+		p.byKey[s.Key] = st
+	}
+}
+
+// setAway says which virtual addresses another director holds.
+func (p *pools) setAway(addrs []netip.Addr) {
+	p.away = make(map[netip.Addr]bool, len(addrs))
+	for _, a := range addrs {
+		p.away[a] = true
+	}
+}
+
+// suspended reports whether the checks of a service rest: it wants that, and
+// all its addresses are elsewhere.
+func (p *pools) suspended(s conf.Service) bool {
+	if !s.HASuspend {
+		return false
+	}
+	for k := range s.Keys() {
+		if !p.away[k.Address.Addr()] {
+			return false
+		}
+	}
+	return true
+}
+
+// probeKeys lists all probes that the services need now. Equal keys are one
+// probe.
+func (p *pools) probeKeys() []healthcheck.Key {
+	var keys []healthcheck.Key
+	for _, s := range p.services {
+		if p.suspended(s) {
+			continue
+		}
+		for _, rs := range s.RealServers {
+			keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
+		}
+	}
+	return keys
+}
+
+// judge says what the checks say.
+type judge interface {
+	poolVerdict(conf.Service, netip.AddrPort) ipvs.Verdict
+	poolWeight(conf.Service, ipvs.RealServer) int
+}
+
+// decide computes the table that the kernel should hold, and the news.
+func (p *pools) decide(now time.Time, have ipvs.Table, checks judge) (ipvs.Table, []poolChange) {
+	var want ipvs.Table
+	var news []poolChange
+	index := have.Index()
+	p.next = time.Time{}
+	for _, s := range p.services {
+		st := p.byKey[s.Key]
+		st.decision = st.pool.Decide(ipvs.Inputs{
+			Now:       now,
+			Verdict:   func(a netip.AddrPort) ipvs.Verdict { return checks.poolVerdict(s, a) },
+			Weight:    func(rs ipvs.RealServer) int { return checks.poolWeight(s, rs) },
+			Override:  func(a netip.AddrPort) (int, bool) { return p.overrides.weight(s.Name, a) },
+			Have:      index.Find,
+			Suspended: p.suspended(s),
+		})
+		want = append(want, st.decision.Entries...)
+		for _, c := range st.decision.Changes {
+			news = append(news, poolChange{s.Name, c})
+		}
+		if n := st.decision.Next; !n.IsZero() && (p.next.IsZero() || n.Before(p.next)) {
+			p.next = n
+		}
+	}
+	want.Sort()
+	return want, news
+}
+
+// configs lists the pools' own part of the services.
+func (p *pools) configs() []ipvs.Config {
+	all := make([]ipvs.Config, 0, len(p.services))
+	for _, s := range p.services {
+		all = append(all, s.Config)
+	}
+	return all
+}
+
+// find returns the decision on one real server of a service.
+func (st *poolState) find(a netip.AddrPort) ipvs.ServerDecision {
+	i := slices.IndexFunc(st.decision.Servers, func(d ipvs.ServerDecision) bool { return d.Address == a })
+	if i < 0 {
+		return ipvs.ServerDecision{}
+	}
+	return st.decision.Servers[i]
+}
+
+// describe words a change for the log.
+func (c poolChange) describe() string {
+	switch c.Kind {
+	case ipvs.QuorumGained:
+		return fmt.Sprintf("virtual server %s has its quorum, weight %d", c.Service, c.Weight)
+	case ipvs.QuorumLost:
+		return fmt.Sprintf("virtual server %s lost its quorum, weight %d", c.Service, c.Weight)
+	case ipvs.ServerUp:
+		return fmt.Sprintf("real server %s of %s is up", c.Server, c.Service)
+	default:
+		return fmt.Sprintf("real server %s of %s is down", c.Server, c.Service)
+	}
+}

@@ -1,0 +1,167 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// lookUpBound is how long one name may take: without DNS a director starts
+// late, but it starts.
+const lookUpBound = 2 * time.Second
+
+// resolver looks up host names and remembers the last answer: a name that
+// cannot be looked up any more keeps it.
+type resolver struct {
+	ask func(ctx context.Context, host string) ([]netip.Addr, error)
+
+	mu      sync.Mutex
+	answers map[string][]netip.Addr
+	fresh   map[string]bool // asked since the last refresh
+}
+
+func newResolver() *resolver {
+	return &resolver{
+		ask: func(ctx context.Context, host string) ([]netip.Addr, error) {
+			return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+		},
+		answers: map[string][]netip.Addr{}, fresh: map[string]bool{},
+	}
+}
+
+// refresh makes the next look-up of every name a new one.
+func (r *resolver) refresh() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	clear(r.fresh)
+}
+
+// lookUp returns the addresses of a name, sorted.
+func (r *resolver) lookUp(host string) ([]netip.Addr, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.fresh[host] && r.answers[host] != nil {
+		return slices.Clone(r.answers[host]), nil
+	}
+	r.fresh[host] = true
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpBound)
+	defer cancel()
+	addrs, err := r.ask(ctx, host)
+	if err == nil && len(addrs) == 0 {
+		err = errors.New("no address")
+	}
+	if err != nil && r.answers[host] == nil {
+		return nil, fmt.Errorf("look up %s: %w", host, err)
+	}
+	if err == nil {
+		for i := range addrs {
+			addrs[i] = addrs[i].Unmap()
+		}
+		slices.SortFunc(addrs, netip.Addr.Compare)
+		r.answers[host] = slices.Compact(addrs)
+	}
+	return slices.Clone(r.answers[host]), nil
+}
+
+// changed looks all names up again and reports whether any answer is new.
+func (r *resolver) changed(hosts []string) bool {
+	r.mu.Lock()
+	before := make(map[string][]netip.Addr, len(hosts))
+	for _, h := range hosts {
+		before[h] = r.answers[h]
+	}
+	r.mu.Unlock()
+	r.refresh()
+	news := false
+	for _, h := range hosts {
+		now, err := r.lookUp(h)
+		news = news || err == nil && !slices.Equal(before[h], now)
+	}
+	return news
+}
+
+// keepNames looks the host names of real servers up again on their interval.
+// A new answer is applied to the files as they were loaded: an edit that
+// nobody asked to load stays out.
+func (s *supervisor) keepNames(ctx context.Context) {
+	for {
+		pause := s.config().IPVS.ResolveInterval
+		if pause <= 0 {
+			pause = time.Minute // a reload may turn it on
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
+		cfg := s.config()
+		if cfg.IPVS.ResolveInterval <= 0 || len(cfg.HostNames) == 0 || !s.names.changed(cfg.HostNames) {
+			continue
+		}
+		s.info("names", "host names of real servers have new addresses", nil)
+		s.mu.Lock()
+		files := s.recordings[cfg]
+		s.mu.Unlock()
+		if files != nil {
+			s.reloadConfig(ctx, reloadRequest{replay: files.replay()})
+		}
+	}
+}
+
+// keepRecording remembers what a configuration was made of, and what the one
+// before it was: that one may be rolled back to.
+func (s *supervisor) keepRecording(cfg *conf.Config, files *recording) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recordings = map[*conf.Config]*recording{s.cfg: s.recordings[s.cfg], cfg: files}
+}
+
+// recording reads files and remembers them, or plays what it remembers.
+type recording struct {
+	texts   map[string][]byte
+	globs   map[string][]string
+	replays bool
+}
+
+func newRecording() *recording {
+	return &recording{texts: map[string][]byte{}, globs: map[string][]string{}}
+}
+
+// replay returns a recording that reads no file.
+func (r *recording) replay() *recording {
+	return &recording{texts: r.texts, globs: r.globs, replays: true}
+}
+
+func (r *recording) read(name string) ([]byte, error) {
+	if r.replays {
+		if text, ok := r.texts[name]; ok {
+			return text, nil
+		}
+		return nil, os.ErrNotExist
+	}
+	text, err := conf.ReadFile(name)
+	if err == nil {
+		r.texts[name] = text
+	}
+	return text, err
+}
+
+func (r *recording) glob(pattern string) ([]string, error) {
+	if r.replays {
+		return r.globs[pattern], nil
+	}
+	names, err := filepath.Glob(pattern)
+	if err == nil {
+		r.globs[pattern] = names
+	}
+	return names, err
+}

@@ -1,0 +1,180 @@
+package daemon
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon/api"
+)
+
+// override is an operator's weight, see api.Override.
+type override = api.Override
+
+// overrideIndex finds the override of a real server: its own goes before the
+// one of its whole service.
+type overrideIndex map[overrideKey]override
+
+type overrideKey struct {
+	service string
+	server  netip.AddrPort
+}
+
+func indexOverrides(list []override) overrideIndex {
+	x := make(overrideIndex, len(list))
+	for _, o := range list {
+		x[overrideKey{o.Service, o.Server}] = o
+	}
+	return x
+}
+
+func (x overrideIndex) find(service string, server netip.AddrPort) (override, bool) {
+	if o, ok := x[overrideKey{service, server}]; ok {
+		return o, true
+	}
+	o, ok := x[overrideKey{service: service}]
+	return o, ok
+}
+
+func (x overrideIndex) weight(service string, server netip.AddrPort) (int, bool) {
+	o, ok := x.find(service, server)
+	return o.Weight, ok
+}
+
+// overrideStore keeps the overrides in the state directory: they outlive
+// reloads, restarts and boots.
+type overrideStore struct {
+	path string
+
+	mu   sync.Mutex
+	list []override
+}
+
+// openOverrides reads the overrides. A damaged file is an error: to forget
+// that a server is drained would send it connections.
+func openOverrides(stateDir string) (*overrideStore, error) {
+	s := &overrideStore{path: filepath.Join(stateDir, "overrides.json")}
+	b, err := os.ReadFile(s.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read overrides: %w", err)
+	}
+	if err := json.Unmarshal(b, &s.list); err != nil {
+		return nil, fmt.Errorf("read overrides %s: %w", s.path, err)
+	}
+	return s, nil
+}
+
+// active returns the overrides in force.
+func (s *overrideStore) active(now time.Time) []override {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var out []override
+	for _, o := range s.list {
+		if !expired(o, now) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func expired(o override, now time.Time) bool { return !o.Until.IsZero() && !now.Before(o.Until) }
+
+// expire forgets those that have ended and returns them, and when the next
+// one ends; zero = none does.
+func (s *overrideStore) expire(now time.Time) (ended []override, next time.Time, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := s.list[:0:0]
+	for _, o := range s.list {
+		switch {
+		case expired(o, now):
+			ended = append(ended, o)
+			continue
+		case !o.Until.IsZero() && (next.IsZero() || o.Until.Before(next)):
+			next = o.Until
+		}
+		kept = append(kept, o)
+	}
+	if len(ended) > 0 {
+		err = s.save(kept)
+	}
+	return ended, next, err
+}
+
+// set adds an override in place of those with the same target; for a whole
+// service in place of those of its real servers too.
+func (s *overrideStore) set(o override) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.save(append(without(s.list, o.Service, o.Server), o))
+}
+
+// clear removes the override of a target and returns whether there was one.
+func (s *overrideStore) clear(service string, server netip.AddrPort) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept := without(s.list, service, server)
+	if len(kept) == len(s.list) {
+		return false, nil
+	}
+	return true, s.save(kept)
+}
+
+func without(list []override, service string, server netip.AddrPort) []override {
+	return slices.DeleteFunc(slices.Clone(list), func(o override) bool {
+		return o.Service == service && (!server.IsValid() || o.Server == server)
+	})
+}
+
+// save makes list the overrides; when it cannot be written they stay as they
+// were.
+func (s *overrideStore) save(list []override) error {
+	b, err := json.MarshalIndent(list, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encode overrides: %w", err)
+	}
+	if err := writeFile(s.path, append(b, '\n')); err != nil {
+		return fmt.Errorf("write overrides: %w", err)
+	}
+	s.list = list
+	return nil
+}
+
+// overrideTarget finds what an operator means by "service" or
+// "service/real server" in the configuration.
+func overrideTarget(cfg *conf.Config, target string) (service string, server netip.AddrPort, err error) {
+	name, text, one := strings.Cut(target, "/")
+	i := slices.IndexFunc(cfg.Services, func(s conf.Service) bool { return s.Name == name })
+	if i < 0 {
+		return "", server, fmt.Errorf("there is no virtual server called %q", name)
+	}
+	if !one {
+		return name, server, nil
+	}
+	var found []netip.AddrPort
+	for _, rs := range cfg.Services[i].RealServers {
+		a := rs.Address
+		if slices.Contains([]string{a.String(), a.Addr().String(), cfg.Services[i].HostNames[a]}, text) {
+			found = append(found, a)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return "", server, fmt.Errorf("virtual server %q has no real server %q", name, text)
+	case 1:
+		return name, found[0], nil
+	}
+	return "", server, fmt.Errorf("virtual server %q has %d real servers %q: name the port", name, len(found), text)
+}

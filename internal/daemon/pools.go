@@ -1,0 +1,80 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/ipvs"
+)
+
+// setInstance takes the router role's word on one instance and passes on what
+// follows for the checker role.
+func (s *supervisor) setInstance(st instanceState) {
+	s.mu.Lock()
+	before := s.masters[st.Name]
+	s.masters[st.Name] = st.Master
+	msg := s.instanceStates()
+	s.mu.Unlock()
+	if before != st.Master {
+		s.tellChecker(callInstances, msg)
+	}
+}
+
+// instanceStates says what the checker role must know of the elections. An
+// address that no instance names is always here. Call with the mutex held.
+func (s *supervisor) instanceStates() instanceStates {
+	var out instanceStates
+	var held []netip.Addr
+	for _, r := range s.cfg.Routers {
+		for _, a := range r.Addresses {
+			if s.masters[r.Name] {
+				held = append(held, a.Addr())
+			} else {
+				out.Away = append(out.Away, a.Addr())
+			}
+		}
+		if s.masters[r.Name] {
+			out.Masters = append(out.Masters, r.Name)
+		}
+	}
+	out.Away = slices.DeleteFunc(out.Away, func(a netip.Addr) bool { return slices.Contains(held, a) })
+	return out
+}
+
+// tellChecker sends a message that a checker between two lives gets with its
+// configuration.
+func (s *supervisor) tellChecker(method string, msg any) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if err := s.checker.call(ctx, method, msg, nil); err != nil && !errors.Is(err, errNotRunning) {
+		s.warn("role", err.Error(), nil)
+	}
+}
+
+// poolChanged logs news about a pool and runs its hook.
+func (s *supervisor) poolChanged(c poolChange) {
+	level := "info"
+	if c.Kind == ipvs.QuorumLost || c.Kind == ipvs.ServerDown {
+		level = "warn"
+	}
+	attrs := map[string]any{"service": c.Service, "change": string(c.Kind), "weight": c.Weight}
+	if c.Server.IsValid() {
+		attrs["server"] = c.Server.String()
+	}
+	s.events.add(api.Event{Level: level, Kind: "pool", Message: c.describe(), Attrs: attrs})
+	s.hooks.changed(s.config(), c)
+}
+
+// removalBound is how long the removal of all services may take: half a
+// millisecond for each where system calls are slowest.
+func (s *supervisor) removalBound() time.Duration {
+	services := 0
+	for _, svc := range s.config().Services {
+		services += 1 + len(svc.Also)
+	}
+	return time.Duration(services) * 2 * time.Millisecond
+}

@@ -1,0 +1,9 @@
+version = 1
+
+virtual_server "web" {
+  address = "192"
+  forward = "direct"
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}

@@ -1,0 +1,5 @@
+version = 1
+
+ipvs {
+  tcp_timeout = "1500ms"
+}

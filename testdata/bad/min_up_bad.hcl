@@ -1,0 +1,10 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+  min_up = "half"
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}

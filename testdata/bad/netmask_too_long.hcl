@@ -1,0 +1,13 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+
+  persistence {
+    netmask = "/64"
+  }
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}

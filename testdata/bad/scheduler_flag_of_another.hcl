@@ -1,0 +1,11 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "direct"
+  scheduler       = "rr"
+  scheduler_flags = ["sh-port"]
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}

@@ -1,0 +1,8 @@
+version = 1
+
+virtual_server "web" {
+  forward = "direct"
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}

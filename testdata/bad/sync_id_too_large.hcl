@@ -1,0 +1,6 @@
+version = 1
+
+connection_sync {
+  interface = "eth1"
+  id        = 256
+}

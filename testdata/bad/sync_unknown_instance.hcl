@@ -1,0 +1,12 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.200/24"]
+}
+
+connection_sync {
+  interface = "eth1"
+  follow    = "wbe"
+}

@@ -1,0 +1,14 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.168.0.200:80"
+  forward = "tunnel"
+
+  tunnel {
+    type = "gre"
+    port = 6080
+  }
+
+  check "tcp" {}
+  real_server "192.168.0.110" {}
+}
