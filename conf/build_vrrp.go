@@ -105,6 +105,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 		c.Priority = b.defaultPriority()
 	}
 	c.Version = b.protocolVersion(n)
+	c.Auth = b.auth(n, c)
 	for _, p := range get[[]located[netip.Prefix]](n, "virtual_address") {
 		c.Addresses = append(c.Addresses, p.v)
 	}

@@ -41,11 +41,14 @@ func appendFields(out []Field, prefix string, a, b reflect.Value, skip map[strin
 // plainStruct reports whether a type is shown field by field: a struct that
 // does not print itself.
 func plainStruct(t reflect.Type) bool {
-	return t.Kind() == reflect.Struct && !t.Implements(reflect.TypeFor[fmt.Stringer]())
+	return t.Kind() == reflect.Struct && !t.Implements(reflect.TypeFor[fmt.Stringer]()) && !t.Implements(reflect.TypeFor[fmt.Formatter]())
 }
 
 // fieldText is a value for people; unset is empty.
 func fieldText(v reflect.Value) string {
+	if f, formats := v.Interface().(fmt.Formatter); formats && !v.IsZero() {
+		return fmt.Sprint(f) // a key, for example, which must not be shown
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		if v.IsNil() {

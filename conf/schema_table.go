@@ -88,7 +88,7 @@ var instanceBlock = &block{
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
 	}, deliveryAttrs),
-	blocks: []*block{unicastBlock, {
+	blocks: []*block{unicastBlock, authBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},
