@@ -65,9 +65,9 @@ func (a Advice) String() string {
 // ParseAdvice reads the line of an agent as HAProxy's agent-check defines it:
 // words separated by spaces, commas or tabs. "up" and "ready" are success,
 // "down", "fail" and "stopped" are failures with the rest of the line as
-// reason, "drain" and "maint" mean weight 0, "75%" is a percentage, and a
-// number is a weight. "maxconn:N" is understood and ignored: IPVS has no
-// queue. ok is false when the line has no word that is understood.
+// reason, "drain" and "maint" mean weight 0, and "75%" is a percentage.
+// "maxconn:N" is understood and ignored: IPVS has no queue. ok is false when
+// the line has no word that is understood.
 func ParseAdvice(line string) (up bool, advice Advice, reason string, ok bool) {
 	up = true
 	words := strings.FieldsFunc(line, func(r rune) bool { return r == ' ' || r == ',' || r == '\t' || r == '\r' })
@@ -93,18 +93,12 @@ func ParseAdvice(line string) (up bool, advice Advice, reason string, ok bool) {
 	return up, advice, "", ok
 }
 
-// parseShare reads "75%", "12" or "maxconn:5".
+// parseShare reads "75%" or "maxconn:5".
 func parseShare(word string) (Advice, bool) {
 	if strings.HasPrefix(word, "maxconn:") {
 		return Advice{}, true
 	}
 	digits, percent := strings.CutSuffix(word, "%")
 	n, err := strconv.ParseUint(digits, 10, 16)
-	switch {
-	case err != nil:
-		return Advice{}, false
-	case percent:
-		return Advice{Mode: AdvicePercent, Value: int(n)}, true
-	}
-	return Advice{Mode: AdviceSet, Value: int(n)}, true
+	return Advice{Mode: AdvicePercent, Value: int(n)}, percent && err == nil
 }

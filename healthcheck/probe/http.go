@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -79,12 +80,13 @@ func (w *web) run(ctx context.Context, a *attempt) (string, error) {
 	return last, nil
 }
 
-// inPath adds to a failure which of several paths it is about.
+// inPath adds to what a server said which of several paths it is about.
 func inPath(err error, path string, of int) error {
-	if of == 1 {
+	var known *failure
+	if of == 1 || !errors.As(err, &known) {
 		return err
 	}
-	return fmt.Errorf("%s: %w", path, err)
+	return &failure{known.class, path + ": " + known.reason}
 }
 
 // request is one request to the real server.

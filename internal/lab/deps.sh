@@ -11,6 +11,18 @@ need modprobe kmod
 need keepalived keepalived
 need linux.uml user-mode-linux
 need gcc gcc
+# Servers that checks are tested against, on loopback.
+need redis-server redis-server
+need nginx nginx-light
+need slapd slapd
+need mariadbd mariadb-server-core
+need my_print_defaults mariadb-client-core
+need dovecot "dovecot-imapd dovecot-pop3d"
+need freeradius freeradius
+need vsftpd vsftpd
+need nsd nsd
+need smtpd opensmtpd
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 [ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
 
 [ -n "$missing" ] || exit 0
@@ -20,6 +32,13 @@ if [ "$(id -u)" != 0 ]; then
 fi
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
+# The servers are for tests only: installing them must not start them.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	trap 'rm -f $policy' EXIT
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+fi
 install="apt-get install -y -q --no-install-recommends -o Dpkg::Use-Pty=0"
 # The package lists of a fresh machine may be missing or old.
 $install $missing >/dev/null 2>&1 || { apt-get update -q >/dev/null && $install $missing >/dev/null; }

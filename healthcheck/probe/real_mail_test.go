@@ -1,0 +1,140 @@
+package probe
+
+import (
+	"os"
+	"testing"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+func TestRealDovecot(t *testing.T) {
+	s := newRealServer(t, "dovecot")
+	cert, key, p := s.certificate()
+	imap, imaps, pop3, pop3s := closedPort(t), closedPort(t), closedPort(t), closedPort(t)
+	conf := s.file("dovecot.conf", `
+protocols = imap pop3
+listen = 127.0.0.1
+base_dir = DIR/run
+state_dir = DIR/run
+log_path = /dev/stderr
+ssl = yes
+ssl_cert = <`+cert+`
+ssl_key = <`+key+`
+disable_plaintext_auth = no
+mail_location = maildir:DIR/mail/%u
+passdb {
+  driver = static
+  args = password=secret user=probe
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail home=DIR/mail
+}
+first_valid_uid = 1
+auth_failure_delay = 0
+service imap-login {
+  inet_listener imap {
+    port = `+portText(imap)+`
+  }
+  inet_listener imaps {
+    port = `+portText(imaps)+`
+    ssl = yes
+  }
+}
+service pop3-login {
+  inet_listener pop3 {
+    port = `+portText(pop3)+`
+  }
+  inet_listener pop3s {
+    port = `+portText(pop3s)+`
+    ssl = yes
+  }
+}
+service anvil {
+  chroot =
+}
+`)
+	if err := os.Mkdir(s.path("mail"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.path("mail"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	s.start(listening(imap), "dovecot", "-F", "-c", conf)
+	const ok, status = healthcheck.ClassOK, healthcheck.ClassStatus
+	login, wrong := healthcheck.Mailbox{User: "probe", Password: "secret"}, healthcheck.Mailbox{User: "probe", Password: "wrong"}
+	probeAll(t, p, []row{
+		{name: "imap", kind: healthcheck.KindIMAP, target: imap, class: ok, reason: "* OK […"},
+		{name: "imap with TLS", kind: healthcheck.KindIMAP, target: imaps, tls: verified, class: ok, reason: "* OK […"},
+		{name: "imap with STARTTLS", kind: healthcheck.KindIMAP, target: imap, tls: upgraded, class: ok, reason: "* OK […"},
+		{name: "imap with a wrong password", kind: healthcheck.KindIMAP, target: imap, params: wrong, class: status,
+			reason: "unexpected answer to LOGIN: \"a2 NO…"},
+		{name: "pop3", kind: healthcheck.KindPOP3, target: pop3, class: ok, reason: "+OK…"},
+		{name: "pop3 with TLS", kind: healthcheck.KindPOP3, target: pop3s, tls: verified, class: ok, reason: "+OK…"},
+		{name: "pop3 with STLS", kind: healthcheck.KindPOP3, target: pop3, tls: upgraded, class: ok, reason: "+OK…"},
+		{name: "pop3 with a wrong password", kind: healthcheck.KindPOP3, target: pop3, params: wrong, class: status,
+			reason: "unexpected answer to PASS: \"-ERR…"},
+		{name: "imap on the port of pop3", kind: healthcheck.KindIMAP, target: pop3, class: healthcheck.ClassProtocol,
+			reason: "unexpected answer to connecting: \"+OK…"},
+		{name: "imap login", kind: healthcheck.KindIMAP, target: imap, params: login, tls: upgraded, class: ok, reason: "* OK […"},
+		{name: "pop3 login", kind: healthcheck.KindPOP3, target: pop3s, params: login, tls: verified, class: ok, reason: "+OK…"},
+	})
+}
+
+func TestRealOpenSMTPD(t *testing.T) {
+	s := newRealServer(t, "smtpd")
+	target := closedPort(t)
+	conf := s.file("smtpd.conf", `
+listen on 127.0.0.1 port `+portText(target)+`
+action "drop" maildir "DIR/mail"
+match for local action "drop"
+`)
+	s.start(listening(target), "smtpd", "-d", "-f", conf)
+	probeAll(t, New(Options{}), []row{
+		{name: "smtp", kind: healthcheck.KindSMTP, target: target, class: healthcheck.ClassOK, reason: "220 …"},
+		{name: "no STARTTLS", kind: healthcheck.KindSMTP, target: target, tls: upgraded, class: healthcheck.ClassStatus,
+			reason: `unexpected answer to STARTTLS: "50…`},
+	})
+}
+
+func TestRealVsftpd(t *testing.T) {
+	s := newRealServer(t, "vsftpd")
+	target := closedPort(t)
+	s.file("root/health.txt", "Still alive\n")
+	s.file("empty/.keep", "")
+	conf := s.file("vsftpd.conf", `
+listen=YES
+listen_address=127.0.0.1
+listen_port=`+portText(target)+`
+background=NO
+anonymous_enable=YES
+local_enable=NO
+anon_root=DIR/root
+secure_chroot_dir=DIR/empty
+nopriv_user=nobody
+ftp_username=ftp
+seccomp_sandbox=NO
+`)
+	s.start(listening(target), "vsftpd", conf)
+	login := healthcheck.FTP{User: "anonymous", Password: "vipd@"}
+	with := func(change func(*healthcheck.FTP)) healthcheck.FTP {
+		p := login
+		change(&p)
+		return p
+	}
+	const ok, status = healthcheck.ClassOK, healthcheck.ClassStatus
+	probeAll(t, New(Options{}), []row{
+		{name: "greeting", kind: healthcheck.KindFTP, target: target, params: healthcheck.FTP{}, class: ok, reason: "220 …"},
+		{name: "login", kind: healthcheck.KindFTP, target: target, class: ok, reason: "220 …"},
+		{name: "file", kind: healthcheck.KindFTP, target: target, class: ok, reason: "file of 12 bytes",
+			params: with(func(p *healthcheck.FTP) { p.Path, p.Expect = "health.txt", "alive" })},
+		{name: "other text", kind: healthcheck.KindFTP, target: target, class: healthcheck.ClassBody,
+			reason: `"dead" not found in the file (12 bytes: "Still alive\n")`,
+			params: with(func(p *healthcheck.FTP) { p.Path, p.Expect = "health.txt", "dead" })},
+		{name: "no such file", kind: healthcheck.KindFTP, target: target, class: status,
+			reason: `unexpected answer to RETR: "550 Failed to open file."`,
+			params: with(func(p *healthcheck.FTP) { p.Path = "other.txt" })},
+		{name: "nobody", kind: healthcheck.KindFTP, target: target, class: status, reason: `unexpected answer to USER: "530 …`,
+			params: with(func(p *healthcheck.FTP) { p.User = "nobody" })},
+	})
+}
