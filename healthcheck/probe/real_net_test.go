@@ -4,6 +4,7 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
+	"strings"
 	"testing"
 	"time"
 
@@ -130,13 +131,7 @@ server default {
 	})
 }
 
-func TestRealNginx(t *testing.T) {
-	s := newRealServer(t, "nginx")
-	plain, secure := closedPort(t), closedPort(t)
-	cert, key, p := s.certificate()
-	s.file("root/health", "Still alive\n")
-	s.file("root/state.json", `{"checks": [{"state": "green"}], "up": true}`)
-	conf := s.file("nginx.conf", `
+const nginxConf = `
 daemon off;
 user root;
 pid DIR/pid;
@@ -151,19 +146,27 @@ http {
   scgi_temp_path DIR/e;
   root DIR/root;
   server {
-    listen 127.0.0.1:`+portText(plain)+`;
+    listen 127.0.0.1:PLAIN;
     location /moved { return 302 /health; }
-    location /secure { return 301 https://localhost:`+portText(secure)+`/health; }
+    location /secure { return 301 https://localhost:SECURE/health; }
     location /loop { return 302 /loop; }
     location /host { return 200 "$host $http_x_probe"; }
   }
   server {
-    listen 127.0.0.1:`+portText(secure)+` ssl http2;
-    ssl_certificate `+cert+`;
-    ssl_certificate_key `+key+`;
+    listen 127.0.0.1:SECURE ssl http2;
+    ssl_certificate CERT;
+    ssl_certificate_key KEY;
   }
 }
-`)
+`
+
+func TestRealNginx(t *testing.T) {
+	s := newRealServer(t, "nginx")
+	plain, secure := closedPort(t), closedPort(t)
+	cert, key, p := s.certificate()
+	s.file("root/health", "Still alive\n")
+	s.file("root/state.json", `{"checks": [{"state": "green"}], "up": true}`)
+	conf := s.file("nginx.conf", strings.NewReplacer("PLAIN", portText(plain), "SECURE", portText(secure), "CERT", cert, "KEY", key).Replace(nginxConf))
 	s.start(listening(plain), "nginx", "-c", conf)
 	with := func(change func(*healthcheck.HTTP)) healthcheck.HTTP {
 		h := healthcheck.Defaults(healthcheck.KindHTTP).Params.(healthcheck.HTTP)
