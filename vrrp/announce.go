@@ -72,7 +72,7 @@ func (a *announcement) take(now time.Time) (repeat int) {
 
 // announce sends the first block and plans the others.
 func (r *router) announce(now time.Time) {
-	r.gratuitousBlock(r.cfg.Addresses, r.cfg.Announce.Repeat)
+	r.gratuitousBlock(r.held, r.cfg.Announce.Repeat)
 	r.announced.plan(now, r.cfg.Announce, r.leaseTime)
 }
 

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -58,7 +59,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 // removeUnwanted lets the routers leave that are no longer configured.
 func (e *Engine) removeUnwanted(now time.Time, wanted map[RouterID]*Config) {
 	e.order = slices.DeleteFunc(e.order, func(r *router) bool {
-		if wanted[r.cfg.ID] != nil {
+		if c := wanted[r.cfg.ID]; c != nil && c.Carrier() == r.cfg.Carrier() {
 			return false
 		}
 		r.leave(now, cause{reason: ReasonRemoved})
@@ -95,7 +96,7 @@ func (r *router) releaseUnwanted(c *Config) {
 	if r.state != StateMaster && !r.undecided {
 		return
 	}
-	if gone := without(r.cfg.Addresses, c.Addresses); len(gone) > 0 {
+	if gone := without(r.held, c.Held()); len(gone) > 0 {
 		r.release(gone)
 	}
 }
@@ -103,8 +104,9 @@ func (r *router) releaseUnwanted(c *Config) {
 // change puts new settings in force without a transition; mastership is kept.
 func (r *router) change(now time.Time, c Config) {
 	old := r.cfg
-	added := without(c.Addresses, old.Addresses)
-	moved := len(added) > 0 || len(without(old.Addresses, c.Addresses)) > 0
+	had, have := r.held, c.Held()
+	added := without(have, had)
+	moved := len(added) > 0 || len(without(had, have)) > 0 || !maps.Equal(old.Options, c.Options)
 	r.setConfig(c)
 	lease := r.updateLease()
 	switch r.state {

@@ -95,7 +95,7 @@ func (r *router) beginHandOver(now time.Time, to State, why cause, resume bool) 
 		end: now.Add(HandOverBound(r.cfg.Version, r.cfg.AdvertInterval)),
 	}
 	h := r.engine.out.handOvers.take()
-	*h = HandingOver{ID: r.cfg.ID, Addresses: r.cfg.Addresses, Until: r.handing.end}
+	*h = HandingOver{ID: r.cfg.ID, Addresses: r.held, Until: r.handing.end}
 	r.engine.out.add(h)
 }
 
@@ -114,7 +114,7 @@ func (r *router) hearSuccessor(now time.Time, from neighbour) {
 
 // hearAnnounced notes that another host announced an address.
 func (r *router) hearAnnounced(now time.Time, a netip.Addr) {
-	ours := slices.ContainsFunc(r.cfg.Addresses, func(p netip.Prefix) bool { return p.Addr() == a })
+	ours := slices.ContainsFunc(r.held, func(p netip.Prefix) bool { return p.Addr() == a })
 	if ours && r.handing.active() && !slices.Contains(r.handing.announced, a) {
 		r.handing.announced = append(r.handing.announced, a)
 		r.checkAnnounced(now)
@@ -125,7 +125,7 @@ func (r *router) hearAnnounced(now time.Time, a netip.Addr) {
 // successor has announced all of our addresses, or had the time to. A group
 // ends together, when every member has a successor.
 func (r *router) checkAnnounced(now time.Time) {
-	if r.handing.successor.addr.IsValid() && len(r.handing.announced) == len(r.cfg.Addresses) {
+	if r.handing.successor.addr.IsValid() && len(r.handing.announced) == len(r.held) {
 		r.handing.ready = earliest(r.handing.ready, now)
 	}
 	members := []*router{r}
@@ -165,7 +165,7 @@ func (r *router) endHandOver(now time.Time) {
 	default:
 		h.why.detail = joinDetail(h.why.detail, "nobody took over")
 	}
-	r.release(r.cfg.Addresses)
+	r.release(r.held)
 	r.idle()
 	r.forgetMaster()
 	if h.to == StateBackup {

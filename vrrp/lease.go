@@ -102,7 +102,7 @@ func (r *router) hold(now time.Time, refresh bool) {
 	h := r.engine.out.holds.take()
 	*h = Hold{
 		ID:          r.cfg.ID,
-		Addresses:   r.cfg.Addresses,
+		Addresses:   r.held,
 		Epoch:       r.epoch,
 		Lease:       r.leaseTime,
 		Refresh:     refresh,

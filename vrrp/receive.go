@@ -140,7 +140,7 @@ func (r *router) obey(now time.Time, from neighbour) {
 func (r *router) decide() {
 	if r.undecided {
 		r.undecided = false
-		r.release(r.cfg.Addresses)
+		r.release(r.held)
 	}
 }
 

@@ -24,8 +24,9 @@ type router struct {
 	slot   int // place in the agenda
 	next   time.Time
 
-	list       []byte // all addresses in wire form
-	advertised []byte // those of them that fit into an advert
+	held       []netip.Prefix // all addresses
+	list       []byte         // the configured list of adverts in wire form
+	advertised []byte         // those of them that fit into an advert
 
 	// priority is the effective one.
 	priority uint8
@@ -85,7 +86,7 @@ type router struct {
 
 // newRouter returns a router in initialize.
 func newRouter(e *Engine, c Config) *router {
-	r := &router{engine: e, iface: e.iface(c.ID.Interface), undecided: true}
+	r := &router{engine: e, iface: e.iface(c.Carrier()), undecided: true}
 	r.counters.TransitionsTo = make(map[string]uint64)
 	r.counters.Dropped = newDropCounters()
 	r.remarks = make(map[ReportKind]remark)
@@ -97,8 +98,8 @@ func newRouter(e *Engine, c Config) *router {
 
 // setConfig replaces the configuration with a copy of c.
 func (r *router) setConfig(c Config) {
-	c.Addresses = slices.Clone(c.Addresses)
-	r.cfg = c
+	c.Addresses, c.Excluded = slices.Clone(c.Addresses), slices.Clone(c.Excluded)
+	r.cfg, r.held = c, c.Held()
 	r.list = AppendList(nil, c.Addresses)
 	r.fitList()
 }
@@ -180,7 +181,7 @@ func (r *router) tick(now time.Time) {
 		r.hold(now, true)
 	}
 	if repeat := r.announced.take(now); repeat > 0 {
-		r.gratuitousBlock(r.cfg.Addresses, repeat)
+		r.gratuitousBlock(r.held, repeat)
 	}
 }
 

@@ -22,8 +22,10 @@ type RouterStatus struct {
 	AwaitsGroup    bool           `json:"awaits_group,omitempty"` // wants to be master, the group does not yet
 	AdvertInterval time.Duration  `json:"advert_interval_ns"`
 	Addresses      []netip.Prefix `json:"virtual_addresses"`
-	Lease          string         `json:"lease"` // mode in force
-	LeaseTime      time.Duration  `json:"lease_ns"`
+	// Carrier is the interface that carries the router: Interface or its VMAC.
+	Carrier   string        `json:"carrier"`
+	Lease     string        `json:"lease"` // mode in force
+	LeaseTime time.Duration `json:"lease_ns"`
 	// Last transition.
 	LastFrom   State  `json:"last_from"`
 	LastReason Reason `json:"last_reason"`

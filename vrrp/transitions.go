@@ -118,7 +118,7 @@ func (r *router) becomeMaster(now time.Time, why cause) {
 func (r *router) becomeBackup(now time.Time, why cause) {
 	master := r.state == StateMaster
 	if master {
-		r.release(r.cfg.Addresses)
+		r.release(r.held)
 	}
 	r.idle()
 	r.forgetMaster()
@@ -140,7 +140,7 @@ func (r *router) enterFault(now time.Time, why cause) {
 		if r.usable() && !r.handing.active() {
 			r.resign()
 		}
-		r.release(r.cfg.Addresses)
+		r.release(r.held)
 	}
 	r.idle()
 	r.forgetMaster()
@@ -157,7 +157,7 @@ func (r *router) leave(now time.Time, why cause) {
 		r.resign()
 	}
 	if master || r.undecided && r.refused == "" {
-		r.release(r.cfg.Addresses)
+		r.release(r.held)
 	}
 	r.undecided = false
 	r.idle()
@@ -192,7 +192,7 @@ func (r *router) leaseLost(now time.Time, ev *LeaseLost) {
 	if r.state != StateMaster {
 		return
 	}
-	for _, a := range r.cfg.Addresses {
+	for _, a := range r.held {
 		switch {
 		case a != ev.Address:
 		case r.handing.active():

@@ -153,9 +153,14 @@ type Config struct {
 	Priority       uint8          // 1..254, 255 = address owner
 	AdvertInterval time.Duration  // v2 whole seconds 1..255 s, v3 10 ms..40.95 s in steps of 10 ms
 	Addresses      []netip.Prefix // virtual addresses in configured order, with prefix length
-	Preempt        bool
-	Checksum       Checksum
-	Lease          LeaseMode
+	// Excluded are addresses that are held but not advertised.
+	Excluded []netip.Prefix
+	// Options are how addresses are put on the host, for those that need any.
+	Options  map[netip.Prefix]AddressOptions
+	VMAC     VMAC
+	Preempt  bool
+	Checksum Checksum
+	Lease    LeaseMode
 	// HandOver says how this router leaves as master.
 	HandOver HandOver
 	// Peers is set when the configuration names another director.

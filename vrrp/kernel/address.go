@@ -167,14 +167,14 @@ func (a *addresses) index(name string) (int, error) {
 }
 
 // add puts an address on an interface; it fails with EEXIST when it is there.
-func (a *addresses) add(index int, p netip.Prefix, lease time.Duration) error {
-	return a.set(unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, p, lease)
+func (a *addresses) add(index int, p netip.Prefix, how manner) error {
+	return a.set(unix.NLM_F_CREATE|unix.NLM_F_EXCL, index, p, how)
 }
 
 // refresh renews the lifetime of an address. The kernel adds the address when
 // it is missing, so the caller has to know that it is there.
-func (a *addresses) refresh(index int, p netip.Prefix, lease time.Duration) error {
-	return a.set(unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, p, lease)
+func (a *addresses) refresh(index int, p netip.Prefix, how manner) error {
+	return a.set(unix.NLM_F_CREATE|unix.NLM_F_REPLACE, index, p, how)
 }
 
 // ipv6Flags keep an IPv6 address out of duplicate address detection, which
@@ -183,21 +183,36 @@ func (a *addresses) refresh(index int, p netip.Prefix, lease time.Duration) erro
 // has to repeat them.
 const ipv6Flags = unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE
 
-// set is RTM_NEWADDR without a broadcast address. For IPv4 the preferred
-// lifetime is the valid one: a deprecated address would be no source address.
-// For IPv6 it is zero: the host must not choose the address as source for
-// connections of its own.
-func (a *addresses) set(flags, index int, p netip.Prefix, lease time.Duration) error {
+// set is RTM_NEWADDR, without a broadcast address unless one is given. For
+// IPv4 the preferred lifetime is the valid one: a deprecated address would be
+// no source address. For IPv6 it is zero: the host must not choose the address
+// as source for connections of its own.
+func (a *addresses) set(flags, index int, p netip.Prefix, how manner) error {
 	lifetime := uint32(vrrp.LifetimeForever)
-	if lease > 0 {
-		lifetime = uint32(lease / time.Second)
+	if how.lease > 0 {
+		lifetime = uint32(how.lease / time.Second)
 	}
-	req := a.addressRequest(unix.RTM_NEWADDR, flags, index, p)
+	req, msg := a.addressRequest(unix.RTM_NEWADDR, flags, index, p)
+	msg.Scope = how.Scope
+	far := p.Addr()
+	if how.Peer.IsValid() {
+		far = how.Peer
+	}
+	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, far.AsSlice()))
 	req.AddData(nl.NewRtAttr(ifaProto, nl.Uint8Attr(AddressProtocol)))
+	if how.Label != "" {
+		req.AddData(nl.NewRtAttr(unix.IFA_LABEL, nl.ZeroTerminated(how.Label)))
+	}
+	if how.Broadcast.IsValid() {
+		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, how.Broadcast.AsSlice()))
+	}
 	info := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: lifetime, Prefered: lifetime}}
-	if p.Addr().Is6() {
+	switch {
+	case p.Addr().Is6():
 		info.Prefered = 0
 		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(ipv6Flags)))
+	case how.noRoute:
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(unix.IFA_F_NOPREFIXROUTE)))
 	}
 	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info.Serialize()))
 	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
@@ -207,24 +222,25 @@ func (a *addresses) set(flags, index int, p netip.Prefix, lease time.Duration) e
 // remove takes an address from an interface. That it or the interface is
 // gone already is success.
 func (a *addresses) remove(index int, p netip.Prefix) error {
-	_, err := a.addressRequest(unix.RTM_DELADDR, 0, index, p).Execute(unix.NETLINK_ROUTE, 0)
+	req, _ := a.addressRequest(unix.RTM_DELADDR, 0, index, p)
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	if errors.Is(err, unix.EADDRNOTAVAIL) || errors.Is(err, unix.ENODEV) {
 		return nil
 	}
 	return err
 }
 
-func (a *addresses) addressRequest(kind, flags, index int, p netip.Prefix) *nl.NetlinkRequest {
+// addressRequest names an address by the interface and the local address; the
+// message in the request may still be changed.
+func (a *addresses) addressRequest(kind, flags, index int, p netip.Prefix) (*nl.NetlinkRequest, *nl.IfAddrmsg) {
 	msg := nl.NewIfAddrmsg(unix.AF_INET)
 	if p.Addr().Is6() {
 		msg.Family = unix.AF_INET6
 	}
 	msg.Prefixlen = uint8(p.Bits())
 	msg.Index = uint32(index)
-	ip := p.Addr().AsSlice()
 	req := a.request(kind, flags|unix.NLM_F_ACK)
 	req.AddData(msg)
-	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, ip))
-	req.AddData(nl.NewRtAttr(unix.IFA_ADDRESS, ip))
-	return req
+	req.AddData(nl.NewRtAttr(unix.IFA_LOCAL, p.Addr().AsSlice()))
+	return req, msg
 }

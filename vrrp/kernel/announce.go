@@ -54,6 +54,7 @@ type announcer struct {
 // one is.
 type block struct {
 	*vrrp.Gratuitous
+	iface      string
 	rounds, at int
 }
 
@@ -73,10 +74,10 @@ func newAnnouncer() *announcer {
 }
 
 // announce queues a block, which the announcer owns from now on.
-func (a *announcer) announce(g *vrrp.Gratuitous) {
+func (a *announcer) announce(iface string, g *vrrp.Gratuitous) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.queue = append(a.queue, &block{Gratuitous: g, rounds: g.Repeat})
+	a.queue = append(a.queue, &block{Gratuitous: g, iface: iface, rounds: g.Repeat})
 	select {
 	case a.wake <- struct{}{}:
 	default:
@@ -118,11 +119,11 @@ func (a *announcer) run() {
 // burst sends the next announcements and reports whether more are waiting.
 func (a *announcer) burst() bool {
 	for room := announceBurst; room > 0; {
-		id, some, ok := a.take(room)
+		iface, some, ok := a.take(room)
 		if !ok {
 			return false
 		}
-		a.send(id.Interface, some)
+		a.send(iface, some)
 		room -= len(some)
 	}
 	return true
@@ -130,11 +131,11 @@ func (a *announcer) burst() bool {
 
 // take cuts up to room addresses from the queue's first block. A block that
 // has been through all its addresses goes to the end for its next round.
-func (a *announcer) take(room int) (id vrrp.RouterID, some []netip.Prefix, ok bool) {
+func (a *announcer) take(room int) (iface string, some []netip.Prefix, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.queue) == 0 {
-		return vrrp.RouterID{}, nil, false
+		return "", nil, false
 	}
 	b := a.queue[0]
 	end := min(len(b.Addresses), b.at+room)
@@ -146,7 +147,7 @@ func (a *announcer) take(room int) (id vrrp.RouterID, some []netip.Prefix, ok bo
 			a.queue = append(a.queue, b)
 		}
 	}
-	return b.ID, some, true
+	return b.iface, some, true
 }
 
 // send sends one announcement for each address. Errors are left alone: the

@@ -62,29 +62,29 @@ func TestAnnouncerPacesAndTakesTurns(t *testing.T) {
 		many = append(many, vip(i))
 	}
 	other := vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 2}
-	a.announce(&vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
-	a.announce(&vrrp.Gratuitous{ID: other, Addresses: many[:3], Repeat: 1})
+	a.announce("eth0", &vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
+	a.announce("eth1", &vrrp.Gratuitous{ID: other, Addresses: many[:3], Repeat: 1})
 	type cut struct {
-		VRID uint8
-		N    int
+		Interface string
+		N         int
 	}
 	var got []cut
 	for {
-		id, some, ok := a.take(announceBurst)
+		iface, some, ok := a.take(announceBurst)
 		if !ok {
 			break
 		}
-		got = append(got, cut{id.VRID, len(some)})
+		got = append(got, cut{iface, len(some)})
 	}
-	want := []cut{{1, 32}, {1, 32}, {1, 6}, {2, 3}, {1, 32}, {1, 32}, {1, 6}}
+	want := []cut{{"eth0", 32}, {"eth0", 32}, {"eth0", 6}, {"eth1", 3}, {"eth0", 32}, {"eth0", 32}, {"eth0", 6}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("pieces (-want +got):\n%s", diff)
 	}
-	a.announce(&vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
-	a.announce(&vrrp.Gratuitous{ID: other, Addresses: many, Repeat: 2})
+	a.announce("eth0", &vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
+	a.announce("eth1", &vrrp.Gratuitous{ID: other, Addresses: many, Repeat: 2})
 	a.cancel(routerA)
-	if id, _, ok := a.take(1); !ok || id != other {
-		t.Errorf("after cancelling router 1 came %v, %v", id, ok)
+	if iface, _, ok := a.take(1); !ok || iface != "eth1" {
+		t.Errorf("after cancelling router 1 came %v, %v", iface, ok)
 	}
 }
 
@@ -95,7 +95,7 @@ func TestAnnounceWhereThereIsNoARP(t *testing.T) {
 	}
 	a := newAnnouncer()
 	for _, name := range []string{"lo", "absent"} {
-		a.announce(&vrrp.Gratuitous{
+		a.announce(name, &vrrp.Gratuitous{
 			ID: vrrp.RouterID{Interface: name}, Addresses: []netip.Prefix{vip(1)}, Repeat: 1,
 		})
 	}

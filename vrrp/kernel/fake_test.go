@@ -62,7 +62,7 @@ func world(t *testing.T, prepare ...func(*fakeKernel)) *fakeKernel {
 		},
 		feed:    func(ev vrrp.Event) { k.note("", func() { k.fed = append(k.fed, ev) }) },
 		observe: func(ev runner.AddressEvent) { k.note("", func() { k.events = append(k.events, ev) }) },
-		announce: func(g *vrrp.Gratuitous) {
+		announce: func(_ string, g *vrrp.Gratuitous) {
 			k.note("", func() { k.arps = append(k.arps, fmt.Sprint(g.Addresses, " × ", g.Repeat)) })
 		},
 	})
@@ -116,19 +116,19 @@ func (k *fakeKernel) change(op string, p netip.Prefix, f func() error) error {
 	return f()
 }
 
-func (k *fakeKernel) add(index int, p netip.Prefix, lease time.Duration) error {
+func (k *fakeKernel) add(index int, p netip.Prefix, how manner) error {
 	return k.change("add", p, func() error {
 		if _, there := k.addrs[p]; there {
 			return unix.EEXIST
 		}
-		k.addrs[p] = address{index: index, prefix: p, proto: AddressProtocol, remaining: int64(lease / time.Second)}
+		k.addrs[p] = address{index: index, prefix: p, proto: AddressProtocol, remaining: int64(how.lease / time.Second)}
 		return nil
 	})
 }
 
-func (k *fakeKernel) refresh(index int, p netip.Prefix, lease time.Duration) error {
+func (k *fakeKernel) refresh(index int, p netip.Prefix, how manner) error {
 	return k.change("refresh", p, func() error {
-		k.addrs[p] = address{index: index, prefix: p, proto: AddressProtocol, remaining: int64(lease / time.Second)}
+		k.addrs[p] = address{index: index, prefix: p, proto: AddressProtocol, remaining: int64(how.lease / time.Second)}
 		return nil
 	})
 }

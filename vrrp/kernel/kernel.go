@@ -102,10 +102,11 @@ func (k *Kernel) Watch(interfaces []string) { k.watch.set(interfaces) }
 func (k *Kernel) Claim(routers []vrrp.Config) {
 	owners := make(map[place]vrrp.RouterID)
 	for _, c := range routers {
-		for _, a := range c.Addresses {
-			owners[place{c.ID.Interface, a}] = c.ID
+		for _, a := range c.Held() {
+			owners[place{c.CarrierOf(a), a}] = c.ID
 		}
 	}
+	k.links.plan(planOf(routers, k.watch.hasNetwork))
 	k.links.claim(owners)
 }
 

@@ -16,8 +16,8 @@ import (
 type addresser interface {
 	index(name string) (int, error)
 	list() ([]address, error)
-	add(index int, p netip.Prefix, lease time.Duration) error
-	refresh(index int, p netip.Prefix, lease time.Duration) error
+	add(index int, p netip.Prefix, how manner) error
+	refresh(index int, p netip.Prefix, how manner) error
 	remove(index int, p netip.Prefix) error
 }
 
@@ -29,7 +29,7 @@ type linksOptions struct {
 	now      func() time.Time
 	feed     func(vrrp.Event)
 	observe  func(runner.AddressEvent)
-	announce func(*vrrp.Gratuitous)
+	announce func(iface string, g *vrrp.Gratuitous)
 	// port is the kernel's name for our socket in notices.
 	port uint32
 	// keepsProto tells that the kernel keeps AddressProtocol with an address.
@@ -46,6 +46,7 @@ type Links struct {
 	promote promoter
 	dirty   bool // the store differs from the table
 	cost    refreshCost
+	sites   sites
 
 	mu       sync.Mutex
 	urgent   []job
@@ -63,6 +64,7 @@ type job struct {
 	hold     *vrrp.Hold
 	release  *vrrp.Release
 	announce *vrrp.Gratuitous
+	plan     map[heldAddress]site
 	claim    map[place]vrrp.RouterID
 	barrier  chan<- struct{}
 }
@@ -80,6 +82,7 @@ func newLinks(o linksOptions) *Links {
 		table:   table{entries: make(map[place]entry)},
 		promote: promoter{sysctl: o.sysctl, before: make(map[string]string), done: make(map[int]bool)},
 		epochs:  make(map[vrrp.RouterID]uint64),
+		sites:   newSites(),
 		wake:    make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -144,6 +147,10 @@ func (l *Links) cancel(id vrrp.RouterID) {
 	defer l.mu.Unlock()
 	l.urgent = slices.DeleteFunc(l.urgent, func(j job) bool { return j.announce != nil && j.announce.ID == id })
 }
+
+// plan tells where the virtual addresses belong. What is held moves with the
+// next Hold.
+func (l *Links) plan(p map[heldAddress]site) { l.do(job{plan: p}) }
 
 // claim tells whose the virtual addresses are. Recorded addresses found at
 // start that nobody claims are removed.

@@ -49,37 +49,47 @@ func (l *Links) look(have snapshot, index int, p place) (present, host bool) {
 // want notes that the addresses of a Hold are to be ours, unless they are the
 // host's, so that the store can say so before they exist.
 func (l *Links) want(h *vrrp.Hold, have snapshot) {
-	index, err := l.opt.kernel.index(h.ID.Interface)
-	if err != nil || l.void(h) {
-		return // holdAll comes to the same and reports it
-	}
-	if promotes(h.ID.Family, h.Lease) {
-		if needed, err := l.promote.needed(h.ID.Interface, index); err == nil && needed {
-			l.dirty = true
+	for _, part := range l.planParts(h) {
+		index, err := l.opt.kernel.index(part.iface)
+		if err != nil || l.void(h) {
+			continue // holdAll comes to the same and reports it
 		}
-	}
-	for _, a := range h.Addresses {
-		p := place{h.ID.Interface, a}
-		e, _ := l.table.get(p)
-		if _, host := l.look(have, index, p); !e.owned && !host {
-			e.owned, l.dirty = true, true
-			l.table.set(p, e)
+		if promotes(h.ID.Family, h.Lease) {
+			if needed, err := l.promote.needed(part.iface, index); err == nil && needed {
+				l.dirty = true
+			}
+		}
+		for _, a := range part.addresses {
+			p := place{part.iface, a}
+			e, _ := l.table.get(p)
+			if _, host := l.look(have, index, p); !e.owned && !host {
+				e.owned, l.dirty = true, true
+				l.table.set(p, e)
+			}
 		}
 	}
 }
 
-// holdAll puts the addresses of a Hold on the interface. An address that
-// could not be added stays pending and is tried again.
+// holdAll puts the addresses of a Hold where they belong.
 func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 	if l.superseded(h) {
 		return
 	}
-	index, indexErr := l.opt.kernel.index(h.ID.Interface)
-	if err = errors.Join(err, indexErr); err == nil && promotes(h.ID.Family, h.Lease) {
-		err = l.promoteFirst(h.ID.Interface, index)
+	for _, part := range l.planParts(h) {
+		l.holdPart(h, part, have, err)
 	}
-	for _, a := range h.Addresses {
-		p := place{h.ID.Interface, a}
+}
+
+// holdPart puts addresses of a Hold on one interface. An address that could
+// not be added stays pending and is tried again.
+func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
+	index, indexErr := l.opt.kernel.index(part.iface)
+	if err = errors.Join(err, indexErr); err == nil && promotes(h.ID.Family, h.Lease) {
+		err = l.promoteFirst(part.iface, index)
+	}
+	for _, a := range part.addresses {
+		how := manner{h.Lease, l.settleSite(h.ID, a)}
+		p := place{part.iface, a}
 		e, _ := l.table.get(p)
 		e.id, e.epoch, e.deadline = h.ID, h.Epoch, h.Deadline
 		if !e.present {
@@ -90,7 +100,7 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 		case err != nil:
 			l.refused(p, &e, err)
 		case !l.void(h):
-			l.put(p, &e, index, h.Lease, have)
+			l.put(p, &e, index, how, have)
 		}
 		if e.pending {
 			e.due = l.opt.now().Add(retryPause)
@@ -114,7 +124,7 @@ func (l *Links) promoteFirst(iface string, index int) error {
 
 // put adds an address, or refreshes it when it is there and ours, and leaves
 // it alone when it is the host's.
-func (l *Links) put(p place, e *entry, index int, lease time.Duration, have snapshot) {
+func (l *Links) put(p place, e *entry, index int, how manner, have snapshot) {
 	present, host := l.look(have, index, p)
 	if host {
 		l.leaveToHost(p, e)
@@ -125,9 +135,9 @@ func (l *Links) put(p place, e *entry, index int, lease time.Duration, have snap
 	if present {
 		change = l.opt.kernel.refresh
 	}
-	err := change(index, p.prefix, lease)
+	err := change(index, p.prefix, how)
 	if errors.Is(err, unix.EEXIST) {
-		if host, err = l.collide(p, index, lease); host {
+		if host, err = l.collide(p, index, how); host {
 			l.leaveToHost(p, e)
 			return
 		}
@@ -138,12 +148,12 @@ func (l *Links) put(p place, e *entry, index int, lease time.Duration, have snap
 	}
 	l.dirty = l.dirty || !e.owned
 	e.owned, e.present, e.host, e.pending = true, true, false, false
-	e.index, e.lease, e.refreshed, e.due, e.err = index, lease, before, time.Time{}, ""
+	e.index, e.lease, e.refreshed, e.due, e.err = index, how.lease, before, time.Time{}, ""
 }
 
 // collide resolves an address that appeared after the snapshot. Ours it can
 // only be by its mark: this goroutine is the only one that adds any.
-func (l *Links) collide(p place, index int, lease time.Duration) (host bool, err error) {
+func (l *Links) collide(p place, index int, how manner) (host bool, err error) {
 	have, err := l.snapshot()
 	if err != nil {
 		return false, err
@@ -151,7 +161,7 @@ func (l *Links) collide(p place, index int, lease time.Duration) (host bool, err
 	if a, found := have[spot{index, p.prefix.Addr()}]; found && a.proto != AddressProtocol {
 		return true, nil
 	}
-	return false, l.opt.kernel.refresh(index, p.prefix, lease)
+	return false, l.opt.kernel.refresh(index, p.prefix, how)
 }
 
 // leaveToHost notes that an address is the host's own.
@@ -185,7 +195,7 @@ func (l *Links) refresh(h *vrrp.Hold, p place) (late bool) {
 	lapsed := vrrp.LeaseEnded(vrrp.LifetimeUnknown, e.refreshed, e.lease, now)
 	permanent := h.Lease == 0 && e.lease == 0
 	if e.present && !e.lost && !lapsed && !permanent {
-		if err := l.opt.kernel.refresh(e.index, p.prefix, h.Lease); err != nil {
+		if err := l.opt.kernel.refresh(e.index, p.prefix, manner{h.Lease, l.sites.of(h.ID, p.prefix)}); err != nil {
 			l.refused(p, &e, err)
 		} else {
 			e.lease, e.refreshed, e.err = h.Lease, now, ""

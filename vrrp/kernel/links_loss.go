@@ -108,7 +108,7 @@ func (l *Links) removed(p place, e entry, now time.Time) {
 func (l *Links) returned(p place, e *entry) {
 	e.putBacks++
 	l.event(runner.AddressPutBack, p, e, "")
-	l.announceNow(&vrrp.Gratuitous{
+	l.announceNow(p.iface, &vrrp.Gratuitous{
 		ID: e.id, Addresses: []netip.Prefix{p.prefix}, Repeat: vrrp.DefaultGARPRepeat, Epoch: e.epoch,
 	})
 }
@@ -152,7 +152,7 @@ func (l *Links) tryPutBack(p place, e entry) {
 	if err != nil {
 		l.refused(p, &e, err)
 	} else {
-		l.put(p, &e, e.index, e.lease, have)
+		l.put(p, &e, e.index, manner{e.lease, l.sites.of(e.id, p.prefix)}, have)
 	}
 	if e.present {
 		l.returned(p, &e)

@@ -6,10 +6,13 @@ import (
 
 // releaseAll takes away those addresses of a router that are ours.
 func (l *Links) releaseAll(r *vrrp.Release) {
-	for _, a := range r.Addresses {
-		l.takeAway(place{r.ID.Interface, a})
+	for _, part := range l.usedParts(r.ID, r.Addresses) {
+		for _, a := range part.addresses {
+			l.takeAway(place{part.iface, a})
+			delete(l.sites.used, heldAddress{r.ID, a})
+		}
+		l.restoreIdle(part.iface)
 	}
-	l.restoreIdle(r.ID.Interface)
 }
 
 // takeAway removes one address if it is ours. When the kernel refuses, it is

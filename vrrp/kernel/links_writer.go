@@ -79,7 +79,10 @@ func (l *Links) takeLosses() ([]loss, bool) {
 func (l *Links) carryOut(jobs []job) {
 	have, err := l.snapshotFor(jobs)
 	for _, j := range jobs {
-		if j.hold != nil {
+		switch {
+		case j.plan != nil:
+			l.sites.planned = j.plan
+		case j.hold != nil:
 			l.want(j.hold, have)
 		}
 	}
@@ -123,7 +126,7 @@ func (l *Links) renewSome() (more bool) {
 			if l.void(h) {
 				break
 			}
-			if l.refresh(h, place{h.ID.Interface, a}) {
+			if l.refresh(h, l.sites.place(h.ID, a)) {
 				late.Addresses = append(late.Addresses, a)
 			}
 		}
@@ -161,20 +164,24 @@ func (l *Links) takeRenewals() (some []*vrrp.Hold, more bool) {
 // would draw traffic to where nobody answers.
 func (l *Links) announcePresent(g *vrrp.Gratuitous) {
 	g.Addresses = slices.DeleteFunc(g.Addresses, func(a netip.Prefix) bool {
-		e, ok := l.table.get(place{g.ID.Interface, a})
+		e, ok := l.table.get(l.sites.place(g.ID, a))
 		return !ok || !e.present && !e.host
 	})
-	l.announceNow(g)
+	for _, part := range l.usedParts(g.ID, g.Addresses) {
+		one := *g
+		one.Addresses = part.addresses
+		l.announceNow(part.iface, &one)
+	}
 }
 
 // announceNow hands an announcement over unless its router has released its
 // addresses since. A Release that comes meanwhile waits for the lock, so that
 // cancelling after it finds every announcement.
-func (l *Links) announceNow(g *vrrp.Gratuitous) {
+func (l *Links) announceNow(iface string, g *vrrp.Gratuitous) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(g.Addresses) > 0 && g.Epoch >= l.epochs[g.ID] {
-		l.opt.announce(g)
+	if g.Epoch >= l.epochs[g.ID] {
+		l.opt.announce(iface, g)
 	}
 }
 

@@ -222,8 +222,8 @@ func addressesHere() (func(vrrp.Config) bool, error) {
 		present[place{names[addr.index], addr.prefix}] = true
 	}
 	return func(c vrrp.Config) bool {
-		for _, p := range c.Addresses {
-			if !present[place{c.ID.Interface, p}] {
+		for _, p := range c.Held() {
+			if !present[place{c.CarrierOf(p), p}] {
 				return false
 			}
 		}

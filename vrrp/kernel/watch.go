@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"sync"
 	"syscall"
@@ -240,4 +241,19 @@ func (w *watch) tell(link vrrp.Link, index int) {
 	}
 	w.used[name] = told{link, index}
 	w.feed(&link)
+}
+
+// hasNetwork tells whether an interface has an address of the host in a
+// network, and so its route.
+func (w *watch) hasNetwork(iface string, p netip.Prefix) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, info := range w.view.links {
+		for _, a := range w.view.addrs[info.index] {
+			if info.name == iface && !a.ours && a.prefix.Masked() == p.Masked() {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -1,0 +1,62 @@
+package vrrp
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// VMAC gives a virtual router an interface of its own with the virtual MAC
+// address of the RFC. The zero value means none.
+type VMAC struct {
+	// Name of the interface: a macvlan on the router's interface.
+	Name string
+	// FromBase sends adverts from the router's interface, with its own MAC
+	// address, instead of from the virtual one.
+	FromBase bool
+}
+
+// MAC returns the virtual router's MAC address (RFC 9568 §7.3).
+func (id RouterID) MAC() [6]byte {
+	family := byte(1)
+	if id.Family == IPv6 {
+		family = 2
+	}
+	return [6]byte{0x00, 0x00, 0x5e, 0x00, family, id.VRID}
+}
+
+// AddressOptions say how a virtual address is put on the host. The zero value
+// puts it on the interface that carries the router.
+type AddressOptions struct {
+	// Interface is another one that carries the address.
+	Interface string
+	// Label of an IPv4 address, as older tools show it.
+	Label string
+	// Scope is a route scope (linux/rtnetlink.h): 0 global, 253 link, 254
+	// host.
+	Scope uint8
+	// Broadcast address of an IPv4 address.
+	Broadcast netip.Addr
+	// Peer is the far end of a point-to-point interface.
+	Peer netip.Addr
+}
+
+// Held returns all addresses that a master holds: the advertised ones, then
+// the others.
+func (c *Config) Held() []netip.Prefix { return slices.Concat(c.Addresses, c.Excluded) }
+
+// Carrier returns the interface that the router listens on and that carries
+// its addresses.
+func (c *Config) Carrier() string {
+	if c.VMAC.Name != "" {
+		return c.VMAC.Name
+	}
+	return c.ID.Interface
+}
+
+// CarrierOf returns the interface that carries one of the addresses.
+func (c *Config) CarrierOf(p netip.Prefix) string {
+	if o := c.Options[p]; o.Interface != "" {
+		return o.Interface
+	}
+	return c.Carrier()
+}
