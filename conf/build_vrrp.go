@@ -28,6 +28,7 @@ func (b *builder) instances(nodes []*node) {
 	names := b.names()
 	ids := map[vrrp.RouterID]*node{}
 	vips := map[netip.Addr]hcl.Range{}
+	vmacs := map[string]*node{}
 	for _, n := range nodes {
 		names.add(n)
 		c := b.instance(n)
@@ -37,6 +38,7 @@ func (b *builder) instances(nodes []*node) {
 		b.checkGroup(n)
 		for _, c := range split(c) {
 			b.delivery(n, &c)
+			b.vmac(n, &c, vmacs)
 			b.checkTaken(n, c, ids)
 			b.cfg.Routers = append(b.cfg.Routers, c)
 		}
@@ -67,15 +69,20 @@ func split(c vrrp.Config) []vrrp.Config {
 	for _, f := range []vrrp.Family{vrrp.IPv4, vrrp.IPv6} {
 		one := c
 		one.ID.Family = f
-		one.Addresses = slices.DeleteFunc(slices.Clone(c.Addresses), func(p netip.Prefix) bool {
-			return p.Addr().Is4() != (f == vrrp.IPv4)
-		})
+		one.Addresses, one.Excluded = ofFamily(c.Addresses, f), ofFamily(c.Excluded, f)
 		slices.SortStableFunc(one.Addresses, func(a, b netip.Prefix) int { return linkLocalFirst(a) - linkLocalFirst(b) })
+		if len(one.Addresses) == len(c.Addresses) {
+			one.Excluded = c.Excluded // of both families
+		}
 		if len(one.Addresses) > 0 || len(c.Addresses) == 0 && f == vrrp.IPv4 {
 			all = append(all, one)
 		}
 	}
 	return all
+}
+
+func ofFamily(all []netip.Prefix, f vrrp.Family) []netip.Prefix {
+	return slices.DeleteFunc(slices.Clone(all), func(p netip.Prefix) bool { return p.Addr().Is4() != (f == vrrp.IPv4) })
 }
 
 func linkLocalFirst(p netip.Prefix) int {
@@ -109,6 +116,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 	for _, p := range get[[]located[netip.Prefix]](n, "virtual_address") {
 		c.Addresses = append(c.Addresses, p.v)
 	}
+	b.addressOptions(n, &c)
 	garp := n.one("garp")
 	c.Announce = vrrp.Announce{Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay")}
 	return c
@@ -193,8 +201,8 @@ func (b *builder) anyPriority() bool {
 // checkAddresses judges the virtual addresses together. vips are those of all
 // instances.
 func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
-	list := get[[]located[netip.Prefix]](n, "virtual_address")
-	if n.has("virtual_address") && len(list) == 0 {
+	list := slices.Concat(get[[]located[netip.Prefix]](n, "virtual_address"), get[[]located[netip.Prefix]](n, "excluded_address"))
+	if n.has("virtual_address") && len(b.addressesOf(n)) == 0 {
 		b.errorf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address", n)
 	}
 	b.checkFamilies(n)
@@ -230,7 +238,8 @@ func (b *builder) checkFamilies(n *node) {
 		}
 	}
 	if most := max(four, six); most > maxVIPs {
-		b.errorf("too_many_addresses", n.at("virtual_address"), "spread them over several vrrp_instance blocks", "%s has %d virtual addresses: an advert carries at most %d", n, most, maxVIPs)
+		b.warnf("too_many_addresses", n.at("virtual_address"), "name the others in excluded_address, or spread them over several vrrp_instance blocks",
+			"%s has %d virtual addresses, an advert carries at most %d: the others are held, but not advertised", n, most, maxVIPs)
 	}
 	if six > 0 && local == 0 && !n.bad("virtual_address") {
 		b.warnf("no_link_local", n.at("virtual_address"), fmt.Sprintf("add one to the list, the same on all directors: \"fe80::%x/64\"", get[int64](n, "vrid")),

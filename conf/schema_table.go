@@ -87,8 +87,8 @@ var instanceBlock = &block{
 			help: "How a master leaves that is stopped or at fault while its interface works. `graceful`: it says that it leaves and serves on until a successor is heard, for at most 10s; no client notices. `immediate`: the addresses go at once and nobody serves until a backup takes over. With `lease = \"strict\"` it is always immediate."},
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
-	}, deliveryAttrs),
-	blocks: []*block{unicastBlock, authBlock, {
+	}, addressAttrs, deliveryAttrs),
+	blocks: []*block{addressBlock, vmacBlock, unicastBlock, authBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},

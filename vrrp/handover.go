@@ -107,6 +107,9 @@ func (r *router) hearSuccessor(now time.Time, from neighbour) {
 	}
 	if !r.handing.successor.addr.IsValid() {
 		r.handing.ready = now.Add(successorGrace)
+		if r.cfg.VMAC.Name != "" {
+			r.handing.ready = now // switches would see one MAC address on two ports
+		}
 	}
 	r.handing.successor = from
 	r.checkAnnounced(now)

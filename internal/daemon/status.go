@@ -51,7 +51,7 @@ func instances(r routerStatus) []api.Instance {
 	for _, rt := range r.Routers {
 		in := api.Instance{RouterStatus: rt}
 		for _, a := range r.Addresses {
-			if a.Interface == rt.Interface && slices.Contains(rt.Addresses, a.Address) {
+			if slices.Contains(rt.Addresses, a.Address) && (a.Address.Addr().Is4() || a.Interface == rt.Carrier) {
 				in.Addresses = append(in.Addresses, a)
 			}
 		}

@@ -31,6 +31,7 @@ type Kernel struct {
 	announcer *announcer
 	overhears *overhearer
 	watch     *watch
+	vmacs     *vmacKeeper
 }
 
 // Open takes stock of interfaces, addresses and the record of an earlier
@@ -56,7 +57,8 @@ func Open(o Options) (*Kernel, error) {
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
 		port: addrs.port, keepsProto: keepsProto(),
 	})
-	k.watch = newWatch(o.Feed, k.links)
+	k.vmacs = newVMACKeeper(o.RuntimeDir, store.boot, o.Observe)
+	k.watch = newWatch(o.Feed, k.links, k.vmacs.look)
 	if err := k.start(content); err != nil {
 		k.announcer.close()
 		addrs.close()
@@ -81,6 +83,7 @@ func (k *Kernel) start(content stored) error {
 		return err
 	}
 	go k.links.run()
+	go k.vmacs.run()
 	return nil
 }
 
@@ -106,6 +109,8 @@ func (k *Kernel) Claim(routers []vrrp.Config) {
 			owners[place{c.CarrierOf(a), a}] = c.ID
 		}
 	}
+	k.watch.rest(vmacsOf(routers))
+	k.vmacs.set(vmacsOf(routers))
 	k.links.plan(planOf(routers, k.watch.hasNetwork))
 	k.links.claim(owners)
 }
@@ -127,7 +132,7 @@ func (k *Kernel) Close() error {
 	k.announcer.close()
 	k.wire.close()
 	k.addresses.close()
-	return nil
+	return k.vmacs.close()
 }
 
 // keepsProto tells whether the kernel keeps AddressProtocol (Linux 5.18).

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -54,7 +55,7 @@ func (l *Links) want(h *vrrp.Hold, have snapshot) {
 		if err != nil || l.void(h) {
 			continue // holdAll comes to the same and reports it
 		}
-		if promotes(h.ID.Family, h.Lease) {
+		if promotes(part.addresses, h.Lease) {
 			if needed, err := l.promote.needed(part.iface, index); err == nil && needed {
 				l.dirty = true
 			}
@@ -84,7 +85,7 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 // not be added stays pending and is tried again.
 func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
 	index, indexErr := l.opt.kernel.index(part.iface)
-	if err = errors.Join(err, indexErr); err == nil && promotes(h.ID.Family, h.Lease) {
+	if err = errors.Join(err, indexErr); err == nil && promotes(part.addresses, h.Lease) {
 		err = l.promoteFirst(part.iface, index)
 	}
 	for _, a := range part.addresses {
@@ -111,7 +112,9 @@ func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
 
 // promotes tells whether an address that may end takes others along unless
 // secondaries are promoted, which only those of IPv4 do.
-func promotes(f vrrp.Family, lease time.Duration) bool { return f == vrrp.IPv4 && lease > 0 }
+func promotes(addresses []netip.Prefix, lease time.Duration) bool {
+	return lease > 0 && slices.ContainsFunc(addresses, func(p netip.Prefix) bool { return p.Addr().Is4() })
+}
 
 // promoteFirst makes the interface safe for leases; none is added without it.
 func (l *Links) promoteFirst(iface string, index int) error {

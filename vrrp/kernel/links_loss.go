@@ -146,7 +146,7 @@ func (l *Links) retryDue() (next time.Time) {
 func (l *Links) tryPutBack(p place, e entry) {
 	e.due = l.opt.now().Add(contestedPause)
 	have, err := l.snapshot()
-	if err == nil && promotes(e.id.Family, e.lease) {
+	if err == nil && promotes([]netip.Prefix{p.prefix}, e.lease) {
 		err = l.promoteFirst(p.iface, e.index)
 	}
 	if err != nil {

@@ -16,6 +16,8 @@ type linkInfo struct {
 	name  string
 	up    bool // administratively up and running
 	mtu   int
+	// parent is the interface that a macvlan or VLAN rests on, else 0.
+	parent int
 }
 
 // decodeLink reads the body of an RTM_NEWLINK or RTM_DELLINK message. Running
@@ -35,6 +37,10 @@ func decodeLink(b []byte) (linkInfo, error) {
 		switch a.Attr.Type {
 		case unix.IFLA_IFNAME:
 			info.name = unix.ByteSliceToString(a.Value)
+		case unix.IFLA_LINK:
+			if len(a.Value) == 4 {
+				info.parent = int(nl.NativeEndian().Uint32(a.Value))
+			}
 		case unix.IFLA_MTU:
 			if len(a.Value) == 4 {
 				info.mtu = int(nl.NativeEndian().Uint32(a.Value))

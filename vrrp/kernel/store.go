@@ -61,16 +61,13 @@ func (s *store) path() string { return filepath.Join(s.dir, storeFile) }
 // load returns what was stored during this boot, nothing when there is no
 // file or when it belongs to another boot.
 func (s *store) load() (stored, error) {
-	b, err := os.ReadFile(s.path())
+	var content stored
+	err := readJSON(s.path(), &content)
 	if errors.Is(err, fs.ErrNotExist) {
 		return stored{}, nil
 	}
 	if err != nil {
-		return stored{}, fmt.Errorf("read address record: %w", err)
-	}
-	var content stored
-	if err := json.Unmarshal(b, &content); err != nil {
-		return stored{}, fmt.Errorf("read address record %s: %w", s.path(), err)
+		return stored{}, err
 	}
 	if content.Boot != s.boot {
 		return stored{}, nil
@@ -78,20 +75,36 @@ func (s *store) load() (stored, error) {
 	return content, nil
 }
 
-// save replaces the file in one step. It is not forced to disk: it has to
-// outlive processes, not the kernel.
+// save replaces the file in one step.
 func (s *store) save(content stored) error {
 	content.Boot = s.boot
-	b, err := json.Marshal(content)
+	return writeJSON(s.path(), content)
+}
+
+// readJSON decodes a record file.
+func readJSON(path string, content any) error {
+	b, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(b, content)
+	}
 	if err != nil {
-		return fmt.Errorf("encode address record: %w", err)
+		return fmt.Errorf("read record %s: %w", path, err)
 	}
-	next := s.path() + ".new"
-	if err := os.WriteFile(next, b, 0o644); err != nil {
-		return fmt.Errorf("write address record: %w", err)
+	return nil
+}
+
+// writeJSON replaces a record file in one step. It is not forced to disk: it
+// has to outlive processes, not the kernel.
+func writeJSON(path string, content any) error {
+	b, err := json.Marshal(content)
+	if err == nil {
+		err = os.WriteFile(path+".new", b, 0o644)
 	}
-	if err := os.Rename(next, s.path()); err != nil {
-		return fmt.Errorf("write address record: %w", err)
+	if err == nil {
+		err = os.Rename(path+".new", path)
+	}
+	if err != nil {
+		return fmt.Errorf("write record %s: %w", path, err)
 	}
 	return nil
 }

@@ -29,12 +29,15 @@ const (
 type watch struct {
 	feed  func(vrrp.Event)
 	links *Links
+	// linked is told that an interface came, went or changed.
+	linked func()
 
 	mu     sync.Mutex
 	closed bool
 	sock   *nl.NetlinkSocket
 	view   view
 	used   map[string]told // what was fed last, by interface
+	bases  map[string]string
 	done   chan struct{}
 	ended  chan struct{}
 }
@@ -45,9 +48,9 @@ type told struct {
 	index int
 }
 
-func newWatch(feed func(vrrp.Event), links *Links) *watch {
+func newWatch(feed func(vrrp.Event), links *Links, linked func()) *watch {
 	return &watch{
-		feed: feed, links: links, used: make(map[string]told),
+		feed: feed, links: links, linked: linked, used: make(map[string]told),
 		done: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -67,7 +70,7 @@ func (w *watch) set(names []string) {
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.used, func(name string, _ told) bool { return !slices.Contains(names, name) })
 	for _, name := range names {
-		link, index := w.view.link(name)
+		link, index := w.link(name)
 		w.tell(link, index)
 	}
 }
@@ -171,6 +174,7 @@ func (w *watch) take(msgs []syscall.NetlinkMessage) {
 		switch m.Header.Type {
 		case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 			w.takeLink(m)
+			w.linked()
 		case unix.RTM_NEWADDR:
 			changed = w.takeAddress(m)
 		case unix.RTM_DELADDR:
@@ -224,7 +228,7 @@ func (w *watch) takeLoss(m syscall.NetlinkMessage, losses []loss) []loss {
 // was fed last.
 func (w *watch) tellChanged() {
 	for _, name := range slices.Sorted(maps.Keys(w.used)) {
-		link, index := w.view.link(name)
+		link, index := w.link(name)
 		if last := w.used[name]; last.link != link || last.index != index {
 			w.tell(link, index)
 		}
@@ -256,4 +260,27 @@ func (w *watch) hasNetwork(iface string, p netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// rest tells which interfaces rest on which others.
+func (w *watch) rest(vmacs []vmac) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bases = make(map[string]string, len(vmacs))
+	for _, v := range vmacs {
+		w.bases[v.name] = v.base
+	}
+}
+
+// link returns the state of an interface for the engine, and its index. One
+// that rests on another has the source addresses of that one.
+func (w *watch) link(name string) (vrrp.Link, int) {
+	link, index := w.view.link(name)
+	if baseName, rests := w.bases[name]; rests {
+		base, baseIndex := w.view.link(baseName)
+		link.Exists = link.Exists && w.view.links[index].parent == baseIndex
+		link.Up = link.Up && base.Up && link.Exists
+		link.Primary, link.LinkLocal = base.Primary, base.LinkLocal
+	}
+	return link, index
 }

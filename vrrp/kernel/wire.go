@@ -17,7 +17,8 @@ import (
 type Wire struct {
 	ready chan struct{}
 	ports []*port
-	turn  int // the port whose turn it is to receive
+	own   map[virtual]string // interfaces of virtual routers that have one
+	turn  int                // the port whose turn it is to receive
 	buf   []byte
 }
 
@@ -28,14 +29,27 @@ type socketPlace struct {
 	ah     bool // of packets with an authentication header
 }
 
+// virtual is a virtual router that has an interface of its own.
+type virtual struct {
+	base   string
+	family vrrp.Family
+	vrid   uint8
+}
+
 // port is one place to listen at. Its sockets are nil while the interface is
 // missing.
 type port struct {
 	socketPlace
 	groups []netip.Addr
-	index  int // of the interface the sockets belong to
-	rx     *receiver
-	tx     *transmitter
+	// base and vrid are set on the interface of one virtual router: packets
+	// are its base interface's, and only its own are meant.
+	base     string
+	vrid     uint8
+	fromBase bool
+	index    int // of the interface the sockets belong to
+	txIndex  int // of the interface that adverts leave by
+	rx       *receiver
+	tx       *transmitter
 }
 
 func newWire() *Wire {
@@ -54,22 +68,46 @@ func (w *Wire) TryReceive(p *vrrp.Received) bool {
 		if port.rx == nil {
 			continue
 		}
-		if port.rx.receive(w.buf, p) {
-			p.Interface = port.iface
-			return true
+		for port.rx.receive(w.buf, p) {
+			if w.claims(port, p) {
+				return true
+			}
 		}
 	}
 	return false
 }
 
+// claims tells whether a packet is meant for the port that got it, and says on
+// which interface it arrived. What goes to a group arrives at the interface of
+// its virtual router and at the base interface.
+func (w *Wire) claims(at *port, p *vrrp.Received) bool {
+	p.Interface = at.iface
+	message := p.Payload
+	if p.AH {
+		message = message[min(len(message), authHeaderLen):]
+	}
+	var vrid uint8
+	if len(message) > 1 {
+		vrid = message[1]
+	}
+	if at.base != "" {
+		p.Interface = at.base
+		return vrid == at.vrid
+	}
+	return !p.Dst.IsMulticast() || w.own[virtual{at.iface, at.family, vrid}] == ""
+}
+
 // Send implements runner.Wire.
 func (w *Wire) Send(a *vrrp.SendAdvert) error {
 	at := socketPlace{a.ID.Interface, a.ID.Family, a.AH}
+	if own := w.own[virtual{a.ID.Interface, a.ID.Family, a.ID.VRID}]; own != "" {
+		at.iface = own
+	}
 	i := slices.IndexFunc(w.ports, func(p *port) bool { return p.socketPlace == at })
 	if i < 0 || w.ports[i].tx == nil {
 		return fmt.Errorf("send advert on %s: %w", a.ID.Interface, errNoInterface)
 	}
-	if err := w.ports[i].tx.send(w.ports[i].index, a); err != nil {
+	if err := w.ports[i].tx.send(w.ports[i].txIndex, a); err != nil {
 		return fmt.Errorf("send advert on %s: %w", a.ID.Interface, err)
 	}
 	return nil
@@ -79,9 +117,20 @@ func (w *Wire) Send(a *vrrp.SendAdvert) error {
 // whatever is queued in them.
 func (w *Wire) Listen(want []runner.Port) error {
 	old := w.ports
-	w.ports, w.turn = nil, 0
+	w.ports, w.turn, w.own = nil, 0, make(map[virtual]string)
 	for _, p := range want {
-		w.port(socketPlace{p.Interface, p.Family, p.AH}, old).join(p.Group)
+		at := socketPlace{p.Interface, p.Family, p.AH}
+		if p.Carrier == "" {
+			shared := w.port(at, old)
+			shared.belong("", 0, false)
+			shared.join(p.Group)
+			continue
+		}
+		at.iface = p.Carrier
+		own := w.port(at, old)
+		own.belong(p.Interface, p.VRID, p.FromBase)
+		own.join(p.Group)
+		w.own[virtual{p.Interface, p.Family, p.VRID}] = p.Carrier
 	}
 	for _, p := range old {
 		if !slices.Contains(w.ports, p) {
@@ -117,6 +166,14 @@ func (w *Wire) port(at socketPlace, old []*port) *port {
 	return p
 }
 
+// belong makes the port one virtual router's, or that of all of an interface.
+func (p *port) belong(base string, vrid uint8, fromBase bool) {
+	if p.base != base || p.fromBase != fromBase {
+		p.close()
+	}
+	p.base, p.vrid, p.fromBase = base, vrid, fromBase
+}
+
 // join adds a group to those the port listens to.
 func (p *port) join(group netip.Addr) {
 	if !slices.Contains(p.groups, group) {
@@ -142,6 +199,10 @@ func (w *Wire) close() {
 	}
 }
 
+// authHeaderLen is the length of an authentication header with HMAC-MD5-96
+// (RFC 2402 §2).
+const authHeaderLen = 24
+
 // errNoInterface tells that a name stands for no interface now.
 var errNoInterface = errors.New("no such interface")
 
@@ -164,12 +225,19 @@ func (p *port) open(ifi *net.Interface, ready chan<- struct{}) error {
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w", p.iface, err)
 	}
-	tx, err := newTransmitter(ifi, p.socketPlace)
+	out := ifi
+	if p.fromBase {
+		if out, err = net.InterfaceByName(p.base); err != nil {
+			rx.close()
+			return fmt.Errorf("open transmit socket on %s: %w", p.base, err)
+		}
+	}
+	tx, err := newTransmitter(out, p.socketPlace)
 	if err != nil {
 		rx.close()
 		return fmt.Errorf("open transmit socket on %s: %w", p.iface, err)
 	}
-	p.index, p.rx, p.tx = ifi.Index, rx, tx
+	p.index, p.txIndex, p.rx, p.tx = ifi.Index, out.Index, rx, tx
 	return nil
 }
 

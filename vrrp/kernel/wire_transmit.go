@@ -59,7 +59,7 @@ func (t *transmitter) setup() error {
 	}
 	if t.family == vrrp.IPv6 {
 		pc := ipv6.NewPacketConn(t.conn)
-		return errors.Join(pc.SetBPF(dropAll), pc.SetMulticastLoopback(false), t.setPriority())
+		return errors.Join(t.setFreeBind(), pc.SetBPF(dropAll), pc.SetMulticastLoopback(false), t.setPriority())
 	}
 	pc := ipv4.NewPacketConn(t.conn)
 	return errors.Join(
@@ -68,6 +68,16 @@ func (t *transmitter) setup() error {
 		pc.SetMulticastLoopback(false),
 		t.setPriority(),
 	)
+}
+
+// setFreeBind lets the interface of a virtual router send from the link-local
+// address of its base interface.
+func (t *transmitter) setFreeBind() error {
+	var set error
+	err := t.raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.IPPROTO_IPV6, unix.IPV6_FREEBIND, 1)
+	})
+	return errors.Join(err, set)
 }
 
 // setPriority makes adverts overtake bulk traffic in the interface's queue.

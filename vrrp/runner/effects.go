@@ -47,6 +47,11 @@ type Port struct {
 	Group     netip.Addr
 	// AH is set where adverts with an authentication header are expected.
 	AH bool
+	// Carrier is the interface of the virtual router VRID alone, which is where
+	// it is listened to instead of Interface, with FromBase only listened.
+	Carrier  string
+	VRID     uint8
+	FromBase bool
 }
 
 // Links keeps virtual addresses on interfaces. Hold and Release queue a copy

@@ -44,13 +44,13 @@ func (r *Runner) event(ev vrrp.Event) {
 // engine learns of it.
 func (r *Runner) configure(c *vrrp.Configure) {
 	ports, names := places(c)
+	if r.opt.Claim != nil {
+		r.opt.Claim(c.Routers)
+	}
 	r.limit = drainPerPort * max(1, len(ports))
 	listenErr := r.opt.Wire.Listen(ports)
 	if r.opt.Watch != nil {
 		r.opt.Watch(names)
-	}
-	if r.opt.Claim != nil {
-		r.opt.Claim(c.Routers)
 	}
 	r.step(c)
 	r.forget(names)
@@ -78,11 +78,14 @@ func places(conf *vrrp.Configure) (ports []Port, names []string) {
 	}
 	for _, c := range conf.Routers {
 		tracked(c.Tracks)
+		names = append(names, c.ID.Interface, c.Carrier())
 		p := Port{Interface: c.ID.Interface, Family: c.ID.Family, Group: c.GroupOf()}
+		if c.VMAC.Name != "" && !c.Unicast() {
+			p.Carrier, p.VRID, p.FromBase = c.VMAC.Name, c.ID.VRID, c.VMAC.FromBase
+		}
 		if !seen[p] {
 			seen[p] = true
 			ports = append(ports, p)
-			names = append(names, p.Interface)
 		}
 		// Adverts without the header are heard as well, to be rejected loudly.
 		if p.AH = c.Auth.Type == vrrp.AuthHeader; p.AH && !seen[p] {

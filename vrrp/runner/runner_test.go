@@ -297,11 +297,11 @@ func TestConfigureListensAndWatchesFirst(t *testing.T) {
 		n.Do(&vrrp.Configure{Routers: []vrrp.Config{config(1), second, third}})
 		synctest.Wait()
 		n.stop()
-		want := []string{"watch [bond0 eth0]", "claim 3", "*vrrp.Configure", "*vrrp.Stop"}
+		want := []string{"claim 3", "watch [bond0 eth0]", "*vrrp.Configure", "*vrrp.Stop"}
 		if diff := cmp.Diff(want, order); diff != "" {
 			t.Errorf("order (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]Port{{"eth0", vrrp.IPv4, vrrp.GroupIPv4, false}, {"bond0", vrrp.IPv4, vrrp.GroupIPv4, false}}, n.wire.ports, comparing); diff != "" {
+		if diff := cmp.Diff([]Port{{Interface: "eth0", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}, {Interface: "bond0", Family: vrrp.IPv4, Group: vrrp.GroupIPv4}}, n.wire.ports, comparing); diff != "" {
 			t.Errorf("ports (-want +got):\n%s", diff)
 		}
 	})

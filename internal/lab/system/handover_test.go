@@ -37,7 +37,7 @@ func (p *pair) handOver(v *lab.Vipd, from, to *lab.Host) {
 		p.t.Errorf("pings were lost from %v to %v after the stop", lost[0].Sub(stopped), lost[len(lost)-1].Sub(stopped))
 	}
 	p.t.Logf("left after %v, both had the VIP for %v, %d of %d pings lost", took, p.owners.Overlap(), len(lost), sent)
-	if n := p.zeros(from, stopped); n != 2 {
+	if n := p.zeros(from, stopped); n != 2 && !p.virtual {
 		p.t.Errorf("%d adverts with priority 0, want 2", n)
 	}
 }
@@ -49,11 +49,14 @@ func TestHandOverLosesNothing(t *testing.T) {
 		many[i] = fmt.Sprintf(`"192.0.2.%d/24"`, 20+i)
 	}
 	for name, hcl := range map[string]string{
-		"one address":   config(),
-		"200 addresses": strings.Replace(config(), `"`+vip+`/24"`, strings.Join(many, ", "), 1),
+		"one address":                        config(),
+		"virtual MAC":                        config("vmac {}"),
+		"virtual MAC, adverts from the base": config(`vmac { transmit = "base" }`),
+		"200 addresses":                      strings.Replace(config(), `"`+vip+`/24"`, strings.Join(many, ", "), 1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPair(t)
+			p.virtual = strings.Contains(hcl, "vmac {}")
 			v1 := p.lb1.Vipd(hcl)
 			v2 := p.lb2.Vipd(hcl)
 			p.ownedBy(p.lb1, settle)

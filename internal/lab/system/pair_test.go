@@ -36,6 +36,8 @@ type pair struct {
 	lb2    *lab.Host
 	wire   *lab.Capture
 	owners *lab.Ownership
+	// virtual is set when frames do not show which host sent them.
+	virtual bool
 }
 
 func newPair(t *testing.T) *pair {

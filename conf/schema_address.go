@@ -1,0 +1,30 @@
+package conf
+
+var addressAttrs = []*attr{
+	{name: "excluded_address", kind: kindPrefixes,
+		help: "Further addresses that the master holds and no advert names. Directors may differ in them: during a change, or because there are more than an advert can carry."},
+}
+
+var addressBlock = &block{
+	name:   "address",
+	labels: []label{{"address", "one of `virtual_address` or `excluded_address`, as it is written there"}},
+	help:   "How one of the addresses is put on the host, when the defaults do not fit.",
+	attrs: []*attr{
+		{name: "interface", kind: kindInterface, defNote: "the instance's", help: "Another interface that carries the address. The election stays on the instance's."},
+		{name: "label", kind: kindString, help: "Label of an IPv4 address: the interface's name, a colon and a word; at most 15 characters."},
+		{name: "scope", kind: kindWord, def: `"global"`, words: []string{"global", "site", "link", "host"}, help: "Where the address is valid (`ip address … scope`)."},
+		{name: "broadcast", kind: kindIP, defNote: "none", help: "Broadcast address of an IPv4 address."},
+		{name: "peer", kind: kindIP, help: "Address of the far end of a point-to-point interface."},
+	},
+}
+
+var vmacBlock = &block{
+	name: "vmac", once: true,
+	help: "An interface with the virtual MAC address of the RFC, 00:00:5e:00:01:VRID (02 for IPv6), for this instance: a macvlan on its interface that carries the addresses. " +
+		"Clients keep their ARP entries when the master changes. A switch must let the address move between its ports.",
+	attrs: []*attr{
+		{name: "name", kind: kindInterface, defNote: "`vrrp.VRID`; `vrrp6.VRID` for IPv6", help: "Name of the interface. With addresses of both families IPv6 has a `6` added."},
+		{name: "transmit", kind: kindWord, def: `"vmac"`, words: []string{"vmac", "base"},
+			help: "What adverts are sent from: `vmac`, as the RFC asks for, or `base`, the instance's interface with its own MAC address, for networks that bind MAC addresses to ports."},
+	},
+}

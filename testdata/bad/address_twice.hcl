@@ -1,0 +1,13 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.0.2.10/24"]
+  address "192.0.2.10/24" {
+    scope = "link"
+  }
+  address "192.0.2.10/24" {
+    label = "eth0:web"
+  }
+}

@@ -1,0 +1,15 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.0.2.10/24"]
+  vmac {}
+}
+
+vrrp_instance "mail" {
+  interface       = "eth1"
+  vrid            = 51
+  virtual_address = ["198.51.100.10/24"]
+  vmac {}
+}
