@@ -2,6 +2,7 @@ package conf
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +18,12 @@ func badOptions() Options {
 	return Options{
 		Hostname: "lb1.example.com",
 		Env:      func(string) (string, bool) { return "", false },
+		Program: func(path string) error {
+			if strings.HasPrefix(path, "/bin/") {
+				return nil
+			}
+			return fmt.Errorf("program %s does not exist", path)
+		},
 	}
 }
 

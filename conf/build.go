@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -22,7 +23,11 @@ type builder struct {
 // root builds everything but the directors.
 func (b *builder) root(root *node) {
 	b.global(root.one("global"))
-	b.instances(root.all("vrrp_instance"))
+	tracks := b.tracking(root)
+	instances := root.all("vrrp_instance")
+	b.instances(instances, tracks)
+	b.groups(root.all("vrrp_sync_group"), instances, tracks)
+	tracks.reportUnused()
 	b.services(root.all("virtual_server"), b.namedChecks(root.all("check")))
 	b.connectionSync(root.all("connection_sync"))
 	b.ipvs(root.one("ipvs"))
@@ -37,10 +42,14 @@ func (b *builder) global(n *node) {
 		KeepTable:        get[bool](n, "keep_table_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
+		NotifyFIFO:       get[string](n, "notify_fifo"),
+		Mail:             b.mail(n.all("mail")),
 	}
 	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {
 		b.errorf("bad_path", n.at("maintenance_dir"), "write the full path", "maintenance_dir %q is not an absolute path", dir)
 	}
+	scripts := n.one("scripts")
+	b.cfg.Global.Scripts = Scripts{User: get[string](scripts, "user"), Timeout: get[time.Duration](scripts, "timeout")}
 }
 
 // names finds blocks of one kind that have the same name.

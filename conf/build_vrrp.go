@@ -24,7 +24,7 @@ const (
 )
 
 // instances builds the virtual routers.
-func (b *builder) instances(nodes []*node) {
+func (b *builder) instances(nodes []*node, tracks *trackSet) {
 	names := b.names()
 	ids := map[vrrp.RouterID]*node{}
 	vips := map[netip.Addr]hcl.Range{}
@@ -32,6 +32,9 @@ func (b *builder) instances(nodes []*node) {
 	for _, n := range nodes {
 		names.add(n)
 		c := b.instance(n)
+		c.Tracks = tracks.tracks(n)
+		b.notifyInstance(n)
+		b.checkTracks(n, c)
 		b.checkInterval(n, c)
 		b.checkPriority(n, c)
 		b.checkAddresses(n, vips)

@@ -19,6 +19,8 @@ type Options struct {
 	// Resolve looks up the addresses of a real server's host name. Without it
 	// names are an error.
 	Resolve func(host string) ([]netip.Addr, error)
+	// Program tells why a program will not or must not be run, nil if it can.
+	Program func(path string) error
 }
 
 // Load reads files in vipd's own language as one configuration and returns

@@ -26,6 +26,10 @@ type Config struct {
 	// HostNames are all names of real servers, sorted: their addresses are
 	// looked up when the configuration is read.
 	HostNames []string
+	Groups    []SyncGroup
+	Tracking  Tracking
+	// Notify says who is told of changes, by instance.
+	Notify map[string]Notify
 	// Files are all files that were read, in reading order.
 	Files []string
 }
@@ -51,6 +55,10 @@ type Global struct {
 	// MaintenanceDir holds a file for each real server that is taken out of
 	// service; empty = none.
 	MaintenanceDir string
+	// NotifyFIFO is a pipe that gets a line for every change, "" for none.
+	NotifyFIFO string
+	Scripts    Scripts
+	Mail       *Mail // nil = none
 }
 
 // Service is a virtual server with the checks of its real servers.

@@ -31,6 +31,9 @@ func (o *Options) setDefaults() {
 	if o.Glob == nil {
 		o.Glob = filepath.Glob
 	}
+	if o.Program == nil {
+		o.Program = CheckProgram
+	}
 }
 
 // ReadFile reads a configuration file: at most one byte more than is allowed.

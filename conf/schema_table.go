@@ -16,7 +16,8 @@ var rootBlock = withDefaults(&block{
 			help: "Further files to read: paths or patterns such as `conf.d/*.hcl`, relative to this file. A pattern may match nothing, a plain path must exist."},
 	},
 	blocks: []*block{
-		localsBlock, directorBlock, globalBlock, instanceBlock, serverBlock, namedCheckBlock, syncBlock, ipvsBlock,
+		localsBlock, directorBlock, globalBlock, instanceBlock, syncGroupBlock,
+		trackScriptBlock, trackPingBlock, trackFileBlock, trackProcessBlock, serverBlock, namedCheckBlock, syncBlock, ipvsBlock,
 	},
 })
 
@@ -49,8 +50,10 @@ var globalBlock = &block{
 			help: "What to do with instances on an interface where another VRRP daemon of this host is at work."},
 		{name: "maintenance_dir", kind: kindString,
 			help: "Directory with a file for each real server that is to be out of service, whatever its checks say: its name is the address, `address:port`, a host name or `name:port`."},
+		{name: "notify_fifo", kind: kindString,
+			help: "Named pipe that gets a line for every change, as keepalived writes it: `INSTANCE \"web\" MASTER 150`. It is made when it is not there."},
 	},
-	blocks: []*block{{
+	blocks: []*block{scriptsBlock, mailBlock, {
 		name: "log", once: true, help: "The log of the daemon.",
 		attrs: []*attr{
 			{name: "level", kind: kindWord, def: `"info"`, words: []string{"debug", "info", "warn", "error"},
@@ -88,7 +91,7 @@ var instanceBlock = &block{
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
 	}, addressAttrs, deliveryAttrs),
-	blocks: []*block{addressBlock, vmacBlock, unicastBlock, authBlock, {
+	blocks: []*block{addressBlock, vmacBlock, unicastBlock, authBlock, trackBlock, notifyBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},

@@ -48,6 +48,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	}
 	e.collectSources()
 	e.collectGroups(ev.Groups)
+	e.standBy(now, ev.StandBy, false)
 	e.collectTracks(now)
 	e.agenda.rebuild(e.order)
 	for _, r := range e.order {
@@ -146,7 +147,7 @@ func (r *router) announceAdded(now time.Time, added []netip.Prefix) {
 func (r *router) changeBackup(now time.Time, old *Config) {
 	ours := r.cfg.Version == 2 || !r.master.addr.IsValid()
 	switch {
-	case r.owner() && old.Priority != PriorityOwner:
+	case r.owner() && old.Priority != PriorityOwner && r.standby == nil:
 		r.priority = r.cfg.Priority
 		r.claim(now, cause{reason: ReasonOwner})
 	case r.cfg.Version != old.Version, ours && r.cfg.AdvertInterval != old.AdvertInterval:

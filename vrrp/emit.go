@@ -138,10 +138,11 @@ type cause struct {
 func (r *router) transition(now time.Time, to State, why cause) {
 	t := r.engine.out.transitions.take()
 	*t = Transition{
-		ID: r.cfg.ID, Name: r.cfg.Name, From: r.state, To: to, Reason: why.reason,
+		ID: r.cfg.ID, Name: r.cfg.Name, From: r.state, To: to, Priority: r.priority, Reason: why.reason,
 		Peer: why.peer.addr, PeerPriority: why.peer.priority, Detail: why.detail,
 	}
 	r.engine.out.add(t)
+	r.keepPast(now, t)
 	r.lastFrom, r.last = r.state, why
 	r.state, r.since = to, now
 	r.counters.TransitionsTo[to.String()]++

@@ -74,6 +74,8 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		}
 	case *SendFailed:
 		e.sendFailed(ev)
+	case *StandBy:
+		e.standBy(now, ev.Orders, true)
 	case *Observed:
 		e.observe(now, ev)
 	case *Clock:

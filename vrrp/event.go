@@ -16,6 +16,8 @@ type Configure struct {
 	Routers []Config
 	// Groups tie routers together; a router is in one group at most.
 	Groups []Group
+	// StandBy are the standby orders in force.
+	StandBy []Standby
 	// Resume names the routers that the runtime record proves to have been
 	// master less than a master-down ago under the same living supervisor;
 	// they start as master. All others start as backup.
@@ -193,6 +195,8 @@ type Transition struct {
 	ID       RouterID
 	Name     string
 	From, To State
+	// Priority is the effective one.
+	Priority uint8
 	Reason   Reason
 	// Peer is the router whose advert caused it, if one did.
 	Peer         netip.Addr

@@ -162,7 +162,7 @@ func (r *router) endHandOver(now time.Time) {
 	case h.successor.addr.IsValid():
 		h.why.peer = h.successor
 		h.why.detail = joinDetail(h.why.detail, fmt.Sprintf("handed over to %s after %v", h.successor.addr, h.successor.heard.Sub(h.began)))
-	case h.resume:
+	case h.resume && !r.groupHandsOver():
 		r.resumeMaster(now)
 		return
 	default:
@@ -183,10 +183,21 @@ func (r *router) endHandOver(now time.Time) {
 	}
 }
 
+// groupHandsOver reports whether another member of the group has a successor:
+// then this one must not stay master alone.
+func (r *router) groupHandsOver() bool {
+	if r.group == nil {
+		return false
+	}
+	return slices.ContainsFunc(r.group.members, func(m *router) bool {
+		return m.state != StateMaster || m.handing.successor.addr.IsValid()
+	})
+}
+
 // resumeMaster takes mastership back when nobody wanted it.
 func (r *router) resumeMaster(now time.Time) {
 	r.handing = handOver{}
-	r.sendAdvert(r.cfg.Priority)
+	r.sendAdvert(r.priority)
 	r.deadline = now.Add(r.cfg.AdvertInterval)
 	r.announce(now)
 	r.report(ReportNoSuccessor, netip.Addr{}, "nobody took over; still master")

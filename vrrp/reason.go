@@ -22,6 +22,7 @@ const (
 	ReasonInterfaceUp    Reason = "interface_up"
 	ReasonOtherDaemon    Reason = "other_daemon" // another VRRP daemon of this host runs it
 	ReasonTracked        Reason = "tracked"      // something that is tracked with weight 0 is down
+	ReasonStandby        Reason = "standby"      // an operator's order
 	ReasonSyncGroup      Reason = "sync_group"   // another member of the group made it so
 	ReasonStop           Reason = "stop"
 	ReasonRemoved        Reason = "removed" // no longer in the configuration

@@ -27,6 +27,7 @@ func (e *Engine) receive(now time.Time, p *Received) {
 func (r *router) accept(now time.Time, p *Received, a *Advert) {
 	r.countAccepted(p.Family, a)
 	from := neighbour{addr: p.Src, priority: a.Priority, interval: a.Interval, heard: now}
+	r.notePeer(&from)
 	first := !r.heard
 	r.heard = true
 	r.compareSettings(from, a)
@@ -131,6 +132,7 @@ func (r *router) hearResignation(now time.Time) {
 func (r *router) obey(now time.Time, from neighbour) {
 	r.master, r.passed = from, neighbour{}
 	r.leaving, r.wants = false, false
+	r.summoned = r.summoned && from.priority < r.priority
 	r.learned = from.interval
 	r.deadline = now.Add(r.masterDown())
 }
@@ -187,7 +189,7 @@ func (r *router) yield(now time.Time, to neighbour, why Reason) {
 // fresh start obeys it first: until the carrier has been stable for a
 // master-down, the IPVS table is ready and everything tracked was observed.
 func (r *router) mayPreempt(now time.Time) bool {
-	return r.owner() || r.cfg.Preempt && !r.preemptHeld(now)
+	return r.owner() && r.standby == nil || (r.cfg.Preempt || r.summoned) && !r.preemptHeld(now)
 }
 
 // preemptHeld reports whether a fresh start holds preemption back.

@@ -32,6 +32,13 @@ type router struct {
 	priority uint8
 	tracks   []Track // own and of the group
 	group    *group  // nil when the router stands alone
+	past     []Past  // last transitions, oldest first
+	peers    [keptPeers]PeerHeard
+
+	// standby is the operator's order in force, nil for none; summoned is set
+	// when one was taken back, until somebody is master.
+	standby  *Standby
+	summoned bool
 	// wants is set while the router waits for the rest of its group to become
 	// master, for the reason claimed.
 	wants   bool

@@ -31,6 +31,10 @@ func (r *router) status() RouterStatus {
 		Priority:       r.priority,
 		BasePriority:   r.cfg.Priority,
 		Tracks:         r.contributions(),
+		Preempt:        r.cfg.Preempt,
+		Peers:          r.heardPeers(),
+		Past:           slices.Clone(r.past),
+		Standby:        r.standbyStatus(),
 		AwaitsGroup:    r.wants && r.state == StateBackup,
 		AdvertInterval: r.cfg.AdvertInterval,
 		Addresses:      slices.Clone(r.held),
@@ -57,6 +61,14 @@ func (r *router) status() RouterStatus {
 	s.Counters.TransitionsTo = maps.Clone(r.counters.TransitionsTo)
 	s.Counters.Dropped = nonZero(r.counters.Dropped)
 	return s
+}
+
+// standbyStatus describes the order in force, nil for none.
+func (r *router) standbyStatus() *StandbyStatus {
+	if r.standby == nil {
+		return nil
+	}
+	return &StandbyStatus{Reason: r.standby.Reason, Force: r.standby.Force}
 }
 
 // InterfaceDrops returns the interfaces on which packets arrived that belong

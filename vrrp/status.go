@@ -18,7 +18,11 @@ type RouterStatus struct {
 	Priority       uint8          `json:"priority"`      // effective: what is adverted
 	BasePriority   uint8          `json:"base_priority"` // as configured
 	Tracks         []Contribution `json:"tracks,omitempty"`
-	Group          string         `json:"group,omitempty"`        // sync group
+	Group          string         `json:"group,omitempty"` // sync group
+	Standby        *StandbyStatus `json:"standby,omitempty"`
+	Preempt        bool           `json:"preempt"`
+	Peers          []PeerHeard    `json:"peers,omitempty"`        // last heard first
+	Past           []Past         `json:"transitions,omitempty"`  // oldest first
 	AwaitsGroup    bool           `json:"awaits_group,omitempty"` // wants to be master, the group does not yet
 	AdvertInterval time.Duration  `json:"advert_interval_ns"`
 	Addresses      []netip.Prefix `json:"virtual_addresses"`
@@ -39,6 +43,12 @@ type RouterStatus struct {
 	HandingOver    bool          `json:"handing_over,omitempty"`       // master that has said that it leaves
 	PreemptHeld    bool          `json:"preempt_held,omitempty"`
 	Counters       Counters      `json:"counters"`
+}
+
+// StandbyStatus is an operator's order in force.
+type StandbyStatus struct {
+	Reason string `json:"reason,omitempty"`
+	Force  bool   `json:"force,omitempty"`
 }
 
 // Counters of one virtual router since it was configured.

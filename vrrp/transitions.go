@@ -55,6 +55,9 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 	case !r.source().IsValid():
 		return cause{reason: ReasonNoAddress}, false
 	}
+	if r.standby != nil && r.standby.Force {
+		return cause{reason: ReasonStandby, detail: r.standby.Reason}, false
+	}
 	if why, fault := r.trackedFault(); fault {
 		return why, false
 	}
@@ -69,7 +72,7 @@ func (r *router) start(now time.Time) {
 	switch {
 	case resume:
 		r.startAsMaster(now, cause{reason: ReasonResumed})
-	case r.owner():
+	case r.owner() && r.standby == nil:
 		r.startAsMaster(now, cause{reason: ReasonOwner})
 	case r.state == StateInitialize:
 		r.becomeBackup(now, cause{reason: ReasonStartup})
@@ -105,7 +108,7 @@ func (r *router) takeoverCause(now time.Time) cause {
 func (r *router) becomeMaster(now time.Time, why cause) {
 	r.epoch = r.engine.nextEpoch()
 	r.forgetMaster()
-	r.undecided, r.wants = false, false
+	r.undecided, r.wants, r.summoned = false, false, false
 	r.sendAdvert(r.priority)
 	r.deadline = now.Add(r.cfg.AdvertInterval)
 	r.hold(now, false)

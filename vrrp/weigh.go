@@ -100,6 +100,9 @@ func (r *router) contributions() []Contribution {
 func (r *router) weigh(now time.Time) bool {
 	old := r.priority
 	r.priority = EffectivePriority(r.cfg.Priority, r.contributions())
+	if r.standby != nil {
+		r.priority = standbyPriority
+	}
 	if r.priority == old {
 		return false
 	}
@@ -118,8 +121,12 @@ func (r *router) tellPriority(now time.Time, old uint8) {
 	if !r.running() {
 		return
 	}
-	r.report(ReportPriority, netip.Addr{}, fmt.Sprintf("%d → %d (%s)", old, r.priority, sumText(r.cfg.Priority, r.contributions())))
-	if r.state == StateMaster {
+	why := sumText(r.cfg.Priority, r.contributions())
+	if r.standby != nil {
+		why = "standby"
+	}
+	r.report(ReportPriority, netip.Addr{}, fmt.Sprintf("%d → %d (%s)", old, r.priority, why))
+	if r.state == StateMaster && !r.handing.active() {
 		r.advertise(now)
 	}
 }

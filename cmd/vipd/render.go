@@ -24,6 +24,7 @@ func renderStatus(w io.Writer, st api.Status) {
 	for _, in := range st.Instances {
 		renderInstance(w, st.Now, in)
 	}
+	renderOrders(w, st)
 	for _, s := range st.Services {
 		renderService(w, st.Now, s)
 	}
@@ -43,6 +44,7 @@ func renderInstance(w io.Writer, now time.Time, in api.Instance) {
 	if in.PreemptHeld {
 		fmt.Fprintln(w, "  preemption waits until the carrier is stable and the table is programmed")
 	}
+	renderElection(w, in)
 	for _, a := range in.Addresses {
 		fmt.Fprintf(w, "  %-20s %s", a.Address, a.State)
 		if a.PutBacks > 0 {

@@ -70,6 +70,9 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 		return c.table.verify(), nil
 	case callStatus:
 		return c.status(), nil
+	case callServices:
+		names, err := decode[[]string](body)
+		return c.serviceStates(names), err
 	case callPing:
 		return nil, nil
 	case callCheckNow:

@@ -22,12 +22,16 @@ const (
 	callOverrides = "overrides"
 	callInstances = "instances"
 	callVerify    = "verify"
+	callObserved  = "observed"
+	callStandBy   = "standby"
+	callServices  = "services"
 
-	noticeEvent     = "event"
-	noticeReady     = "ready"
-	noticePeerHeard = "peer_heard"
-	noticeState     = "state"
-	noticeChange    = "change"
+	noticeEvent      = "event"
+	noticeReady      = "ready"
+	noticePeerHeard  = "peer_heard"
+	noticeState      = "state"
+	noticeTransition = "transition"
+	noticeChange     = "change"
 )
 
 // routerConfig is the one message that configures the router role.
@@ -37,6 +41,9 @@ type routerConfig struct {
 	AwaitReady       bool
 	Resume           bool // this role was restarted by a supervisor that lived on
 	AllowOtherDaemon bool
+	Groups           []vrrp.Group
+	StandBy          []vrrp.Standby
+	Observed         []vrrp.Observed // the last verdicts about what is tracked
 }
 
 // routerStatus is the router role's answer to callStatus.

@@ -46,6 +46,9 @@ func (o *observer) send(level, kind, message string, attrs map[string]any) {
 
 // Transition reports a change of state.
 func (o *observer) Transition(t vrrp.Transition) {
+	_ = o.peer.Notify(noticeTransition, stateChange{
+		ID: t.ID, Name: t.Name, From: t.From, To: t.To, Reason: t.Reason, Priority: t.Priority, At: time.Now(),
+	})
 	attrs := map[string]any{
 		"instance": t.Name, "router": t.ID.String(), "from": t.From.String(), "to": t.To.String(), "reason": string(t.Reason),
 	}

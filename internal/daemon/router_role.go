@@ -84,6 +84,16 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		return nil, r.configure(cfg)
 	case callStatus:
 		return r.status(ctx)
+	case callObserved:
+		all, err := decode[[]vrrp.Observed](body)
+		r.observed(all)
+		return nil, err
+	case callStandBy:
+		orders, err := decode[[]vrrp.Standby](body)
+		if err == nil {
+			r.run.Do(&vrrp.StandBy{Orders: orders})
+		}
+		return nil, err
 	case callReady:
 		r.run.Do(&vrrp.TableReady{})
 		return nil, nil
@@ -108,7 +118,7 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 // configure turns the supervisor's message into one event for the engine.
 func (r *routerRole) configure(cfg routerConfig) error {
 	ev := &vrrp.Configure{
-		Routers: cfg.Routers, AwaitReady: cfg.AwaitReady,
+		Routers: cfg.Routers, Groups: cfg.Groups, StandBy: cfg.StandBy, AwaitReady: cfg.AwaitReady,
 		PeerHeard: make(map[vrrp.RouterID]bool, len(cfg.PeerHeard)),
 		Refused:   make(map[vrrp.RouterID]string),
 	}
@@ -122,7 +132,15 @@ func (r *routerRole) configure(cfg routerConfig) error {
 		refuseOthers(cfg.Routers, ev.Refused)
 	}
 	r.run.Do(ev)
+	r.observed(cfg.Observed)
 	return nil
+}
+
+// observed passes verdicts about what is tracked on.
+func (r *routerRole) observed(all []vrrp.Observed) {
+	for i := range all {
+		r.run.Do(&all[i])
+	}
 }
 
 // refuseOthers marks the routers whose interface already carries another VRRP

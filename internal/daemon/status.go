@@ -39,6 +39,7 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 		st.Problems = append(st.Problems, err.Error())
 	}
 	st.Instances = instances(router)
+	st.Tracks, st.Standby = s.tracks.manager.Status(), s.standby.all()
 	st.Strays = router.Interfaces
 	st.Services, st.IPVS = checker.Services, checker.IPVS
 	st.Problems = append(st.Problems, problems(st, checker)...)

@@ -32,6 +32,9 @@ type supervisor struct {
 
 	overrides *overrideStore
 	recheck   chan struct{} // the overrides changed
+	tracks    *tracking
+	notify    *notifications
+	standby   *standbyOrders
 
 	mu         sync.Mutex
 	cfg        *conf.Config
@@ -89,6 +92,11 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
+	s.tracks = newTracking(s)
+	s.notify = newNotifications(s)
+	if s.standby, err = openStandbyOrders(opt.StateDir); err != nil {
+		return nil, err
+	}
 	s.loaded = s.filesNow()
 	s.hooks = newHooks(s.warn)
 	spawn := spawnProcess(opt)
@@ -135,6 +143,8 @@ func (s *supervisor) run(ctx context.Context) error {
 	life, endLife := context.WithCancel(context.Background())
 	defer endLife()
 	var roles sync.WaitGroup
+	s.notify.apply(s.config())
+	s.tracks.apply(s.config())
 	configured := make([]chan error, 2)
 	for i, c := range []*child{s.checker, s.router} {
 		configured[i] = make(chan error, 1)
@@ -142,6 +152,8 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	roles.Go(func() { s.keepOverrides(life) })
 	roles.Go(func() { s.keepNames(life) })
+	roles.Go(func() { s.tracks.run(life) })
+	roles.Go(func() { s.expireStandby(life) })
 	signals := listenSignals()
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
@@ -158,6 +170,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	err = s.leave(signals)
 	endLife()
 	roles.Wait()
+	s.notify.close()
 	s.info("daemon", "stopped", nil)
 	return err
 }
@@ -231,6 +244,12 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 			s.poolChanged(c)
 		}
 		return nil, err
+	case noticeTransition:
+		c, err := decode[stateChange](body)
+		if err == nil {
+			s.notify.change(c)
+		}
+		return nil, err
 	case noticePeerHeard:
 		id, err := decode[vrrp.RouterID](body)
 		if err == nil {
@@ -282,6 +301,7 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 	s.mu.Lock()
 	msg := routerConfig{
 		Routers: slices.Clone(s.cfg.Routers), PeerHeard: s.peers.list(),
+		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.tracks.verdicts(),
 		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
 	}
 	s.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/internal/track"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
@@ -29,6 +30,10 @@ type Status struct {
 	Services  []Service             `json:"services"`
 	IPVS      IPVS                  `json:"ipvs"`
 	Strays    []vrrp.InterfaceDrops `json:"stray_packets,omitempty"`
+	// Tracks are the things outside of the router role that elections depend
+	// on, Standby the orders in force.
+	Tracks  []track.Status `json:"tracks,omitempty"`
+	Standby []Standby      `json:"standby,omitempty"`
 	// Problems are what an operator should look at now, most urgent first.
 	Problems []string `json:"problems,omitempty"`
 }

@@ -1,0 +1,136 @@
+package daemon
+
+import (
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/notify"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// stateChange is a transition as the router role reports it.
+type stateChange struct {
+	ID       vrrp.RouterID
+	Name     string
+	From, To vrrp.State
+	Reason   vrrp.Reason
+	Priority uint8
+	At       time.Time
+}
+
+// notifications turns transitions of virtual routers into changes of instances
+// and groups, and has them delivered.
+type notifications struct {
+	notifier *notify.Notifier
+
+	mu     sync.Mutex
+	cfg    *conf.Config
+	states map[vrrp.RouterID]notify.State
+	told   map[string]notify.State // by kind and name
+}
+
+// closeSlack is how long a stop waits beyond the longest program.
+const closeSlack = 3 * time.Second
+
+func newNotifications(s *supervisor) *notifications {
+	n := &notifications{states: make(map[vrrp.RouterID]notify.State), told: make(map[string]notify.State)}
+	n.notifier = notify.New(func(problem string) { s.warn("notify", problem, nil) })
+	return n
+}
+
+// apply puts settings in force before the roles get theirs: an instance that a
+// reload removes is announced with the settings it had.
+func (n *notifications) apply(c *conf.Config) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.cfg != nil {
+		c = keepRemoved(n.cfg, c)
+	}
+	n.cfg = c
+	host, err := os.Hostname()
+	if c.Director != "" || err != nil {
+		host = c.Director
+	}
+	n.notifier.Apply(notify.Settings{Scripts: c.Global.Scripts, FIFO: c.Global.NotifyFIFO, Mail: c.Global.Mail, Host: host})
+}
+
+// keepRemoved returns the new configuration with who is told about instances
+// that are no longer in it.
+func keepRemoved(old, now *conf.Config) *conf.Config {
+	kept := *now
+	kept.Notify = make(map[string]conf.Notify)
+	for _, r := range old.Routers {
+		kept.Notify[r.Name] = old.Notify[r.Name]
+	}
+	for _, r := range now.Routers {
+		kept.Notify[r.Name] = now.Notify[r.Name]
+	}
+	return &kept
+}
+
+// change takes one transition.
+func (n *notifications) change(c stateChange) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	state := notifyState(c)
+	n.states[c.ID] = state
+	n.tell(notify.Change{
+		Kind: notify.Instance, Name: c.Name, State: state, Priority: c.Priority, Reason: string(c.Reason), At: c.At,
+	}, n.cfg.Notify[c.Name])
+	for _, g := range n.cfg.Groups {
+		if !slices.Contains(g.Members, c.ID) {
+			continue
+		}
+		if state, all := n.common(g); all {
+			n.tell(notify.Change{Kind: notify.Group, Name: g.Name, State: state, Reason: string(c.Reason), At: c.At}, g.Notify)
+		}
+	}
+}
+
+// tell has a change delivered unless it was: both virtual routers of an
+// instance with two families make one change.
+func (n *notifications) tell(c notify.Change, to conf.Notify) {
+	key := c.Kind + " " + c.Name
+	if n.told[key] == c.State {
+		return
+	}
+	n.told[key] = c.State
+	n.notifier.Tell(c, to)
+}
+
+// common returns the state that all members of a group are in.
+func (n *notifications) common(g conf.SyncGroup) (notify.State, bool) {
+	first := n.states[g.Members[0]]
+	for _, id := range g.Members {
+		if n.states[id] != first {
+			return "", false
+		}
+	}
+	return first, true
+}
+
+// notifyState is keepalived's word for where a transition leads.
+func notifyState(c stateChange) notify.State {
+	switch {
+	case c.To == vrrp.StateMaster:
+		return notify.Master
+	case c.To == vrrp.StateBackup:
+		return notify.Backup
+	case c.To == vrrp.StateFault:
+		return notify.Fault
+	case c.Reason == vrrp.ReasonRemoved:
+		return notify.Deleted
+	}
+	return notify.Stop
+}
+
+// close waits until the last change is delivered.
+func (n *notifications) close() {
+	n.mu.Lock()
+	bound := n.cfg.Global.Scripts.Timeout + closeSlack
+	n.mu.Unlock()
+	n.notifier.Close(bound)
+}

@@ -1,0 +1,194 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/wneessen/go-mail"
+
+	"github.com/vipd/vipd/conf"
+)
+
+const (
+	// mailCollect is how long changes are collected into one mail.
+	mailCollect = 10 * time.Second
+	// mailTries and mailPause bound how stubbornly a mail is sent.
+	mailTries = 3
+	mailPause = 30 * time.Second
+	// mailTimeout bounds one attempt.
+	mailTimeout = 20 * time.Second
+	// maxMailLines bounds one mail.
+	maxMailLines = 200
+)
+
+// mailer collects changes and sends them.
+type mailer struct {
+	report func(string)
+	roots  *x509.CertPool // nil = the system's
+
+	mu       sync.Mutex
+	waiting  []Change
+	settings Settings
+	timer    *time.Timer
+	closing  chan struct{}
+	work     sync.WaitGroup
+}
+
+func newMailer(report func(string)) *mailer {
+	return &mailer{report: report, closing: make(chan struct{})}
+}
+
+// add adds a change to the next mail.
+func (m *mailer) add(c Change, s Settings) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settings = s
+	if len(m.waiting) < maxMailLines {
+		m.waiting = append(m.waiting, c)
+	}
+	if m.timer == nil {
+		m.timer = time.AfterFunc(mailCollect, m.flush)
+	}
+}
+
+// flush sends what was collected, in the background.
+func (m *mailer) flush() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.timer = nil
+	if len(m.waiting) == 0 {
+		return
+	}
+	changes, s := m.waiting, m.settings
+	m.waiting = nil
+	m.work.Go(func() { m.send(changes, s) })
+}
+
+// send tries a few times.
+func (m *mailer) send(changes []Change, s Settings) {
+	var err error
+	for range mailTries {
+		if err = m.try(changes, s); err == nil {
+			return
+		}
+		select {
+		case <-m.closing:
+			m.report("mail is not sent: " + err.Error())
+			return
+		case <-time.After(mailPause):
+		}
+	}
+	m.report("mail is not sent: " + err.Error())
+}
+
+func (m *mailer) try(changes []Change, s Settings) error {
+	msg, err := compose(changes, s)
+	if err != nil {
+		return err
+	}
+	client, err := m.client(s.Mail)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), mailTimeout)
+	defer cancel()
+	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
+		return fmt.Errorf("send mail: %w", err)
+	}
+	return nil
+}
+
+// compose writes the mail.
+func compose(changes []Change, s Settings) (*mail.Msg, error) {
+	msg := mail.NewMsg()
+	if err := msg.From(s.Mail.From); err != nil {
+		return nil, fmt.Errorf("set sender: %w", err)
+	}
+	if err := msg.To(s.Mail.To...); err != nil {
+		return nil, fmt.Errorf("set recipients: %w", err)
+	}
+	last := changes[len(changes)-1]
+	subject := fmt.Sprintf("[%s] %s %s: %s", s.Host, strings.ToLower(last.Kind), last.Name, last.State)
+	if more := len(changes) - 1; more > 0 {
+		subject += fmt.Sprintf(" and %d more changes", more)
+	}
+	msg.Subject(subject)
+	msg.SetDate()
+	var body strings.Builder
+	for _, c := range changes {
+		fmt.Fprintf(&body, "%s  %s %s is %s (%s)\n", c.At.Format(time.DateTime+".000"), strings.ToLower(c.Kind), c.Name, c.State, c.Reason)
+	}
+	msg.SetBodyString(mail.TypeTextPlain, body.String())
+	return msg, nil
+}
+
+// securities are the words of the configuration.
+var securities = map[string]mail.TLSPolicy{"starttls": mail.TLSMandatory, "none": mail.NoTLS, "tls": mail.NoTLS}
+
+// client prepares the connection to the mail server.
+func (m *mailer) client(c *conf.Mail) (*mail.Client, error) {
+	host, portText, err := net.SplitHostPort(c.Server)
+	if err != nil {
+		return nil, fmt.Errorf("read mail server: %w", err)
+	}
+	port, err := strconv.Atoi(portText)
+	if err != nil {
+		return nil, fmt.Errorf("read port of mail server: %w", err)
+	}
+	options := []mail.Option{
+		mail.WithPort(port), mail.WithTLSPolicy(securities[c.Security]),
+		mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}),
+	}
+	if c.Security == "tls" {
+		options = append(options, mail.WithSSL())
+	}
+	if c.Username != "" {
+		password, err := readPassword(c.PasswordFile)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(c.Username), mail.WithPassword(password))
+	}
+	client, err := mail.NewClient(host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("prepare mail client: %w", err)
+	}
+	return client, nil
+}
+
+func readPassword(path string) (string, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read mail password: %w", err)
+	}
+	line, _, _ := strings.Cut(string(b), "\n")
+	return strings.TrimSpace(line), nil
+}
+
+// close sends what was collected at once and waits for it until the deadline.
+func (m *mailer) close(deadline time.Time) {
+	m.mu.Lock()
+	if m.timer != nil {
+		m.timer.Stop()
+	}
+	m.mu.Unlock()
+	close(m.closing)
+	m.flush()
+	done := make(chan struct{})
+	go func() {
+		m.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(time.Until(deadline)):
+	}
+}

@@ -1,0 +1,178 @@
+package notify
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// smtpServer is a mail server that wants STARTTLS and AUTH PLAIN, as real ones
+// do. It keeps the conversation.
+type smtpServer struct {
+	addr string
+	cert tls.Certificate
+	log  chan string // a line each
+}
+
+func newSMTPServer(t *testing.T) *smtpServer {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ln.Close() })
+	s := &smtpServer{
+		addr: ln.Addr().String(), log: make(chan string, 1000),
+		cert: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key},
+	}
+	go func() {
+		for {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go s.serve(conn)
+		}
+	}()
+	return s
+}
+
+func (s *smtpServer) roots(t *testing.T) *x509.CertPool {
+	t.Helper()
+	cert, err := x509.ParseCertificate(s.cert.Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return pool
+}
+
+// serve speaks as much SMTP as one mail takes.
+func (s *smtpServer) serve(conn net.Conn) {
+	defer conn.Close()
+	r := bufio.NewReader(conn)
+	say := func(lines ...string) { fmt.Fprint(conn, strings.Join(lines, "\r\n")+"\r\n") }
+	say("220 mail")
+	secure, data := false, false
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		s.log <- line
+		word, _, _ := strings.Cut(strings.ToUpper(line), " ")
+		switch {
+		case data && line == ".":
+			data = false
+			say("250 queued")
+		case data:
+		case word == "EHLO" && secure:
+			say("250-mail", "250 AUTH PLAIN")
+		case word == "EHLO":
+			say("250-mail", "250 STARTTLS")
+		case word == "STARTTLS":
+			say("220 go")
+			conn = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{s.cert}})
+			r, secure = bufio.NewReader(conn), true
+		case word == "AUTH":
+			say("235 welcome")
+		case word == "DATA":
+			data = true
+			say("354 go on")
+		case word == "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+// conversation returns what the server was told so far.
+func (s *smtpServer) conversation() string {
+	var b strings.Builder
+	for {
+		select {
+		case line := <-s.log:
+			b.WriteString(line + "\n")
+		default:
+			return b.String()
+		}
+	}
+}
+
+// Changes are collected into one mail, which goes out encrypted, with the
+// password, at the latest at the stop.
+func TestMail(t *testing.T) {
+	t.Parallel()
+	server := newSMTPServer(t)
+	password := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(password, []byte("secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, p := newNotifier(Settings{Host: "lb1", Mail: &conf.Mail{
+		To: []string{"ops@example.com"}, From: "vipd@example.com", Server: server.addr,
+		Security: "starttls", Username: "vipd", PasswordFile: password,
+	}})
+	n.mail.roots = server.roots(t)
+	n.Tell(change("web", Master), conf.Notify{Mail: true})
+	n.Tell(change("silent", Master), conf.Notify{})
+	n.Tell(change("web", Stop), conf.Notify{Mail: true})
+	n.Close(20 * time.Second)
+	said := server.conversation()
+	for _, want := range []string{
+		"STARTTLS", "AUTH PLAIN " + base64.StdEncoding.EncodeToString([]byte("\x00vipd\x00secret")),
+		"RCPT TO:<ops@example.com>", "Subject: [lb1] instance web: STOP and 1 more changes",
+		"instance web is MASTER (test)", "instance web is STOP (test)",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q was not said:\n%s", want, said)
+		}
+	}
+	if strings.Contains(said, "silent") || strings.Count(said, "\nDATA\n") != 1 || p.text() != "" {
+		t.Errorf("problems %q, said:\n%s", p.text(), said)
+	}
+}
+
+// A server with a certificate that does not verify gets neither password nor
+// mail.
+func TestMailUnverified(t *testing.T) {
+	t.Parallel()
+	server := newSMTPServer(t)
+	n, p := newNotifier(Settings{Mail: &conf.Mail{
+		To: []string{"ops@example.com"}, From: "vipd@example.com", Server: server.addr, Security: "starttls",
+	}})
+	n.Tell(change("web", Master), conf.Notify{Mail: true})
+	n.Close(20 * time.Second)
+	if said := server.conversation(); strings.Contains(said, "MAIL") || !strings.Contains(p.text(), "certificate") {
+		t.Errorf("problems %q, said:\n%s", p.text(), said)
+	}
+}

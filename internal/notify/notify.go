@@ -1,0 +1,202 @@
+// Package notify tells programs, a named pipe and people about changes of
+// state: in order, one at a time for each instance, bounded, and at a stop to
+// the last one.
+package notify
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/program"
+)
+
+// State is the word for a state in arguments and lines, as keepalived has it.
+type State string
+
+// States.
+const (
+	Master  State = "MASTER"
+	Backup  State = "BACKUP"
+	Fault   State = "FAULT"
+	Stop    State = "STOP"
+	Deleted State = "DELETED"
+)
+
+// Kinds of what changes.
+const (
+	Instance = "INSTANCE"
+	Group    = "GROUP"
+)
+
+// Change is one change of state.
+type Change struct {
+	Kind     string // Instance or Group
+	Name     string
+	State    State
+	Priority uint8 // 0 for groups
+	Reason   string
+	At       time.Time
+}
+
+// Line is the line that keepalived writes to its pipe.
+func (c Change) Line() string {
+	return fmt.Sprintf("%s %q %s %d\n", c.Kind, c.Name, c.State, c.Priority)
+}
+
+// Settings say how to deliver.
+type Settings struct {
+	Scripts conf.Scripts
+	FIFO    string
+	Mail    *conf.Mail
+	// Host names this director in mails.
+	Host string
+}
+
+// maxWaiting bounds the changes of one instance that wait for their programs,
+// and the lines that wait for a reader of the pipe.
+const maxWaiting = 100
+
+// Notifier delivers changes. Its methods never block, except Close.
+type Notifier struct {
+	report func(problem string)
+
+	mu       sync.Mutex
+	settings Settings
+	queues   map[string]*queue // of programs, by kind and name
+	pipe     *pipe
+	mail     *mailer
+	closed   bool
+	work     sync.WaitGroup
+}
+
+// job is a change with the programs to run for it.
+type job struct {
+	change   Change
+	programs [][]string
+}
+
+// queue holds the jobs of one instance or group.
+type queue struct {
+	jobs []job
+	lost int
+}
+
+// New returns a Notifier. report is told what could not be delivered.
+func New(report func(problem string)) *Notifier {
+	n := &Notifier{report: report, queues: make(map[string]*queue)}
+	n.pipe = newPipe(report)
+	n.mail = newMailer(report)
+	return n
+}
+
+// Apply puts settings in force, also for what already waits.
+func (n *Notifier) Apply(s Settings) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.settings = s
+	n.pipe.setPath(s.FIFO)
+}
+
+// Tell delivers one change to all whom the configuration names.
+func (n *Notifier) Tell(c Change, to conf.Notify) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		return
+	}
+	n.pipe.write(c.Line())
+	if to.Mail && n.settings.Mail != nil {
+		n.mail.add(c, n.settings)
+	}
+	if programs := programsFor(c, to); len(programs) > 0 {
+		n.enqueue(job{c, programs})
+	}
+}
+
+// programsFor returns what to run for a change, in order.
+func programsFor(c Change, to conf.Notify) [][]string {
+	var all [][]string
+	own := map[State][]string{
+		Master: to.Master, Backup: to.Backup, Fault: to.Fault, Stop: to.Stop, Deleted: to.Deleted,
+	}[c.State]
+	if len(own) > 0 {
+		all = append(all, own)
+	}
+	if len(to.Any) > 0 {
+		args := append([]string(nil), to.Any...)
+		all = append(all, append(args, c.Kind, c.Name, string(c.State), strconv.Itoa(int(c.Priority))))
+	}
+	return all
+}
+
+// enqueue adds a job; when too many wait, the oldest goes and is reported.
+// Call with the mutex held.
+func (n *Notifier) enqueue(j job) {
+	key := j.change.Kind + " " + j.change.Name
+	q := n.queues[key]
+	if q == nil {
+		q = &queue{}
+		n.queues[key] = q
+		n.work.Go(func() { n.deliver(key, q) })
+	}
+	q.jobs = append(q.jobs, j)
+	if len(q.jobs) > maxWaiting {
+		q.jobs = q.jobs[1:]
+		q.lost++
+		n.report(fmt.Sprintf("%s %s: %d notifications dropped, its programs are too slow", j.change.Kind, j.change.Name, q.lost))
+	}
+}
+
+// deliver runs the programs of one instance until nothing waits.
+func (n *Notifier) deliver(key string, q *queue) {
+	for {
+		n.mu.Lock()
+		if len(q.jobs) == 0 {
+			delete(n.queues, key)
+			n.mu.Unlock()
+			return
+		}
+		j := q.jobs[0]
+		q.jobs = q.jobs[1:]
+		scripts := n.settings.Scripts
+		n.mu.Unlock()
+		for _, args := range j.programs {
+			n.runProgram(j.change, args, scripts)
+		}
+	}
+}
+
+func (n *Notifier) runProgram(c Change, args []string, s conf.Scripts) {
+	r := program.Run(context.Background(), program.Command{Args: args, Timeout: s.Timeout, User: s.User, Env: []string{
+		"VIPD_KIND=" + c.Kind, "VIPD_NAME=" + c.Name, "VIPD_STATE=" + string(c.State),
+		"VIPD_PRIORITY=" + strconv.Itoa(int(c.Priority)), "VIPD_REASON=" + c.Reason,
+	}})
+	if r.Err != nil {
+		n.report(fmt.Sprintf("%s %s %s: %s: %v: %s", c.Kind, c.Name, c.State, args[0], r.Err, r.Output))
+	}
+}
+
+// Close takes no more changes and waits until those there are have been
+// delivered, at most for the bound.
+func (n *Notifier) Close(bound time.Duration) {
+	n.mu.Lock()
+	n.closed = true
+	n.mu.Unlock()
+	deadline := time.Now().Add(bound)
+	done := make(chan struct{})
+	go func() {
+		n.work.Wait()
+		n.pipe.close(deadline)
+		n.mail.close(deadline)
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(bound):
+		n.report("notifications are not finished at the stop")
+	}
+}

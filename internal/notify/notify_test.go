@@ -1,0 +1,235 @@
+package notify
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// problems collects what could not be delivered.
+type problems struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (p *problems) add(s string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.list = append(p.list, s)
+}
+
+func (p *problems) text() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.list, "\n")
+}
+
+func scriptFile(t *testing.T, body string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func newNotifier(s Settings) (*Notifier, *problems) {
+	var p problems
+	n := New(p.add)
+	if s.Scripts.Timeout == 0 {
+		s.Scripts.Timeout = 20 * time.Second
+	}
+	n.Apply(s)
+	return n, &p
+}
+
+func change(name string, s State) Change {
+	return Change{Kind: Instance, Name: name, State: s, Priority: 150, Reason: "test"}
+}
+
+// Programs run in the order of the changes, never two of one instance at once,
+// and a stop waits for the last one.
+func TestProgramsInOrder(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	// The first one is the slowest.
+	script := scriptFile(t, `test "$1" = slow && sleep 0.3; shift; echo "$VIPD_KIND $VIPD_NAME $VIPD_STATE $VIPD_PRIORITY $VIPD_REASON|$*" >> `+out)
+	to := conf.Notify{Master: []string{script, "slow", "up"}, Backup: []string{script, "fast"}, Any: []string{script, "fast"}}
+	n, p := newNotifier(Settings{})
+	n.Tell(change("web", Master), to)
+	n.Tell(change("web", Backup), to)
+	n.Tell(change("web", Stop), to)
+	n.Close(20 * time.Second)
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"INSTANCE web MASTER 150 test|up",
+		"INSTANCE web MASTER 150 test|INSTANCE web MASTER 150",
+		"INSTANCE web BACKUP 150 test|",
+		"INSTANCE web BACKUP 150 test|INSTANCE web BACKUP 150",
+		"INSTANCE web STOP 150 test|INSTANCE web STOP 150",
+	}
+	if diff := cmp.Diff(want, strings.Split(strings.TrimSpace(string(text)), "\n")); diff != "" {
+		t.Errorf("runs (-want +got):\n%s", diff)
+	}
+	if p.text() != "" {
+		t.Error(p.text())
+	}
+}
+
+// A slow instance does not hold up another one.
+func TestProgramsSideBySide(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	slow, fast := scriptFile(t, "sleep 1; echo slow >> "+out), scriptFile(t, "echo fast >> "+out)
+	n, _ := newNotifier(Settings{})
+	n.Tell(change("slow", Master), conf.Notify{Any: []string{slow}})
+	n.Tell(change("fast", Master), conf.Notify{Any: []string{fast}})
+	n.Close(20 * time.Second)
+	if text, _ := os.ReadFile(out); string(text) != "fast\nslow\n" {
+		t.Errorf("order %q", text)
+	}
+}
+
+// What waits is bounded: the oldest goes, the last one runs, and it is said.
+func TestProgramsAreBounded(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	gate := filepath.Join(t.TempDir(), "gate")
+	script := scriptFile(t, "while ! test -e "+gate+"; do sleep 0.05; done; echo $VIPD_REASON >> "+out)
+	n, p := newNotifier(Settings{})
+	for i := range maxWaiting + 20 {
+		c := change("web", Master)
+		c.Reason = fmt.Sprint(i)
+		n.Tell(c, conf.Notify{Master: []string{script}})
+	}
+	if err := os.WriteFile(gate, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n.Close(60 * time.Second)
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Fields(string(text))
+	if got := len(lines); got > maxWaiting+1 || lines[got-1] != fmt.Sprint(maxWaiting+19) {
+		t.Errorf("%d runs, the last %s", got, lines[got-1])
+	}
+	if !strings.Contains(p.text(), "too slow") {
+		t.Errorf("reported %q", p.text())
+	}
+}
+
+// A program that fails or hangs is reported with its output and does not stop
+// the next one.
+func TestProgramsThatFail(t *testing.T) {
+	t.Parallel()
+	out := filepath.Join(t.TempDir(), "out")
+	bad, hangs, good := scriptFile(t, "echo broken; exit 7"), scriptFile(t, "sleep 60"), scriptFile(t, "echo ran > "+out)
+	n, p := newNotifier(Settings{Scripts: conf.Scripts{Timeout: 300 * time.Millisecond}})
+	n.Tell(change("web", Master), conf.Notify{Master: []string{bad}, Any: []string{hangs}})
+	n.Tell(change("web", Backup), conf.Notify{Backup: []string{good}})
+	n.Close(20 * time.Second)
+	if _, err := os.Stat(out); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{"exit status 7: broken", "took too long"} {
+		if !strings.Contains(p.text(), want) {
+			t.Errorf("%q is not in %q", want, p.text())
+		}
+	}
+}
+
+// A stop does not wait for ever.
+func TestCloseIsBounded(t *testing.T) {
+	t.Parallel()
+	n, p := newNotifier(Settings{Scripts: conf.Scripts{Timeout: 5 * time.Second}})
+	n.Tell(change("web", Stop), conf.Notify{Stop: []string{scriptFile(t, "sleep 60")}})
+	start := time.Now()
+	n.Close(200 * time.Millisecond)
+	if took := time.Since(start); took > 2*time.Second {
+		t.Errorf("took %v", took)
+	}
+	if !strings.Contains(p.text(), "not finished") {
+		t.Errorf("reported %q", p.text())
+	}
+}
+
+// The pipe gets keepalived's lines; it is made when it is not there, and what
+// was written before a reader came is not lost.
+func TestPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fifo")
+	n, p := newNotifier(Settings{FIFO: path})
+	n.Tell(change("web", Master), conf.Notify{})
+	n.Tell(Change{Kind: Group, Name: "edge", State: Fault}, conf.Notify{})
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r := bufio.NewReader(f)
+	for _, want := range []string{"INSTANCE \"web\" MASTER 150\n", "GROUP \"edge\" FAULT 0\n"} {
+		if got, err := r.ReadString('\n'); got != want || err != nil {
+			t.Errorf("line %q, %v; want %q", got, err, want)
+		}
+	}
+	n.Close(time.Second)
+	if p.text() != "" {
+		t.Error(p.text())
+	}
+}
+
+// Without a reader the pipe fills, then a bounded number of lines waits; they
+// come in order when somebody reads, and the last one is not lost.
+func TestPipeWithoutReader(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fifo")
+	n, p := newNotifier(Settings{FIFO: path})
+	const lines = 10000
+	for i := range lines {
+		n.Tell(Change{Kind: Instance, Name: fmt.Sprint(i), State: Master}, conf.Notify{})
+	}
+	if !strings.Contains(p.text(), "dropped") || strings.Count(p.text(), "\n") > 3 {
+		t.Errorf("reported %q", p.text())
+	}
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	last := ""
+	for r := bufio.NewReader(f); !strings.Contains(last, fmt.Sprintf("%q", fmt.Sprint(lines-1))); {
+		if last, err = r.ReadString('\n'); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n.Close(5 * time.Second)
+}
+
+// A file that is no pipe is reported, not overwritten.
+func TestPipeIsAFile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	n, p := newNotifier(Settings{FIFO: path})
+	n.Tell(change("web", Master), conf.Notify{})
+	n.Close(100 * time.Millisecond)
+	if text, _ := os.ReadFile(path); string(text) != "precious" || !strings.Contains(p.text(), "not a named pipe") {
+		t.Errorf("content %q, reported %q", text, p.text())
+	}
+}

@@ -1,0 +1,82 @@
+package track
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// reread is how often a file is read without being told to: its directory may
+// not exist yet, or be on a file system that tells nothing.
+const reread = 5 * time.Second
+
+// fileObserver reads the number in a file whenever the file changes.
+type fileObserver struct{ conf.TrackFile }
+
+func (o *fileObserver) id() vrrp.TrackID { return vrrp.TrackID{Kind: vrrp.TrackFile, Name: o.Name} }
+
+func (o *fileObserver) judge() judge { return judge{rise: 1, fall: 1} }
+
+func (o *fileObserver) run(ctx context.Context, tell func(result)) {
+	// The directory is watched: editors and deployments replace files.
+	watcher, err := fsnotify.NewWatcher()
+	var events <-chan fsnotify.Event
+	if err == nil {
+		defer watcher.Close()
+		events = watcher.Events
+	}
+	watched := false
+	for {
+		if err == nil && !watched {
+			watched = watcher.Add(filepath.Dir(o.Path)) == nil
+		}
+		tell(readNumber(o.Path))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(reread):
+		case e := <-events:
+			if filepath.Clean(e.Name) == filepath.Dir(o.Path) {
+				watched = false // the directory itself went
+			}
+		}
+	}
+}
+
+// readNumber reads the whole number at the beginning of a file.
+func readNumber(path string) result {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return result{good: true, detail: "absent"}
+	}
+	if err != nil {
+		return result{detail: err.Error()}
+	}
+	defer f.Close()
+	const longest = 64
+	b, err := io.ReadAll(io.LimitReader(f, longest))
+	if err != nil {
+		return result{detail: err.Error()}
+	}
+	words := strings.Fields(string(b))
+	if len(words) == 0 {
+		return result{good: true, detail: "empty"}
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil {
+		return result{detail: fmt.Sprintf("%q is not a whole number", words[0])}
+	}
+	return result{good: true, value: n}
+}

@@ -1,0 +1,92 @@
+package track
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
+)
+
+const (
+	// lookEvery is how often the processes are counted.
+	lookEvery = time.Second
+	// lookSoon is the pause after the kernel told of a change, in which more
+	// changes become one look.
+	lookSoon = 50 * time.Millisecond
+)
+
+// processObserver counts the processes of a program.
+type processObserver struct{ conf.TrackProcess }
+
+func (o *processObserver) id() vrrp.TrackID {
+	return vrrp.TrackID{Kind: vrrp.TrackProcess, Name: o.Name}
+}
+
+func (o *processObserver) judge() judge { return judge{rise: 1, fall: 1, holdDown: o.Delay} }
+
+func (o *processObserver) run(ctx context.Context, tell func(result)) {
+	changes := processChanges(ctx)
+	for {
+		start := time.Now()
+		n := o.count()
+		tell(result{good: n >= o.Quorum, detail: fmt.Sprintf("%d of %d processes", n, o.Quorum), took: time.Since(start)})
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookEvery):
+			continue
+		case <-changes:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(lookSoon):
+		}
+	}
+}
+
+// count counts the processes that match.
+func (o *processObserver) count() int {
+	dirs, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, d := range dirs {
+		if pid, err := strconv.Atoi(d.Name()); err == nil && o.matches(pid) {
+			n++
+		}
+	}
+	return n
+}
+
+// matches compares a process: a path with its executable, a name with the
+// first word of its command line or with the kernel's name of it. A zombie has
+// no command line and does not count.
+func (o *processObserver) matches(pid int) bool {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || len(line) == 0 {
+		return false
+	}
+	words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
+	if len(words) < 1+len(o.Args) || !slices.Equal(words[1:1+len(o.Args)], o.Args) {
+		return false
+	}
+	if strings.Contains(o.Program, "/") {
+		exe, err := os.Readlink(filepath.Join(dir, "exe"))
+		return err == nil && strings.TrimSuffix(exe, " (deleted)") == o.Program
+	}
+	if filepath.Base(words[0]) == o.Program {
+		return true
+	}
+	comm, err := os.ReadFile(filepath.Join(dir, "comm"))
+	return err == nil && strings.TrimSuffix(string(comm), "\n") == o.Program
+}

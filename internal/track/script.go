@@ -1,0 +1,29 @@
+package track
+
+import (
+	"context"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/program"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// scriptObserver runs a program again and again.
+type scriptObserver struct{ conf.TrackScript }
+
+func (o *scriptObserver) id() vrrp.TrackID {
+	return vrrp.TrackID{Kind: vrrp.TrackScript, Name: o.Name}
+}
+
+func (o *scriptObserver) judge() judge { return judge{rise: o.Rise, fall: o.Fall} }
+
+func (o *scriptObserver) run(ctx context.Context, tell func(result)) {
+	every(ctx, o.Interval, func() {
+		r := program.Run(ctx, program.Command{Args: o.Command, Timeout: o.Timeout, User: o.User})
+		res := result{good: r.Err == nil, output: r.Output, took: r.Duration}
+		if r.Err != nil {
+			res.detail = r.Err.Error()
+		}
+		tell(res)
+	})
+}

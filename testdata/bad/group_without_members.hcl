@@ -1,0 +1,10 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.0.2.10/24"]
+}
+
+vrrp_sync_group "edge" {
+}
