@@ -13,7 +13,7 @@ UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fuzz bench deps clean
+.PHONY: help build demo test lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -32,7 +32,10 @@ bin/vipd: $(SOURCES) go.mod go.sum
 deps: ## install what tests and demo need and this Debian machine lacks (root)
 	@internal/lab/deps.sh
 
-demo: deps bin/vipd .cache/demo ## two directors, three real servers, a client, real IPVS: measured
+demodeps:
+	@internal/lab/deps.sh demo
+
+demo: demodeps bin/vipd .cache/demo ## two directors, three real servers, a client, real IPVS: measured
 	@.cache/demo -vipd $(CURDIR)/bin/vipd
 
 # An aborted tier, whatever the reason, is a failed one.

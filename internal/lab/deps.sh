@@ -1,5 +1,7 @@
 #!/bin/sh
-# Installs what the tests and the demo need and this Debian machine lacks.
+# Installs what this Debian machine lacks: for the demo what the lab needs,
+# otherwise also what the tests need.
+# usage: deps.sh [demo]
 set -eu
 
 missing=""
@@ -10,20 +12,23 @@ need ip iproute2
 need modprobe kmod
 need keepalived keepalived
 need linux.uml user-mode-linux
-need gcc gcc
-# Servers that checks are tested against, on loopback.
-need redis-server redis-server
-need nginx nginx-light
-need slapd slapd
-need mariadbd mariadb-server-core
-need my_print_defaults mariadb-client-core
-need dovecot "dovecot-imapd dovecot-pop3d"
-need freeradius freeradius
-need vsftpd vsftpd
-need nsd nsd
-need smtpd opensmtpd
-ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
-[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+if [ "${1:-}" != demo ]; then
+	need ipvsadm ipvsadm
+	need gcc gcc # for the race detector
+	[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"
+	# Servers that checks are tested against, on loopback.
+	need redis-server redis-server
+	need nginx nginx-light
+	need slapd slapd
+	need mariadbd mariadb-server-core
+	need my_print_defaults mariadb-client-core
+	need dovecot "dovecot-imapd dovecot-pop3d"
+	need freeradius freeradius
+	need vsftpd vsftpd
+	need nsd nsd
+	need smtpd opensmtpd
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+fi
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
