@@ -18,6 +18,7 @@ type builder struct {
 
 	director        Director // of this machine, zero when there is none
 	partialDirector bool     // there are directors but none could be chosen
+	startDelay      time.Duration
 }
 
 // root builds everything but the directors.
@@ -35,6 +36,7 @@ func (b *builder) root(root *node) {
 
 func (b *builder) global(n *node) {
 	log := n.one("log")
+	b.startDelay = get[time.Duration](n, "startup_delay")
 	b.cfg.Global = Global{
 		LogLevel:         get[string](log, "level"),
 		LogFormat:        get[string](log, "format"),

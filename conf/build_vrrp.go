@@ -116,6 +116,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 	}
 	c.Version = b.protocolVersion(n)
 	c.Auth = b.auth(n, c)
+	b.rules(n, &c)
 	for _, p := range get[[]located[netip.Prefix]](n, "virtual_address") {
 		c.Addresses = append(c.Addresses, p.v)
 	}

@@ -44,6 +44,8 @@ var globalBlock = &block{
 	attrs: []*attr{
 		{name: "autoreload", kind: kindBool, def: "false",
 			help: "Reload by itself when one of the files has changed and settled, as `ldirectord` does."},
+		{name: "startup_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
+			help: "How long after its start the daemon takes nothing over; then the master-down interval begins to count. A reload does not begin it anew."},
 		{name: "keep_table_on_stop", kind: kindBool, def: "false",
 			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
 		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},
@@ -90,7 +92,7 @@ var instanceBlock = &block{
 			help: "How a master leaves that is stopped or at fault while its interface works. `graceful`: it says that it leaves and serves on until a successor is heard, for at most 10s; no client notices. `immediate`: the addresses go at once and nobody serves until a backup takes over. With `lease = \"strict\"` it is always immediate."},
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
-	}, addressAttrs, deliveryAttrs),
+	}, addressAttrs, deliveryAttrs, ruleAttrs),
 	blocks: []*block{addressBlock, vmacBlock, unicastBlock, authBlock, trackBlock, notifyBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{

@@ -21,6 +21,9 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 		clear(e.routers)
 		e.order = e.order[:0]
 	}
+	if e.began.IsZero() {
+		e.began = now
+	}
 	if ev.AwaitReady && !e.awaiting {
 		e.awaiting, e.awaitUntil = true, now.Add(ReadyBound)
 	}
@@ -85,7 +88,7 @@ func (e *Engine) applyConfig(now time.Time, c *Config, ev *Configure) *router {
 	r.refused = ev.Refused[c.ID]
 	if fresh {
 		r.lease = r.leaseMode()
-		r.leaseTime = leaseTime(r.lease, c.AdvertInterval, e.period)
+		r.leaseTime = leaseTime(r.lease, c, e.period)
 	} else {
 		r.change(now, *c)
 	}

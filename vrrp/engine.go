@@ -21,6 +21,8 @@ type Engine struct {
 	epoch     uint64
 	now       time.Time
 
+	// began is when the first configuration came.
+	began time.Time
 	// wallAhead is how far the wall clock is ahead of the time of the steps.
 	wallAhead time.Duration
 

@@ -30,7 +30,7 @@ const (
 //
 // It is for the shortest refresh period; a longer one makes it longer.
 func LeaseTime(mode LeaseMode, interval time.Duration) time.Duration {
-	return leaseTime(mode, interval, leastPeriod)
+	return leaseTime(mode, &Config{AdvertInterval: interval}, leastPeriod)
 }
 
 // RefreshPeriod returns how often heal leases are renewed, in whole seconds,
@@ -39,15 +39,15 @@ func RefreshPeriod(cost time.Duration) time.Duration {
 	return max(leastPeriod, (idleShare*cost + time.Second - 1).Truncate(time.Second))
 }
 
-func leaseTime(mode LeaseMode, interval, period time.Duration) time.Duration {
+func leaseTime(mode LeaseMode, c *Config, period time.Duration) time.Duration {
 	switch mode {
 	case LeaseHeal:
 		// Version 3 skews at least as long as version 2, which has no
 		// intervals below one second.
-		longest := MasterDownInterval(3, 1, interval)
+		longest := c.SilentFor(c.AdvertInterval) + SkewTime(3, 1, c.AdvertInterval)
 		return max(minHeal, (longest+time.Second-1).Truncate(time.Second)+period+time.Second)
 	case LeaseStrict:
-		return max(time.Second, (fastestTakeover(interval) - expirySlack - writeSlack).Truncate(time.Second))
+		return max(time.Second, (fastestTakeover(c) - expirySlack - writeSlack).Truncate(time.Second))
 	}
 	return 0
 }
@@ -55,16 +55,16 @@ func leaseTime(mode LeaseMode, interval, period time.Duration) time.Duration {
 // fastestTakeover returns how soon after an advert a backup of priority 254
 // may become master. Version 2 skews by a share of one second, version 3 by a
 // share of the interval; the shorter counts.
-func fastestTakeover(interval time.Duration) time.Duration {
-	return 3*interval + SkewTime(3, 254, min(interval, time.Second))
+func fastestTakeover(c *Config) time.Duration {
+	return c.SilentFor(c.AdvertInterval) + SkewTime(3, 254, min(c.AdvertInterval, time.Second))
 }
 
 // holdFor returns how long after its decision a Hold of a lease may still be
 // written: a later one could keep an address that somebody else already owns.
-func holdFor(mode LeaseMode, interval, period time.Duration) time.Duration {
-	lease := leaseTime(mode, interval, period)
+func holdFor(mode LeaseMode, c *Config, period time.Duration) time.Duration {
+	lease := leaseTime(mode, c, period)
 	if mode == LeaseStrict {
-		return max(writeSlack, min(lease/2, fastestTakeover(interval)-expirySlack-lease))
+		return max(writeSlack, min(lease/2, fastestTakeover(c)-expirySlack-lease))
 	}
 	return min(period, lease/2)
 }
@@ -85,7 +85,7 @@ func (r *router) leaseMode() LeaseMode {
 // there was a change: a master must then hold its addresses anew.
 func (r *router) updateLease() bool {
 	mode := r.leaseMode()
-	lease := leaseTime(mode, r.cfg.AdvertInterval, r.engine.period)
+	lease := leaseTime(mode, &r.cfg, r.engine.period)
 	if mode == r.lease && lease == r.leaseTime {
 		return false
 	}
@@ -109,7 +109,7 @@ func (r *router) hold(now time.Time, refresh bool) {
 		AfterAdvert: r.lease == LeaseStrict,
 	}
 	if r.leaseTime > 0 {
-		h.Deadline = now.Add(holdFor(r.lease, r.cfg.AdvertInterval, r.engine.period))
+		h.Deadline = now.Add(holdFor(r.lease, &r.cfg, r.engine.period))
 	}
 	r.engine.out.add(h)
 	r.refresh = time.Time{}

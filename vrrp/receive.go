@@ -104,6 +104,7 @@ func (r *router) hearAsBackup(now time.Time, from neighbour) {
 		return
 	}
 	r.decide()
+	r.delayPreemption(now, from)
 	// What counts is whether we may preempt when the timer runs out: a hold
 	// that ends by then must not cost a second master-down interval.
 	if from.priority < r.priority && r.mayPreempt(r.deadline) {
@@ -124,7 +125,7 @@ func (r *router) hearResignation(now time.Time) {
 		return
 	}
 	r.leaving = true
-	r.deadline = now.Add(SkewTime(r.cfg.Version, r.priority, r.masterInterval()))
+	r.deadline = r.notBeforeStart(now.Add(SkewTime(r.cfg.Version, r.priority, r.masterInterval())))
 }
 
 // obey accepts from as master and restarts the master-down timer with the
@@ -134,7 +135,7 @@ func (r *router) obey(now time.Time, from neighbour) {
 	r.leaving, r.wants = false, false
 	r.summoned = r.summoned && from.priority < r.priority
 	r.learned = from.interval
-	r.deadline = now.Add(r.masterDown())
+	r.deadline = r.notBeforeStart(now.Add(r.masterDown()))
 }
 
 // decide releases what an earlier life of this daemon left: another router is
@@ -194,6 +195,7 @@ func (r *router) mayPreempt(now time.Time) bool {
 
 // preemptHeld reports whether a fresh start holds preemption back.
 func (r *router) preemptHeld(now time.Time) bool {
-	return now.Before(r.iface.usableSince.Add(r.cfg.MasterDown())) || r.engine.awaitingTable(now) ||
+	return now.Before(r.startsAt()) || now.Before(r.preemptAt) ||
+		now.Before(r.iface.usableSince.Add(r.cfg.MasterDown())) || r.engine.awaitingTable(now) ||
 		r.awaitingVerdicts() && now.Before(r.iface.usableSince.Add(ReadyBound))
 }

@@ -72,6 +72,8 @@ type router struct {
 	master  neighbour // whose adverts a backup obeys
 	passed  neighbour // whose adverts it ignores because it will preempt
 	learned time.Duration
+	// preemptAt is when the delay of preemption ends, zero while none runs.
+	preemptAt time.Time
 	// leaving is set while the skew after the master's priority 0 runs.
 	leaving bool
 
@@ -154,7 +156,8 @@ func (r *router) masterInterval() time.Duration {
 
 // masterDown is the master-down interval with the present master.
 func (r *router) masterDown() time.Duration {
-	return MasterDownInterval(r.cfg.Version, r.priority, r.masterInterval())
+	interval := r.masterInterval()
+	return r.cfg.SilentFor(interval) + SkewTime(r.cfg.Version, r.priority, interval)
 }
 
 // nextDeadline returns the earliest timer, zero when none runs.

@@ -1,6 +1,9 @@
 package vrrp
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // SkewTime returns the Skew_Time of a router with the given effective priority
 // (RFC 3768 §6.1, RFC 9568 §6.1). In version 2 it is a share of one second
@@ -21,7 +24,13 @@ func MasterDownInterval(version, priority uint8, interval time.Duration) time.Du
 // MasterDown returns the master-down interval of the router when every
 // neighbour uses its own settings.
 func (c *Config) MasterDown() time.Duration {
-	return MasterDownInterval(c.Version, c.Priority, c.AdvertInterval)
+	return c.SilentFor(c.AdvertInterval) + SkewTime(c.Version, c.Priority, c.AdvertInterval)
+}
+
+// SilentFor returns how long a master that adverts at interval may be silent
+// before backups begin to count their skew.
+func (c *Config) SilentFor(interval time.Duration) time.Duration {
+	return time.Duration(cmp.Or(c.DownAdverts, DefaultDownAdverts)) * interval
 }
 
 // due reports whether a timer that may be unset (zero) has run out.

@@ -72,7 +72,7 @@ func (r *router) start(now time.Time) {
 	switch {
 	case resume:
 		r.startAsMaster(now, cause{reason: ReasonResumed})
-	case r.owner() && r.standby == nil:
+	case r.owner() && r.standby == nil && !r.delayed(now):
 		r.startAsMaster(now, cause{reason: ReasonOwner})
 	case r.state == StateInitialize:
 		r.becomeBackup(now, cause{reason: ReasonStartup})
@@ -97,7 +97,7 @@ func (r *router) takeoverCause(now time.Time) cause {
 		return cause{reason: ReasonMasterLeft, peer: r.master}
 	case r.leaving:
 		return cause{reason: ReasonMasterLeft, peer: r.passed}
-	case r.passed.addr.IsValid() && now.Sub(r.passed.heard) <= 3*r.passed.interval:
+	case r.passed.addr.IsValid() && now.Sub(r.passed.heard) <= r.cfg.SilentFor(r.passed.interval):
 		return cause{reason: ReasonPreempt, peer: r.passed}
 	}
 	return cause{reason: ReasonMasterDown, peer: r.master}
@@ -125,7 +125,7 @@ func (r *router) becomeBackup(now time.Time, why cause) {
 	}
 	r.idle()
 	r.forgetMaster()
-	r.deadline = now.Add(r.masterDown())
+	r.deadline = r.firstDeadline(now)
 	r.transition(now, StateBackup, why)
 	if master {
 		r.surrender(now, why.reason == ReasonSlept)
@@ -181,7 +181,7 @@ func (r *router) idle() {
 func (r *router) forgetMaster() {
 	r.master, r.passed = neighbour{}, neighbour{}
 	r.learned = r.cfg.AdvertInterval
-	r.leaving = false
+	r.leaving, r.preemptAt = false, time.Time{}
 }
 
 // slept reports whether a master did not run for so long that a backup may

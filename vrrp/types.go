@@ -133,6 +133,9 @@ const (
 	DefaultAdvertInterval = time.Second
 	DefaultGARPRepeat     = 5
 	DefaultGARPDelay      = 5 * time.Second
+	// DefaultDownAdverts is how many adverts in a row must be missing until
+	// the master is taken for dead (RFC 9568 §6.1).
+	DefaultDownAdverts = 3
 	// ReadyBound is how long a fresh start waits for the checker's first
 	// round before it may preempt a living master.
 	ReadyBound = 30 * time.Second
@@ -170,4 +173,17 @@ type Config struct {
 	Tracks   []Track
 	Delivery Delivery
 	Auth     Auth
+
+	// DownAdverts replaces DefaultDownAdverts when it is not zero.
+	DownAdverts uint8
+	// PreemptDelay is how long a lower-priority master is obeyed, from its
+	// first advert on, before it may be preempted.
+	PreemptDelay time.Duration
+	// StartDelay is how long after the start of the daemon nothing is taken
+	// over: the master-down interval begins to count then.
+	StartDelay time.Duration
+	// NoAccept drops packets to the virtual addresses instead of accepting
+	// them like any address of the host (RFC 9568 §6.1, Accept_Mode false). The
+	// owner of the addresses accepts them always.
+	NoAccept bool
 }

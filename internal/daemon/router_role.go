@@ -16,13 +16,14 @@ import (
 // routerRole is the process that elects: engine, sockets, addresses. It is
 // small and quiet and starts no other process.
 type routerRole struct {
-	opt    Options
-	peer   *link.Peer
-	kernel *kernel.Kernel
-	record *kernel.Record
-	run    *runner.Runner
-	cancel context.CancelFunc // makes the runner leave
-	done   chan struct{}      // closed when it has left
+	opt      Options
+	peer     *link.Peer
+	kernel   *kernel.Kernel
+	record   *kernel.Record
+	run      *runner.Runner
+	cancel   context.CancelFunc // makes the runner leave
+	done     chan struct{}      // closed when it has left
+	observer *observer
 }
 
 // runRouter serves the router role until its link ends; then, or when told
@@ -31,6 +32,7 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 	r := &routerRole{opt: opt, done: make(chan struct{})}
 	r.peer = link.New(conn, r.handle)
 	obs := newObserver(r.peer)
+	r.observer = obs
 	var err error
 	r.record, err = kernel.OpenRecord(opt.RuntimeDir)
 	if err != nil {
@@ -51,6 +53,7 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear,
 		Observer: obs, Now: kernel.Now, Wall: time.Now, Record: r.record,
 	})
+	defer r.refuseTraffic(nil)
 	return r.serve(ctx)
 }
 
@@ -131,6 +134,7 @@ func (r *routerRole) configure(cfg routerConfig) error {
 	if !cfg.AllowOtherDaemon {
 		refuseOthers(cfg.Routers, ev.Refused)
 	}
+	r.refuseTraffic(cfg.Routers)
 	r.run.Do(ev)
 	r.observed(cfg.Observed)
 	return nil
@@ -140,6 +144,14 @@ func (r *routerRole) configure(cfg routerConfig) error {
 func (r *routerRole) observed(all []vrrp.Observed) {
 	for i := range all {
 		r.run.Do(&all[i])
+	}
+}
+
+// refuseTraffic makes the kernel drop what is not to be accepted. Failing that,
+// addresses that answer are better than none.
+func (r *routerRole) refuseTraffic(routers []vrrp.Config) {
+	if err := kernel.RefuseTraffic(routers); err != nil {
+		r.observer.send("error", "accept", err.Error(), nil)
 	}
 }
 

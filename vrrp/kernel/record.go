@@ -188,7 +188,7 @@ func (r *Record) Resume(routers []vrrp.Config, now time.Time) map[vrrp.RouterID]
 }
 
 // fresh tells whether a router's last advert is younger than the shortest
-// master-down interval of any backup: three intervals, the skew left out.
+// master-down interval of any backup: the skew left out.
 func (r *Record) fresh(c vrrp.Config, now time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -201,7 +201,7 @@ func (r *Record) fresh(c vrrp.Config, now time.Time) bool {
 		return false
 	}
 	age := sinceBoot(now) - time.Duration(last)
-	return age >= 0 && age < 3*c.AdvertInterval
+	return age >= 0 && age < c.SilentFor(c.AdvertInterval)
 }
 
 // addressesHere returns a test of whether all addresses of a router are on

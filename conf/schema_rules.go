@@ -1,0 +1,13 @@
+package conf
+
+import "time"
+
+// ruleAttrs bend the rules of the election.
+var ruleAttrs = []*attr{
+	{name: "preempt_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
+		help: "How long a master with a lower priority is obeyed, from its first advert on, before it is preempted. A dead one is replaced at once."},
+	{name: "down_adverts", kind: kindInt, def: "3", min: 1, max: 100,
+		help: "How many adverts in a row must be missing until the master is taken for dead. All directors should agree."},
+	{name: "accept", kind: kindBool, def: "true",
+		help: "Accept packets to the virtual addresses like any address of the host, so that they answer pings. `false` drops them (nftables, neighbour discovery apart), but not those to a virtual server. The owner (priority 255) accepts them always."},
+}

@@ -1,0 +1,9 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.200/24"]
+  down_adverts  = 0
+  preempt_delay = "2h"
+}

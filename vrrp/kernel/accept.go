@@ -1,0 +1,124 @@
+package kernel
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"github.com/vipd/vipd/vrrp"
+	"golang.org/x/sys/unix"
+)
+
+// acceptTable is our table of nftables.
+const acceptTable = "vipd"
+
+// afterIPVS is the priority of our chain: behind the hooks of IPVS (98 and 99,
+// NF_IP_PRI_NAT_SRC-2 and -1 in linux/netfilter_ipv4.h), which take the packets
+// of virtual servers out of the way.
+const afterIPVS = 110
+
+// RefuseTraffic drops packets to the addresses of routers that must not accept
+// any, in place of what was dropped before. Neighbour discovery passes, as RFC
+// 9568 §6.1 demands. The rules stand whoever is master: they mean nothing on a
+// host without the addresses, and are there before the first of them is.
+func RefuseTraffic(routers []vrrp.Config) error {
+	var four, six []nftables.SetElement
+	for _, a := range refused(routers) {
+		if a.Is4() {
+			four = append(four, nftables.SetElement{Key: a.AsSlice()})
+		} else {
+			six = append(six, nftables.SetElement{Key: a.AsSlice()})
+		}
+	}
+	c, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open nftables: %w", err)
+	}
+	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: acceptTable}
+	if len(four)+len(six) == 0 {
+		c.DelTable(table)
+		// Without the table, or without nftables, nothing is dropped either.
+		if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
+			return fmt.Errorf("remove nftables table %s: %w", acceptTable, err)
+		}
+		return nil
+	}
+	// One transaction: at no time is there half a table.
+	c.AddTable(table)
+	c.DelTable(table)
+	c.AddTable(table)
+	policy := nftables.ChainPolicyAccept
+	chain := c.AddChain(&nftables.Chain{
+		Name: "no_accept", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput,
+		Priority: nftables.ChainPriorityRef(afterIPVS), Policy: &policy,
+	})
+	if err := errors.Join(dropTo(c, chain, dropIPv4, four), dropTo(c, chain, dropIPv6, six)); err != nil {
+		return err
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("write nftables table %s: %w", acceptTable, err)
+	}
+	return nil
+}
+
+// refused returns the addresses that accept no packets, each once.
+func refused(routers []vrrp.Config) (all []netip.Addr) {
+	for _, r := range routers {
+		for _, p := range r.Addresses {
+			if r.NoAccept && !slices.Contains(all, p.Addr()) {
+				all = append(all, p.Addr())
+			}
+		}
+	}
+	return all
+}
+
+// dropFamily is how the destination of a packet of a family is found.
+type dropFamily struct {
+	set         string
+	key         nftables.SetDatatype
+	proto       byte // NFPROTO of linux/netfilter.h
+	offset, len uint32
+	discovery   bool // neighbour discovery passes
+}
+
+var (
+	dropIPv4 = dropFamily{"addresses4", nftables.TypeIPAddr, unix.NFPROTO_IPV4, 16, 4, false}
+	dropIPv6 = dropFamily{"addresses6", nftables.TypeIP6Addr, unix.NFPROTO_IPV6, 24, 16, true}
+)
+
+// dropTo adds the rules of one family.
+func dropTo(c *nftables.Conn, chain *nftables.Chain, f dropFamily, addresses []nftables.SetElement) error {
+	if len(addresses) == 0 {
+		return nil
+	}
+	set := &nftables.Set{Table: chain.Table, Name: f.set, KeyType: f.key}
+	if err := c.AddSet(set, addresses); err != nil {
+		return fmt.Errorf("add nftables set %s: %w", f.set, err)
+	}
+	// meta nfproto F, F daddr @set
+	match := []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{f.proto}},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: f.offset, Len: f.len},
+		&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID},
+	}
+	if f.discovery {
+		c.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: append(slices.Clone(match), acceptDiscovery...)})
+	}
+	c.AddRule(&nftables.Rule{Table: chain.Table, Chain: chain, Exprs: append(match, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})})
+	return nil
+}
+
+// acceptDiscovery accepts neighbour solicitations and advertisements (RFC 4861
+// §4.3, §4.4).
+var acceptDiscovery = []expr.Any{
+	&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
+	&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{unix.IPPROTO_ICMPV6}},
+	&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Offset: 0, Len: 1},
+	&expr.Range{Op: expr.CmpOpEq, Register: 1, FromData: []byte{135}, ToData: []byte{136}},
+	&expr.Verdict{Kind: expr.VerdictAccept},
+}
