@@ -67,7 +67,7 @@ func RefuseTraffic(routers []vrrp.Config) error {
 // refused returns the addresses that accept no packets, each once.
 func refused(routers []vrrp.Config) (all []netip.Addr) {
 	for _, r := range routers {
-		for _, p := range r.Addresses {
+		for _, p := range r.Held() {
 			if r.NoAccept && !slices.Contains(all, p.Addr()) {
 				all = append(all, p.Addr())
 			}
