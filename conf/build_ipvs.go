@@ -74,6 +74,7 @@ func (b *builder) service(n *node, keys []located[ipvs.ServiceKey], checks *chec
 	b.schedulerFlags(n, &s)
 	b.persistence(n, &s, udp)
 	b.quorum(n, &s)
+	s.Alert = b.alert(n)
 	b.servers(n, &s, checks)
 	return s
 }

@@ -77,6 +77,8 @@ type Service struct {
 	Omega bool
 	// OnQuorumUp and OnQuorumDown are commands with arguments.
 	OnQuorumUp, OnQuorumDown []string
+	// Alert tells people; nil = nobody.
+	Alert *Alert
 }
 
 // IPVS holds what concerns the kernel's IPVS as a whole. Pointers are nil

@@ -103,7 +103,7 @@ func (p *pools) decide(now time.Time, have ipvs.Table, checks judge) (ipvs.Table
 		})
 		want = append(want, st.decision.Entries...)
 		for _, c := range st.decision.Changes {
-			news = append(news, poolChange{s.Name, c})
+			news = append(news, poolChange{Service: s.Name, Change: c})
 		}
 		if n := st.decision.Next; !n.IsZero() && (p.next.IsZero() || n.Before(p.next)) {
 			p.next = n

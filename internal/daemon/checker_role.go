@@ -187,6 +187,7 @@ func targetText(a netip.AddrPort) string {
 func (c *checkerRole) desired(have ipvs.Table) ipvs.Table {
 	c.mu.Lock()
 	want, news := c.pools.decide(time.Now(), have, c)
+	c.giveReasons(news)
 	c.mu.Unlock()
 	for _, n := range news {
 		_ = c.peer.Notify(noticeChange, n)

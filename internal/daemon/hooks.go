@@ -16,13 +16,13 @@ import (
 // hookBound ends a command that hangs.
 const hookBound = 10 * time.Second
 
-// hooks run the commands of virtual servers: for one virtual server never two
-// at a time, in the order of the news, and of news that wait only the last.
+// hooks run the commands of virtual servers: about one thing never two at a
+// time, in the order of the news, and of news that wait only the last.
 type hooks struct {
 	warn func(kind, message string, attrs map[string]any)
 
 	mu      sync.Mutex
-	waiting map[string]*hookCall // by service; the next one while another runs
+	waiting map[string]*hookCall // by key; the next one while another runs
 	running map[string]bool
 	quorum  map[string]bool // last state told
 	work    sync.WaitGroup
@@ -30,9 +30,10 @@ type hooks struct {
 
 // hookCall is one command to run.
 type hookCall struct {
+	key            string // what it is about
 	service, state string
-	weight         int
 	command        []string
+	env            []string // VIPD_SERVICE and VIPD_STATE aside
 }
 
 func newHooks(warn func(kind, message string, attrs map[string]any)) *hooks {
@@ -56,7 +57,10 @@ func (h *hooks) changed(cfg *conf.Config, c poolChange) {
 }
 
 func hookFor(s conf.Service, up bool, weight int) *hookCall {
-	call := &hookCall{service: s.Name, state: "down", weight: weight, command: s.OnQuorumDown}
+	call := &hookCall{
+		key: "quorum " + s.Name, service: s.Name, state: "down", command: s.OnQuorumDown,
+		env: []string{fmt.Sprintf("VIPD_WEIGHT=%d", weight)},
+	}
 	if up {
 		call.state, call.command = "up", s.OnQuorumUp
 	}
@@ -68,31 +72,31 @@ func (h *hooks) start(call *hookCall) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(call.command) == 0 {
-		delete(h.waiting, call.service) // what waits is no longer so
+		delete(h.waiting, call.key) // what waits is no longer so
 		return
 	}
-	h.waiting[call.service] = call
-	if h.running[call.service] {
+	h.waiting[call.key] = call
+	if h.running[call.key] {
 		return
 	}
-	h.running[call.service] = true
-	h.work.Go(func() { h.drain(call.service) })
+	h.running[call.key] = true
+	h.work.Go(func() { h.drain(call.key) })
 }
 
-// drain runs what waits for a service until nothing does.
-func (h *hooks) drain(service string) {
+// drain runs what waits under a key until nothing does.
+func (h *hooks) drain(key string) {
 	for {
 		h.mu.Lock()
-		call := h.waiting[service]
-		delete(h.waiting, service)
+		call := h.waiting[key]
+		delete(h.waiting, key)
 		if call == nil {
-			h.running[service] = false
+			delete(h.running, key)
 			h.mu.Unlock()
 			return
 		}
 		h.mu.Unlock()
 		if err := call.run(); err != nil {
-			h.warn("hook", fmt.Sprintf("run hook of %s: %v", service, err), map[string]any{"service": service, "state": call.state})
+			h.warn("hook", fmt.Sprintf("run hook of %s: %v", call.service, err), map[string]any{"service": call.service, "state": call.state})
 		}
 	}
 }
@@ -102,7 +106,7 @@ func (c *hookCall) run() error {
 	ctx, cancel := context.WithTimeout(context.Background(), hookBound)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.command[0], c.command[1:]...)
-	cmd.Env = append(os.Environ(), "VIPD_SERVICE="+c.service, "VIPD_STATE="+c.state, fmt.Sprintf("VIPD_WEIGHT=%d", c.weight))
+	cmd.Env = append(append(os.Environ(), "VIPD_SERVICE="+c.service, "VIPD_STATE="+c.state), c.env...)
 	cmd.WaitDelay = time.Second
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w %s", c.command[0], err, strings.TrimSpace(string(out)))

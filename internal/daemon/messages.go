@@ -79,6 +79,7 @@ type instanceStates struct {
 type poolChange struct {
 	Service string
 	ipvs.Change
+	Reason string // what a check last said, of changes of real servers
 }
 
 // routerStop tells the router role how to leave. A second one during a

@@ -67,6 +67,7 @@ func (s *supervisor) poolChanged(c poolChange) {
 	}
 	s.events.add(api.Event{Level: level, Kind: "pool", Message: c.describe(), Attrs: attrs})
 	s.hooks.changed(s.config(), c)
+	s.alerts.changed(c)
 }
 
 // removalBound is how long the removal of all services may take: half a

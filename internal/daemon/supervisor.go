@@ -29,6 +29,7 @@ type supervisor struct {
 	peers   *peerMemory
 	names   *resolver
 	hooks   *hooks
+	alerts  *alerts
 
 	overrides *overrideStore
 	recheck   chan struct{} // the overrides changed
@@ -99,6 +100,8 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	}
 	s.loaded = s.filesNow()
 	s.hooks = newHooks(s.warn)
+	s.alerts = newAlerts(s.events.add, s.hooks.start)
+	s.alerts.configure(cfg)
 	spawn := spawnProcess(opt)
 	if opt.OneProcess {
 		spawn = spawnGoroutine(opt)
@@ -212,6 +215,7 @@ func (s *supervisor) leave(signals *signalSet) error {
 	errRouter := s.router.stop(routerStop{})
 	close(left)
 	errChecker := s.checker.stop(checkerStop{KeepTable: s.config().Global.KeepTable})
+	s.alerts.stop()
 	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {
 		s.warn("daemon", "stop: "+err.Error(), nil)

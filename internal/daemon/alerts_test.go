@@ -1,0 +1,93 @@
+package daemon
+
+import (
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/ipvs"
+)
+
+func TestAlertsRunPrograms(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var said, ran []string
+		a := newAlerts(func(e api.Event) {
+			mu.Lock()
+			defer mu.Unlock()
+			said = append(said, e.Level+": "+e.Message)
+		}, func(c *hookCall) {
+			mu.Lock()
+			defer mu.Unlock()
+			ran = append(ran, strings.Join(c.command, " "))
+			env := strings.Join(c.env, " ")
+			if !strings.Contains(env, "VIPD_SERVICE_ADDRESS=192.0.2.10:80") || !strings.Contains(env, "VIPD_SINCE=") {
+				t.Errorf("environment %s", env)
+			}
+		})
+		defer a.stop()
+		a.configure(&conf.Config{Services: []conf.Service{{
+			Config: ipvs.Config{Name: "web", Key: ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort("192.0.2.10:80")}},
+			Alert: &conf.Alert{
+				AlertPolicy: healthcheck.AlertPolicy{After: 10 * time.Second},
+				Down:        []string{"/d", "{service}", "{service_address}:{service_port}", "{protocol}", "{address}:{port}", "{state}", "{reason}"},
+				Up:          []string{"/u", "{state}"},
+			},
+		}}})
+		real := netip.MustParseAddrPort("10.0.0.1:8080")
+		change := func(kind ipvs.ChangeKind, reason string) {
+			a.changed(poolChange{Service: "web", Change: ipvs.Change{Kind: kind, Server: real}, Reason: reason})
+		}
+		change(ipvs.ServerDown, "tcp: connection refused")
+		time.Sleep(9 * time.Second)
+		synctest.Wait()
+		mu.Lock()
+		if len(said) != 0 {
+			t.Errorf("said %q too early", said)
+		}
+		mu.Unlock()
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		change(ipvs.ServerUp, "tcp: connection accepted")
+		a.changed(poolChange{Service: "other", Change: ipvs.Change{Kind: ipvs.QuorumLost}})
+		mu.Lock()
+		defer mu.Unlock()
+		if diff := cmp.Diff([]string{"/d web 192.0.2.10:80 tcp 10.0.0.1:8080 down tcp: connection refused", "/u up"}, ran); diff != "" {
+			t.Errorf("ran (-want +got):\n%s", diff)
+		}
+		want := []string{
+			"warn: real server 10.0.0.1:8080 of web is down: tcp: connection refused",
+			"info: real server 10.0.0.1:8080 of web is up, 11s after it went down: tcp: connection accepted",
+		}
+		if diff := cmp.Diff(want, said); diff != "" {
+			t.Errorf("said (-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestReasonOfAChange(t *testing.T) {
+	c := checkedRole(t, func(k healthcheck.Key) healthcheck.Result {
+		return healthcheck.Result{Class: healthcheck.ClassStatus, Reason: "HTTP status 503"}
+	})
+	if _, err := ask(t, c, api.CheckQuery{Service: "web"}); err != nil {
+		t.Fatal(err)
+	}
+	news := []poolChange{
+		{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumLost}},
+		{Service: "web", Change: ipvs.Change{Kind: ipvs.ServerDown, Server: netip.MustParseAddrPort("10.0.0.1:80")}},
+	}
+	c.mu.Lock()
+	c.giveReasons(news)
+	c.mu.Unlock()
+	if news[0].Reason != "" || news[1].Reason != "http: HTTP status 503" {
+		t.Errorf("reasons %q, %q", news[0].Reason, news[1].Reason)
+	}
+}

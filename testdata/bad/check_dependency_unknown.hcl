@@ -1,0 +1,9 @@
+version = 1
+check "ping" "gateway" {}
+virtual_server "web" {
+  address = "192.0.2.10:80"
+  forward = "masq"
+  real_server "192.0.2.20" {}
+  check "tcp" { depends_on = "gatway" }
+  checks = ["gateway"]
+}

@@ -1,0 +1,2 @@
+version = 1
+global { maintenance_dir = "maintenance" }
