@@ -13,16 +13,18 @@ type Alert struct {
 	healthcheck.AlertPolicy
 	// Down and Up are programs with arguments; empty = none.
 	Down, Up []string
+	Mail     bool // send a mail as well
 }
 
 var alertBlock = &block{
 	name: "alert", once: true,
-	help: "Programs that tell people about real servers that go down or come up, and about the virtual server's quorum. " +
+	help: "Programs and mails that tell people about real servers that go down or come up, and about the virtual server's quorum. " +
 		"Words in braces become what they name: `{service}`, `{service_address}`, `{service_port}`, `{protocol}`, `{address}` and `{port}` of the real server (empty for the virtual server), `{state}` (`down`, `still_down`, `up`), `{reason}`. " +
 		"The same is in the environment as `VIPD_SERVICE`, `VIPD_SERVICE_ADDRESS`, `VIPD_REAL_SERVER`, `VIPD_STATE`, `VIPD_REASON`, `VIPD_SINCE`, and with `VIPD_UNSAID` the number of alerts that `per_hour` held back.",
 	attrs: []*attr{
 		{name: "down", kind: kindStrings, help: "Program to run when something is down."},
 		{name: "up", kind: kindStrings, help: "Program to run when it is up again, if `down` was run."},
+		{name: "mail", kind: kindBool, def: "false", help: "Send an e-mail (`global.mail`) as well: one for all changes within ten seconds."},
 		{name: "after", kind: kindDuration, def: `"0s"`, min: 0, max: int64(24 * time.Hour), help: "How long it must have been down."},
 		{name: "every", kind: kindDuration, def: `"0s"`, min: 0, max: int64(30 * 24 * time.Hour), help: "Repeat this often while it is down; `\"0s\"` never."},
 		{name: "per_hour", kind: kindInt, def: "60", min: 0, max: 100000, help: "Most alerts of the virtual server in an hour; 0 is no limit."},
@@ -40,14 +42,14 @@ func (b *builder) alert(n *node) *Alert {
 		AlertPolicy: healthcheck.AlertPolicy{
 			After: get[time.Duration](k, "after"), Every: get[time.Duration](k, "every"), PerHour: int(get[int64](k, "per_hour")),
 		},
-		Down: texts(k, "down"), Up: texts(k, "up"),
+		Down: texts(k, "down"), Up: texts(k, "up"), Mail: get[bool](k, "mail"),
 	}
 	for name, words := range map[string][]string{"down": a.Down, "up": a.Up} {
 		if len(words) > 0 && !strings.HasPrefix(words[0], "/") {
 			b.errorf("relative_command", k.at(name), "", "%s: command %q must be an absolute path", name, words[0])
 		}
 	}
-	if len(a.Down) == 0 && len(a.Up) == 0 && !k.bad("down", "up") {
+	if len(a.Down) == 0 && len(a.Up) == 0 && !a.Mail && !k.bad("down", "up", "mail") {
 		b.warnf("empty_alert", k.def, `down = ["/usr/local/bin/alert"]`, "this alert tells nobody")
 	}
 	return a

@@ -12,6 +12,7 @@ import (
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/ipvs"
 )
 
@@ -20,6 +21,7 @@ import (
 type alerts struct {
 	event func(api.Event)
 	run   func(*hookCall)
+	mail  func(notify.Change)
 
 	mu       sync.Mutex
 	services map[string]conf.Service
@@ -27,8 +29,8 @@ type alerts struct {
 	timer    *time.Timer
 }
 
-func newAlerts(event func(api.Event), run func(*hookCall)) *alerts {
-	a := &alerts{event: event, run: run}
+func newAlerts(event func(api.Event), run func(*hookCall), mail func(notify.Change)) *alerts {
+	a := &alerts{event: event, run: run, mail: mail}
 	a.timer = time.AfterFunc(time.Hour, a.due)
 	a.timer.Stop()
 	return a
@@ -87,6 +89,41 @@ func (a *alerts) tell(alert healthcheck.Alert) {
 	if len(command) > 0 {
 		a.run(alertCall(s, alert, command))
 	}
+	if s.Alert.Mail {
+		a.mail(alertMail(alert))
+	}
+}
+
+// alertMail is an alert as mails tell it.
+func alertMail(alert healthcheck.Alert) notify.Change {
+	c := notify.Change{Kind: "virtual server", Name: alert.Service, At: alert.At, Reason: alert.Reason}
+	if alert.Server.IsValid() {
+		c.Kind, c.Name = "real server", fmt.Sprintf("%s of %s", alert.Server, alert.Service)
+	}
+	c.State = notify.State(strings.ReplaceAll(string(alert.State), "_", " "))
+	if alert.Dropped > 0 {
+		c.Reason += fmt.Sprintf("; %d alerts before this one were not sent", alert.Dropped)
+	}
+	return c
+}
+
+// pipeLine is the line that keepalived writes to its pipe for a change of a
+// virtual server ("VS [192.0.2.10]:tcp:80 UP") or of a real server ("RS
+// [10.0.0.1]:tcp:80 [192.0.2.10]:tcp:80 DOWN").
+func pipeLine(key ipvs.ServiceKey, c poolChange) string {
+	state := "UP"
+	if c.Kind == ipvs.ServerDown || c.Kind == ipvs.QuorumLost {
+		state = "DOWN"
+	}
+	endpoint := func(a netip.AddrPort) string { return fmt.Sprintf("[%s]:%s:%d", a.Addr(), key.Protocol, a.Port()) }
+	service := endpoint(key.Address)
+	if key.Mark != 0 {
+		service = fmt.Sprintf("FWM %d", key.Mark)
+	}
+	if c.Server.IsValid() {
+		return fmt.Sprintf("RS %s %s %s\n", endpoint(c.Server), service, state)
+	}
+	return fmt.Sprintf("VS %s %s\n", service, state)
 }
 
 // stop ends what is due later.

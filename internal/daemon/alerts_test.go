@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"sync"
@@ -13,13 +14,14 @@ import (
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/ipvs"
 )
 
 func TestAlertsRunPrograms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
-		var said, ran []string
+		var said, ran, mailed []string
 		a := newAlerts(func(e api.Event) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -32,6 +34,10 @@ func TestAlertsRunPrograms(t *testing.T) {
 			if !strings.Contains(env, "VIPD_SERVICE_ADDRESS=192.0.2.10:80") || !strings.Contains(env, "VIPD_SINCE=") {
 				t.Errorf("environment %s", env)
 			}
+		}, func(c notify.Change) {
+			mu.Lock()
+			defer mu.Unlock()
+			mailed = append(mailed, fmt.Sprintf("%s %s is %s (%s)", c.Kind, c.Name, c.State, c.Reason))
 		})
 		defer a.stop()
 		a.configure(&conf.Config{Services: []conf.Service{{
@@ -40,6 +46,7 @@ func TestAlertsRunPrograms(t *testing.T) {
 				AlertPolicy: healthcheck.AlertPolicy{After: 10 * time.Second},
 				Down:        []string{"/d", "{service}", "{service_address}:{service_port}", "{protocol}", "{address}:{port}", "{state}", "{reason}"},
 				Up:          []string{"/u", "{state}"},
+				Mail:        true,
 			},
 		}}})
 		real := netip.MustParseAddrPort("10.0.0.1:8080")
@@ -63,6 +70,13 @@ func TestAlertsRunPrograms(t *testing.T) {
 		if diff := cmp.Diff([]string{"/d web 192.0.2.10:80 tcp 10.0.0.1:8080 down tcp: connection refused", "/u up"}, ran); diff != "" {
 			t.Errorf("ran (-want +got):\n%s", diff)
 		}
+		mails := []string{
+			"real server 10.0.0.1:8080 of web is down (tcp: connection refused)",
+			"real server 10.0.0.1:8080 of web is up (tcp: connection accepted)",
+		}
+		if diff := cmp.Diff(mails, mailed); diff != "" {
+			t.Errorf("mailed (-want +got):\n%s", diff)
+		}
 		want := []string{
 			"warn: real server 10.0.0.1:8080 of web is down: tcp: connection refused",
 			"info: real server 10.0.0.1:8080 of web is up, 11s after it went down: tcp: connection accepted",
@@ -71,6 +85,29 @@ func TestAlertsRunPrograms(t *testing.T) {
 			t.Errorf("said (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestKeepalivedPipeLines compares with what keepalived's documentation of
+// notify_fifo shows.
+func TestKeepalivedPipeLines(t *testing.T) {
+	tcp := ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort("192.168.201.15:80")}
+	six := ipvs.ServiceKey{Protocol: ipvs.UDP, Address: netip.MustParseAddrPort("[2001:db8::1]:53")}
+	real := netip.MustParseAddrPort("1.2.3.4:8080")
+	tests := []struct {
+		key    ipvs.ServiceKey
+		change ipvs.Change
+		want   string
+	}{
+		{tcp, ipvs.Change{Kind: ipvs.QuorumGained}, "VS [192.168.201.15]:tcp:80 UP\n"},
+		{tcp, ipvs.Change{Kind: ipvs.ServerDown, Server: real}, "RS [1.2.3.4]:tcp:8080 [192.168.201.15]:tcp:80 DOWN\n"},
+		{six, ipvs.Change{Kind: ipvs.QuorumLost}, "VS [2001:db8::1]:udp:53 DOWN\n"},
+		{ipvs.ServiceKey{Mark: 7}, ipvs.Change{Kind: ipvs.QuorumLost}, "VS FWM 7 DOWN\n"},
+	}
+	for _, tt := range tests {
+		if got := pipeLine(tt.key, poolChange{Service: "web", Change: tt.change}); got != tt.want {
+			t.Errorf("line %q, want %q", got, tt.want)
+		}
+	}
 }
 
 func TestReasonOfAChange(t *testing.T) {

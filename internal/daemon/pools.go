@@ -68,6 +68,11 @@ func (s *supervisor) poolChanged(c poolChange) {
 	s.events.add(api.Event{Level: level, Kind: "pool", Message: c.describe(), Attrs: attrs})
 	s.hooks.changed(s.config(), c)
 	s.alerts.changed(c)
+	for _, svc := range s.config().Services {
+		if svc.Name == c.Service {
+			s.notify.notifier.Line(pipeLine(svc.Key, c))
+		}
+	}
 }
 
 // removalBound is how long the removal of all services may take: half a

@@ -15,6 +15,7 @@ import (
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
+	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
 )
@@ -100,7 +101,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	}
 	s.loaded = s.filesNow()
 	s.hooks = newHooks(s.warn)
-	s.alerts = newAlerts(s.events.add, s.hooks.start)
+	s.alerts = newAlerts(s.events.add, s.hooks.start, func(c notify.Change) { s.notify.notifier.Mail(c) })
 	s.alerts.configure(cfg)
 	spawn := spawnProcess(opt)
 	if opt.OneProcess {

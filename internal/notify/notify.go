@@ -117,6 +117,24 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 	}
 }
 
+// Line writes a line of another kind of change to the pipe.
+func (n *Notifier) Line(line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed {
+		n.pipe.write(line)
+	}
+}
+
+// Mail tells of a change by mail only.
+func (n *Notifier) Mail(c Change) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.closed && n.settings.Mail != nil {
+		n.mail.add(c, n.settings)
+	}
+}
+
 // programsFor returns what to run for a change, in order.
 func programsFor(c Change, to conf.Notify) [][]string {
 	var all [][]string
