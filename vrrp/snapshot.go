@@ -71,6 +71,15 @@ func (r *router) standbyStatus() *StandbyStatus {
 	return &StandbyStatus{Reason: r.standby.Reason, Force: r.standby.Force}
 }
 
+// Priority returns the effective priority of a router, 0 when it is not
+// configured.
+func (e *Engine) Priority(id RouterID) uint8 {
+	if r := e.routers[id]; r != nil {
+		return r.priority
+	}
+	return 0
+}
+
 // InterfaceDrops returns the interfaces on which packets arrived that belong
 // to no router, by name.
 func (e *Engine) InterfaceDrops() []InterfaceDrops {

@@ -12,14 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/sim"
 )
 
 var update = flag.Bool("update", false, "write the golden traces of testdata/scenarios anew")
 
 // load reads a scenario's configuration as the daemon of the director would.
-func load(director string, data []byte) ([]vrrp.Config, error) {
+func load(director string, data []byte) (sim.Setup, error) {
 	c, diags := conf.Load([]string{sim.DefaultConfig}, conf.Options{
 		Director: director,
 		Hostname: director,
@@ -29,9 +28,13 @@ func load(director string, data []byte) ([]vrrp.Config, error) {
 	if diags.HasErrors() {
 		var b bytes.Buffer
 		diags.Write(&b)
-		return nil, errors.New(b.String())
+		return sim.Setup{}, errors.New(b.String())
 	}
-	return c.Routers, nil
+	setup := sim.Setup{Routers: c.Routers}
+	for _, g := range c.Groups {
+		setup.Groups = append(setup.Groups, g.Group)
+	}
+	return setup, nil
 }
 
 // TestScenarios runs every scenario in virtual time: its expectations hold, no

@@ -53,6 +53,9 @@ func (c *checker) check() {
 	for _, n := range c.world.nodes {
 		if n.awake() {
 			c.checkHeld(n)
+			if c.world.now-c.disturbed > c.longestSettle() {
+				c.checkGroups(n)
+			}
 		}
 	}
 	for _, g := range c.groups {
@@ -134,7 +137,7 @@ func (c *checker) checkBest(g *group, master *member, able []*member) {
 		}
 	}
 	for _, m := range able {
-		if m.config.Priority > master.config.Priority && !m.held() {
+		if m.priority() > master.priority() && !m.held() {
 			c.violate("best", "%s is master of %s although %s is better", master.node.name, g.id, m.node.name)
 		}
 	}
@@ -187,4 +190,13 @@ func (c *checker) lateness() {
 			}
 		}
 	}
+}
+
+// longestSettle is how long the slowest virtual router may take to settle.
+func (c *checker) longestSettle() time.Duration {
+	var longest time.Duration
+	for _, g := range c.groups {
+		longest = max(longest, g.settles(g.longestDown()+c.world.opts.Delay+c.world.opts.Jitter+margin))
+	}
+	return longest
 }

@@ -3,7 +3,6 @@ package sim
 import (
 	"fmt"
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -41,7 +40,12 @@ var Commands = map[string]Command{
 	"partition": {"NODE... | NODE...", 3, -1, Virtual | Real, (*run).partition},
 	"heal":      {"", 0, 0, Virtual | Real, (*run).heal},
 	"loss":      {"PERCENT", 1, 1, Virtual, (*run).loss},
-	"expect":    {"NODE ROUTER STATE | NODE ROUTER reason|dropped|held WORD | NODE holds|lacks PREFIX", 3, 4, Virtual | Bubble | Real, (*run).expect},
+	"duplicate": {"PERCENT", 1, 1, Virtual, (*run).duplicate},
+	"delay":     {"LEAST [MOST]", 1, 2, Virtual, (*run).delay},
+	"track":     {"NODE KIND NAME up|down|NUMBER", 4, 4, Virtual | Bubble, (*run).track},
+	"standby":   {"NODE ROUTER [force]", 2, 3, Virtual | Bubble | Real, (*run).standby},
+	"active":    {"NODE ROUTER", 2, 2, Virtual | Bubble | Real, (*run).active},
+	"expect":    {"NODE ROUTER STATE | NODE ROUTER reason|dropped|held|priority WORD | NODE holds|lacks PREFIX", 3, 4, Virtual | Bubble | Real, (*run).expect},
 	"end":       {"", 0, 0, Virtual | Bubble | Real, func(*run, []string) error { return nil }},
 }
 
@@ -103,11 +107,12 @@ func (r *run) reload(args []string) error {
 	if err := r.known(args[0]); err != nil {
 		return err
 	}
-	routers, err := r.load(args[0], args[1])
+	setup, err := r.load(args[0], args[1])
 	if err != nil {
 		return err
 	}
-	r.world.Reload(args[0], routers)
+	r.world.SetGroups(args[0], setup.Groups)
+	r.world.Reload(args[0], setup.Routers)
 	return nil
 }
 
@@ -141,12 +146,11 @@ func (r *run) heal([]string) error {
 }
 
 func (r *run) loss(args []string) error {
-	percent, err := strconv.ParseFloat(strings.TrimSuffix(args[0], "%"), 64)
-	if err != nil || percent < 0 || percent > 100 {
-		return fmt.Errorf("loss is 0 to 100 percent, not %q", args[0])
+	share, err := parseShare(args[0])
+	if err == nil {
+		r.world.SetLoss(share)
 	}
-	r.world.SetLoss(percent / 100)
-	return nil
+	return err
 }
 
 // expect compares one fact with what it should be.

@@ -41,11 +41,12 @@ func (w *World) Start(name string, s Start) {
 	for _, iface := range n.interfaces() {
 		n.feedLink(iface)
 	}
+	n.feedTracks()
 }
 
 // configure applies the node's present configuration.
 func (n *node) configure(c *vrrp.Configure) {
-	c.Routers = n.routers
+	c.Routers, c.Groups, c.StandBy = n.routers, n.groups, n.orders
 	n.running = n.routers
 	n.plug()
 	n.world.checker.regroup()
@@ -60,6 +61,12 @@ func (n *node) interfaces() []string {
 		if !seen[r.ID.Interface] {
 			seen[r.ID.Interface] = true
 			names = append(names, r.ID.Interface)
+		}
+	}
+	for _, name := range n.tracked() {
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
 		}
 	}
 	return names
@@ -150,6 +157,7 @@ func (w *World) Reload(name string, routers []vrrp.Config) {
 			n.feedLink(iface)
 		}
 	}
+	n.feedTracks()
 }
 
 // Ready tells the daemon that its IPVS table is programmed.
@@ -183,6 +191,18 @@ func (w *World) Heal() {
 func (w *World) SetLoss(share float64) {
 	w.opts.Loss = share
 	w.disturb("net", "loss")
+}
+
+// SetDuplicates changes the share of packets that arrive twice.
+func (w *World) SetDuplicates(share float64) {
+	w.opts.Duplicate = share
+	w.disturb("net", "duplicate")
+}
+
+// SetDelay changes how long packets take.
+func (w *World) SetDelay(least, jitter time.Duration) {
+	w.opts.Delay, w.opts.Jitter = least, jitter
+	w.disturb("net", "delay")
 }
 
 // disturb notes a command and restarts the time that the world has to settle.

@@ -35,6 +35,9 @@ func (m *member) able() bool {
 	return s == vrrp.StateBackup || s == vrrp.StateMaster
 }
 
+// priority returns the effective priority.
+func (m *member) priority() uint8 { return m.node.engine.Priority(m.config.ID) }
+
 // held reports whether the member may not preempt yet.
 func (m *member) held() bool {
 	for _, s := range m.node.engine.Status() {

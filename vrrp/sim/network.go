@@ -25,11 +25,13 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 			Interface: a.ID.Interface, Family: a.ID.Family,
 			Src: a.Src, Dst: a.Dst, TTL: a.TTL, Payload: payload,
 		}
-		w.queue.plan(w.now+w.delay(), func() {
-			if to.usable(p.Interface) {
-				to.feed(&p)
-			}
-		})
+		for range w.copies() {
+			w.queue.plan(w.now+w.delay(), func() {
+				if to.usable(p.Interface) {
+					to.feed(&p)
+				}
+			})
+		}
 	}
 	return true
 }
@@ -54,6 +56,14 @@ func (w *World) connected(a, b *node, iface string) bool {
 }
 
 func (w *World) lost() bool { return w.opts.Loss > 0 && w.rng.Float64() < w.opts.Loss }
+
+// copies returns how many times a packet arrives.
+func (w *World) copies() int {
+	if w.opts.Duplicate > 0 && w.rng.Float64() < w.opts.Duplicate {
+		return 2
+	}
+	return 1
+}
 
 func (w *World) delay() time.Duration {
 	if w.opts.Jitter == 0 {

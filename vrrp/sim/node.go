@@ -18,7 +18,11 @@ type node struct {
 	routers []vrrp.Config // what the daemon would read now
 	kernel  kernel
 	links   map[string]*vrrp.Link
-	side    int // of a partition
+	groups  []vrrp.Group
+	// observed and orders outlive the daemon, as its supervisor does.
+	observed map[vrrp.TrackID]vrrp.Observed
+	orders   []vrrp.Standby
+	side     int // of a partition
 
 	// heard and lastAdvert survive the daemon, as the runtime record does.
 	heard      map[vrrp.RouterID]bool
@@ -42,6 +46,9 @@ func (n *node) plug() {
 	for _, c := range n.routers {
 		n.link(c.ID.Interface)
 	}
+	for _, name := range n.tracked() {
+		n.link(name)
+	}
 }
 
 // link returns the state of an interface, up unless told otherwise.
@@ -49,10 +56,15 @@ func (n *node) link(iface string) *vrrp.Link {
 	l := n.links[iface]
 	if l == nil {
 		addr := netip.AddrFrom4([4]byte{10, 0, byte(n.world.segment(iface)), byte(n.number)})
-		l = &vrrp.Link{Interface: iface, Exists: true, Up: true, Primary: addr, MTU: 1500}
+		l = &vrrp.Link{Interface: iface, Exists: true, Up: true, Primary: addr, LinkLocal: linkLocal(n.number), MTU: 1500}
 		n.links[iface] = l
 	}
 	return l
+}
+
+// linkLocal is the IPv6 address of a node's interfaces.
+func linkLocal(number int) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 15: byte(number)})
 }
 
 // usable reports whether the interface can carry packets.

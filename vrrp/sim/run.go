@@ -48,11 +48,12 @@ func (s *Scenario) Run(load Loader) (*Result, error) {
 // populate adds the nodes.
 func (r *run) populate() error {
 	for _, n := range r.scenario.Nodes {
-		routers, err := r.load(n.Name, n.File)
+		setup, err := r.load(n.Name, n.File)
 		if err != nil {
 			return err
 		}
-		r.world.Add(n.Name, routers)
+		r.world.Add(n.Name, setup.Routers)
+		r.world.SetGroups(n.Name, setup.Groups)
 		for _, a := range n.Addresses {
 			addr, err := netip.ParseAddr(a[1])
 			if err != nil {
@@ -65,16 +66,16 @@ func (r *run) populate() error {
 }
 
 // load reads a node's configuration out of the scenario file.
-func (r *run) load(node, file string) ([]vrrp.Config, error) {
+func (r *run) load(node, file string) (Setup, error) {
 	data, ok := r.scenario.Files[file]
 	if !ok {
-		return nil, fmt.Errorf("scenario has no file %q", file)
+		return Setup{}, fmt.Errorf("scenario has no file %q", file)
 	}
-	routers, err := r.loader(node, data)
+	setup, err := r.loader(node, data)
 	if err != nil {
-		return nil, fmt.Errorf("load %s for %s: %w", file, node, err)
+		return Setup{}, fmt.Errorf("load %s for %s: %w", file, node, err)
 	}
-	return routers, nil
+	return setup, nil
 }
 
 // trace returns the trace with the last states and the digest.
@@ -106,6 +107,8 @@ func (r *run) expectRouter(args []string) error {
 		switch args[2] {
 		case "reason":
 			got = string(s.LastReason)
+		case "priority":
+			got = fmt.Sprint(s.Priority)
 		case "held":
 			got = fmt.Sprint(s.PreemptHeld)
 		case "dropped":

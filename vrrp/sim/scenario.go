@@ -8,12 +8,11 @@ import (
 	"time"
 
 	"golang.org/x/tools/txtar"
-
-	"github.com/vipd/vipd/vrrp"
 )
 
-// Loader turns a configuration file into the routers of the named director.
-type Loader func(director string, data []byte) ([]vrrp.Config, error)
+// Loader turns a configuration file into the named director's part in
+// elections.
+type Loader func(director string, data []byte) (Setup, error)
 
 // DefaultConfig is the file that nodes read unless told otherwise.
 const DefaultConfig = "vipd.hcl"

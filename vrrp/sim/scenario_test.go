@@ -8,21 +8,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/sim"
 )
 
 // loadWords reads a configuration that is only a priority per director.
-func loadWords(director string, data []byte) ([]vrrp.Config, error) {
+func loadWords(director string, data []byte) (sim.Setup, error) {
 	for line := range strings.Lines(string(data)) {
 		switch strings.TrimSpace(line) {
 		case director + " high":
-			return router(150), nil
+			return sim.Setup{Routers: router(150)}, nil
 		case director + " low":
-			return router(100), nil
+			return sim.Setup{Routers: router(100)}, nil
 		}
 	}
-	return nil, errors.New("director is not configured")
+	return sim.Setup{}, errors.New("director is not configured")
 }
 
 const small = `
@@ -115,7 +114,7 @@ func TestStepErrors(t *testing.T) {
 		"link lb9 eth0 up":                `unknown node "lb9"`,
 		"link lb1 eth0 sideways":          `link is up or down, not "sideways"`,
 		"partition lb1 | lb9":             `unknown node "lb9"`,
-		"loss all":                        `loss is 0 to 100 percent, not "all"`,
+		"loss all":                        `a share is 0 to 100 percent, not "all"`,
 		"expect lb9 web master":           `unknown node "lb9"`,
 		"expect lb1 web backup":           "web of lb1: master, want backup",
 		"expect lb1 mail master":          `lb1 runs no router "mail"`,

@@ -19,6 +19,9 @@ type Options struct {
 	DriftPPM int64
 	// Loss is the share of packets that are lost for each receiver, 0 to 1.
 	Loss float64
+	// Duplicate is the share of packets that arrive twice, 0 to 1. Packets
+	// overtake each other as far as the jitter allows.
+	Duplicate float64
 	// Quiet keeps no trace, only its digest; for long runs.
 	Quiet bool
 }
@@ -55,6 +58,7 @@ func (w *World) Add(name string, routers []vrrp.Config) {
 	n := &node{
 		world: w, name: name, number: len(w.nodes) + 1, routers: routers,
 		kernel: kernel{}, links: make(map[string]*vrrp.Link), heard: make(map[vrrp.RouterID]bool),
+		observed: make(map[vrrp.TrackID]vrrp.Observed),
 	}
 	if w.opts.DriftPPM > 0 {
 		n.clock = clock{
