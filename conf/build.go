@@ -24,6 +24,7 @@ type builder struct {
 // root builds everything but the directors.
 func (b *builder) root(root *node) {
 	b.global(root.one("global"))
+	b.static(root.one("static"))
 	tracks := b.tracking(root)
 	instances := root.all("vrrp_instance")
 	b.instances(instances, tracks)

@@ -76,6 +76,8 @@ func split(c vrrp.Config) []vrrp.Config {
 		slices.SortStableFunc(one.Addresses, func(a, b netip.Prefix) int { return linkLocalFirst(a) - linkLocalFirst(b) })
 		if len(one.Addresses) == len(c.Addresses) {
 			one.Excluded = c.Excluded // of both families
+		} else if f == vrrp.IPv6 {
+			one.Paths = vrrp.Paths{} // they follow the IPv4 router
 		}
 		if len(one.Addresses) > 0 || len(c.Addresses) == 0 && f == vrrp.IPv4 {
 			all = append(all, one)
@@ -121,6 +123,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 		c.Addresses = append(c.Addresses, p.v)
 	}
 	b.addressOptions(n, &c)
+	c.Paths = b.paths(n)
 	garp := n.one("garp")
 	c.Announce = vrrp.Announce{Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay")}
 	return c

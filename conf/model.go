@@ -19,7 +19,10 @@ type Config struct {
 	Directors []Director
 	Global    Global
 	Routers   []vrrp.Config
-	Services  []Service
+	// Static are addresses, routes and rules that are there whatever the
+	// elections decide. Only Addresses, Options and Paths are used.
+	Static   vrrp.Config
+	Services []Service
 	// Sync is nil when connections are not synchronised.
 	Sync *ipvs.SyncConfig
 	IPVS IPVS

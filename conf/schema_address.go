@@ -12,7 +12,7 @@ var addressBlock = &block{
 	attrs: []*attr{
 		{name: "interface", kind: kindInterface, defNote: "the instance's", help: "Another interface that carries the address. The election stays on the instance's."},
 		{name: "label", kind: kindString, help: "Label of an IPv4 address: the interface's name, a colon and a word; at most 15 characters."},
-		{name: "scope", kind: kindWord, def: `"global"`, words: []string{"global", "site", "link", "host"}, help: "Where the address is valid (`ip address … scope`)."},
+		{name: "scope", kind: kindWord, def: `"global"`, words: []string{"global", "site", "link", "host"}, help: "Where the address is valid (`ip address … scope`). The kernel wants the same for all IPv4 addresses of one network."},
 		{name: "broadcast", kind: kindIP, defNote: "none", help: "Broadcast address of an IPv4 address."},
 		{name: "peer", kind: kindIP, help: "Address of the far end of a point-to-point interface."},
 	},

@@ -16,7 +16,7 @@ var rootBlock = withDefaults(&block{
 			help: "Further files to read: paths or patterns such as `conf.d/*.hcl`, relative to this file. A pattern may match nothing, a plain path must exist."},
 	},
 	blocks: []*block{
-		localsBlock, directorBlock, globalBlock, instanceBlock, syncGroupBlock,
+		localsBlock, directorBlock, globalBlock, staticBlock, instanceBlock, syncGroupBlock,
 		trackScriptBlock, trackPingBlock, trackFileBlock, trackProcessBlock, serverBlock, namedCheckBlock, syncBlock, ipvsBlock,
 	},
 })
@@ -93,7 +93,7 @@ var instanceBlock = &block{
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
 	}, addressAttrs, deliveryAttrs, ruleAttrs),
-	blocks: []*block{addressBlock, vmacBlock, unicastBlock, authBlock, trackBlock, notifyBlock, {
+	blocks: []*block{addressBlock, routeBlock, ruleBlock, vmacBlock, unicastBlock, authBlock, trackBlock, notifyBlock, {
 		name: "garp", once: true, help: "How a new master announces its addresses (gratuitous ARP).",
 		attrs: []*attr{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},

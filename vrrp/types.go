@@ -159,8 +159,10 @@ type Config struct {
 	// Excluded are addresses that are held but not advertised.
 	Excluded []netip.Prefix
 	// Options are how addresses are put on the host, for those that need any.
-	Options  map[netip.Prefix]AddressOptions
-	VMAC     VMAC
+	Options map[netip.Prefix]AddressOptions
+	VMAC    VMAC
+	// Paths are there while this router is master.
+	Paths    Paths
 	Preempt  bool
 	Checksum Checksum
 	Lease    LeaseMode

@@ -36,6 +36,7 @@ const (
 
 // routerConfig is the one message that configures the router role.
 type routerConfig struct {
+	Static           vrrp.Config // addresses, routes and rules outside elections
 	Routers          []vrrp.Config
 	PeerHeard        []vrrp.RouterID
 	AwaitReady       bool

@@ -135,6 +135,7 @@ func (r *routerRole) configure(cfg routerConfig) error {
 		refuseOthers(cfg.Routers, ev.Refused)
 	}
 	r.refuseTraffic(cfg.Routers)
+	r.kernel.Static(cfg.Static)
 	r.run.Do(ev)
 	r.observed(cfg.Observed)
 	return nil

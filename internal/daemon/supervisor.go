@@ -305,7 +305,7 @@ func (s *supervisor) config() *conf.Config {
 func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 	s.mu.Lock()
 	msg := routerConfig{
-		Routers: slices.Clone(s.cfg.Routers), PeerHeard: s.peers.list(),
+		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),
 		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.tracks.verdicts(),
 		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
 	}

@@ -3,6 +3,8 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
@@ -32,6 +34,9 @@ type Kernel struct {
 	overhears *overhearer
 	watch     *watch
 	vmacs     *vmacKeeper
+
+	static      atomic.Pointer[vrrp.Config]
+	staticEpoch atomic.Uint64
 }
 
 // Open takes stock of interfaces, addresses and the record of an earlier
@@ -53,7 +58,7 @@ func Open(o Options) (*Kernel, error) {
 	}
 	k := &Kernel{wire: newWire(), addresses: addrs, announcer: newAnnouncer(), overhears: newOverhearer(o.Feed)}
 	k.links = newLinks(linksOptions{
-		kernel: addrs, sysctl: promoteSecondaries{}, save: store.save, now: Now,
+		kernel: addrs, paths: kernelPaths{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
 		port: addrs.port, keepsProto: keepsProto(),
 	})
@@ -103,6 +108,9 @@ func (k *Kernel) Watch(interfaces []string) { k.watch.set(interfaces) }
 // Claim tells the routers of the configuration. Recorded addresses found at
 // start that belong to none of them are removed.
 func (k *Kernel) Claim(routers []vrrp.Config) {
+	if c := k.static.Load(); c != nil {
+		routers = append(slices.Clip(routers), *c)
+	}
 	owners := make(map[place]vrrp.RouterID)
 	for _, c := range routers {
 		for _, a := range c.Held() {
@@ -111,8 +119,13 @@ func (k *Kernel) Claim(routers []vrrp.Config) {
 	}
 	k.watch.rest(vmacsOf(routers))
 	k.vmacs.set(vmacsOf(routers))
-	k.links.plan(planOf(routers, k.watch.hasNetwork))
+	paths := make(map[vrrp.RouterID]vrrp.Paths, len(routers))
+	for _, c := range routers {
+		paths[c.ID] = c.Paths
+	}
+	k.links.plan(planOf(routers, k.watch.hasNetwork), paths)
 	k.links.claim(owners)
+	k.holdStatic()
 }
 
 // Overhear feeds the announcements of other hosts that a hand-over waits for.
@@ -126,13 +139,14 @@ func (k *Kernel) Overhear(h *vrrp.HandingOver) {
 // Close stops everything. It has to come after the runner has returned.
 // Addresses stay as they are.
 func (k *Kernel) Close() error {
+	err := k.releaseStatic()
 	k.overhears.close()
 	k.watch.close()
 	k.links.close()
 	k.announcer.close()
 	k.wire.close()
 	k.addresses.close()
-	return k.vmacs.close()
+	return errors.Join(err, k.vmacs.close())
 }
 
 // keepsProto tells whether the kernel keeps AddressProtocol (Linux 5.18).

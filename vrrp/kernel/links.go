@@ -24,6 +24,7 @@ type addresser interface {
 // linksOptions say what Links works with.
 type linksOptions struct {
 	kernel   addresser
+	paths    pather
 	sysctl   sysctls
 	save     func(stored) error
 	now      func() time.Time
@@ -47,6 +48,7 @@ type Links struct {
 	dirty   bool // the store differs from the table
 	cost    refreshCost
 	sites   sites
+	paths   map[vrrp.RouterID]*routerPaths
 
 	mu       sync.Mutex
 	urgent   []job
@@ -65,6 +67,7 @@ type job struct {
 	release  *vrrp.Release
 	announce *vrrp.Gratuitous
 	plan     map[heldAddress]site
+	paths    map[vrrp.RouterID]vrrp.Paths
 	claim    map[place]vrrp.RouterID
 	barrier  chan<- struct{}
 }
@@ -83,6 +86,7 @@ func newLinks(o linksOptions) *Links {
 		promote: promoter{sysctl: o.sysctl, before: make(map[string]string), done: make(map[int]bool)},
 		epochs:  make(map[vrrp.RouterID]uint64),
 		sites:   newSites(),
+		paths:   make(map[vrrp.RouterID]*routerPaths),
 		wake:    make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}
 }
@@ -150,7 +154,10 @@ func (l *Links) cancel(id vrrp.RouterID) {
 
 // plan tells where the virtual addresses belong. What is held moves with the
 // next Hold.
-func (l *Links) plan(p map[heldAddress]site) { l.do(job{plan: p}) }
+func (l *Links) plan(p map[heldAddress]site, paths map[vrrp.RouterID]vrrp.Paths) {
+	l.do(job{plan: p})
+	l.do(job{paths: paths})
+}
 
 // claim tells whose the virtual addresses are. Recorded addresses found at
 // start that nobody claims are removed.

@@ -79,6 +79,7 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 	for _, part := range l.planParts(h) {
 		l.holdPart(h, part, have, err)
 	}
+	l.addPaths(h.ID)
 }
 
 // holdPart puts addresses of a Hold on one interface. An address that could

@@ -107,6 +107,7 @@ func (l *Links) removed(p place, e entry, now time.Time) {
 // returned reports and announces an address that is back.
 func (l *Links) returned(p place, e *entry) {
 	e.putBacks++
+	l.addPaths(e.id) // those that had it as source went with it
 	l.event(runner.AddressPutBack, p, e, "")
 	l.announceNow(p.iface, &vrrp.Gratuitous{
 		ID: e.id, Addresses: []netip.Prefix{p.prefix}, Repeat: vrrp.DefaultGARPRepeat, Epoch: e.epoch,

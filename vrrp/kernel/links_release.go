@@ -6,10 +6,16 @@ import (
 
 // releaseAll takes away those addresses of a router that are ours.
 func (l *Links) releaseAll(r *vrrp.Release) {
-	for _, part := range l.usedParts(r.ID, r.Addresses) {
+	parts := l.usedParts(r.ID, r.Addresses)
+	for _, a := range r.Addresses {
+		delete(l.sites.used, heldAddress{r.ID, a})
+	}
+	if l.sites.none(r.ID) {
+		l.dropPaths(r.ID)
+	}
+	for _, part := range parts {
 		for _, a := range part.addresses {
 			l.takeAway(place{part.iface, a})
-			delete(l.sites.used, heldAddress{r.ID, a})
 		}
 		l.restoreIdle(part.iface)
 	}

@@ -53,6 +53,9 @@ func (l *Links) turn() (wait time.Duration, pending bool) {
 		l.examine(losses, missed)
 	}
 	next := l.retryDue()
+	if paths := l.retryPaths(); next.IsZero() || !paths.IsZero() && paths.Before(next) {
+		next = paths
+	}
 	if l.renewSome() {
 		return burstPause, true
 	}
@@ -95,6 +98,8 @@ func (l *Links) carryOut(jobs []job) {
 			l.releaseAll(j.release)
 		case j.announce != nil:
 			l.announcePresent(j.announce)
+		case j.paths != nil:
+			l.planPaths(j.paths)
 		case j.claim != nil:
 			l.settle(j.claim)
 		case j.barrier != nil:

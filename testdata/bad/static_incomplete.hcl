@@ -1,0 +1,16 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.0.2.10/24"]
+}
+
+static {
+  address "192.0.2.5/24" {
+    scope = "link"
+  }
+  address "somewhere" {
+    interface = "eth0"
+  }
+}

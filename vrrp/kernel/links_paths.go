@@ -1,0 +1,131 @@
+package kernel
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
+)
+
+// routerPaths is what the writer knows of the routes and rules of a router.
+type routerPaths struct {
+	vrrp.Paths
+	wanted bool      // its addresses are held
+	due    time.Time // of the next try to add what could not be added
+	err    string    // reported last
+}
+
+// planPaths takes over which routes and rules belong to which router. Those
+// of a master that are planned no more go, new ones come.
+func (l *Links) planPaths(plan map[vrrp.RouterID]vrrp.Paths) {
+	for id, have := range l.paths {
+		gone := vrrp.Paths{
+			Routes: slices.DeleteFunc(slices.Clone(have.Routes), func(r vrrp.Route) bool { return containsRoute(plan[id].Routes, r) }),
+			Rules:  slices.DeleteFunc(slices.Clone(have.Rules), func(r vrrp.Rule) bool { return slices.Contains(plan[id].Rules, r) }),
+		}
+		l.report(id, have, l.removePaths(gone))
+		if _, planned := plan[id]; !planned {
+			delete(l.paths, id)
+		}
+	}
+	for id, p := range plan {
+		have := l.paths[id]
+		if have == nil {
+			have = &routerPaths{}
+			l.paths[id] = have
+		}
+		have.Paths = p
+		if have.wanted {
+			l.addPaths(id)
+		}
+	}
+}
+
+func containsRoute(all []vrrp.Route, r vrrp.Route) bool {
+	return slices.ContainsFunc(all, func(o vrrp.Route) bool { return sameRoute(o, r) })
+}
+
+func sameRoute(a, b vrrp.Route) bool {
+	hops := slices.Equal(a.Hops, b.Hops)
+	a.Hops, b.Hops = nil, nil
+	return hops && a.Destination == b.Destination && a.Type == b.Type && a.Via == b.Via && a.Interface == b.Interface &&
+		a.OnLink == b.OnLink && a.Table == b.Table && a.Metric == b.Metric && a.Source == b.Source && a.MTU == b.MTU
+}
+
+// addPaths adds all routes and rules of a router whose addresses are there.
+// What could not be added is tried again.
+func (l *Links) addPaths(id vrrp.RouterID) {
+	p := l.paths[id]
+	if p == nil {
+		return
+	}
+	p.wanted, p.due = true, time.Time{}
+	var errs []error
+	for _, r := range p.Routes {
+		errs = append(errs, l.opt.paths.addRoute(r))
+	}
+	for _, r := range p.Rules {
+		errs = append(errs, l.opt.paths.addRule(r))
+	}
+	err := errors.Join(errs...)
+	if err != nil {
+		p.due = l.opt.now().Add(retryPause)
+	}
+	l.report(id, p, err)
+}
+
+// dropPaths removes all routes and rules of a router that gives up its last
+// address.
+func (l *Links) dropPaths(id vrrp.RouterID) {
+	if p := l.paths[id]; p != nil {
+		p.wanted, p.due = false, time.Time{}
+		l.report(id, p, l.removePaths(p.Paths))
+	}
+}
+
+// removePaths removes rules first: they lead to the routes.
+func (l *Links) removePaths(p vrrp.Paths) error {
+	var errs []error
+	for _, r := range p.Rules {
+		errs = append(errs, l.opt.paths.removeRule(r))
+	}
+	for _, r := range p.Routes {
+		errs = append(errs, l.opt.paths.removeRoute(r))
+	}
+	return errors.Join(errs...)
+}
+
+// report tells of an error unless it is the same as before.
+func (l *Links) report(id vrrp.RouterID, p *routerPaths, err error) {
+	if err == nil {
+		p.err = ""
+	} else if p.err != err.Error() {
+		p.err = err.Error()
+		l.opt.observe(runner.AddressEvent{Kind: runner.AddressFailed, ID: id, Interface: id.Interface, Detail: p.err})
+	}
+}
+
+// retryPaths tries what could not be added. It returns when the next try is.
+func (l *Links) retryPaths() (next time.Time) {
+	for id, p := range l.paths {
+		if !p.due.IsZero() && !p.due.After(l.opt.now()) {
+			l.addPaths(id)
+		}
+		if !p.due.IsZero() && (next.IsZero() || p.due.Before(next)) {
+			next = p.due
+		}
+	}
+	return next
+}
+
+// none tells whether none of a router's addresses is held.
+func (s *sites) none(id vrrp.RouterID) bool {
+	for key := range s.used {
+		if key.id == id {
+			return false
+		}
+	}
+	return true
+}
