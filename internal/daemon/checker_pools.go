@@ -17,6 +17,7 @@ type pools struct {
 	services  []conf.Service
 	byKey     map[ipvs.ServiceKey]*poolState
 	overrides overrideIndex
+	seq       uint64 // of the overrides
 	away      map[netip.Addr]bool
 	next      time.Time // when time alone changes something
 }
@@ -39,6 +40,13 @@ func (p *pools) configure(services []conf.Service) {
 			st.pool.Configure(s.Config)
 		}
 		p.byKey[s.Key] = st
+	}
+}
+
+// override takes the later of two sets of overrides.
+func (p *pools) override(set overrideSet) {
+	if set.Seq >= p.seq {
+		p.seq, p.overrides = set.Seq, indexOverrides(set.List)
 	}
 }
 

@@ -28,9 +28,10 @@ type checkerRole struct {
 
 	maintenance *maintenance
 
-	mu    sync.Mutex
-	pools pools
-	round <-chan struct{} // first round of the present configuration
+	mu        sync.Mutex
+	pools     pools
+	instances instanceStates
+	round     <-chan struct{} // first round of the present configuration
 }
 
 // runChecker serves the checker role until its link ends. The table is left
@@ -100,19 +101,19 @@ func handled[T any](body json.RawMessage, take func(T)) error {
 func (c *checkerRole) configure(cfg checkerConfig) {
 	c.mu.Lock()
 	c.pools.configure(cfg.Services)
-	c.pools.overrides = indexOverrides(cfg.Overrides)
-	c.pools.setAway(cfg.Instances.Away)
+	c.pools.override(cfg.Overrides)
+	masters := c.elected(cfg.Instances)
 	c.apply()
 	c.mu.Unlock()
 	c.maintenance.watch(cfg.MaintenanceDir)
 	c.table.configure(cfg.IPVS)
-	c.sync.configure(cfg.Sync, cfg.Instances.Masters)
+	c.sync.configure(cfg.Sync, masters)
 }
 
 // setOverrides replaces the operator's weights.
-func (c *checkerRole) setOverrides(list []override) {
+func (c *checkerRole) setOverrides(set overrideSet) {
 	c.mu.Lock()
-	c.pools.overrides = indexOverrides(list)
+	c.pools.override(set)
 	c.mu.Unlock()
 	c.table.wake()
 }
@@ -120,11 +121,21 @@ func (c *checkerRole) setOverrides(list []override) {
 // setInstances takes news of the elections.
 func (c *checkerRole) setInstances(st instanceStates) {
 	c.mu.Lock()
-	c.pools.setAway(st.Away)
+	masters := c.elected(st)
 	c.apply()
 	c.mu.Unlock()
 	c.table.wake()
-	c.sync.follow(st.Masters)
+	c.sync.follow(masters)
+}
+
+// elected takes the later of two messages about the elections and returns the
+// instances that are master. Call with the mutex held.
+func (c *checkerRole) elected(st instanceStates) []string {
+	if st.Seq >= c.instances.Seq {
+		c.instances = st
+		c.pools.setAway(st.Away)
+	}
+	return c.instances.Masters
 }
 
 // apply probes what is to be probed now. Call with the mutex held.

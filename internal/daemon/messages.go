@@ -60,7 +60,7 @@ type checkerConfig struct {
 	MaintenanceDir string // empty = none
 	IPVS           conf.IPVS
 	Sync           *ipvs.SyncConfig
-	Overrides      []override
+	Overrides      overrideSet
 	Instances      instanceStates
 }
 
@@ -72,6 +72,7 @@ type instanceState struct {
 
 // instanceStates is what the checker role must know of the elections.
 type instanceStates struct {
+	Seq     uint64       // the higher one is the later one, whichever arrives last
 	Masters []string     // names of the instances that are master here
 	Away    []netip.Addr // virtual addresses that another director holds
 }

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -129,16 +130,37 @@ func (s *supervisor) keepRecording(cfg *conf.Config, files *recording) {
 type recording struct {
 	texts   map[string][]byte
 	globs   map[string][]string
+	host    string // the name of the machine
 	replays bool
 }
 
 func newRecording() *recording {
-	return &recording{texts: map[string][]byte{}, globs: map[string][]string{}}
+	host, err := os.Hostname()
+	if err != nil {
+		host = ""
+	}
+	return &recording{texts: map[string][]byte{}, globs: map[string][]string{}, host: host}
 }
 
 // replay returns a recording that reads no file.
 func (r *recording) replay() *recording {
-	return &recording{texts: r.texts, globs: r.globs, replays: true}
+	return &recording{texts: r.texts, globs: r.globs, host: r.host, replays: true}
+}
+
+// unchanged reports whether files and patterns are what they were.
+func (r *recording) unchanged() bool {
+	for name, before := range r.texts {
+		if now, err := conf.ReadFile(name); err != nil || !bytes.Equal(before, now) {
+			return false
+		}
+	}
+	for pattern, before := range r.globs {
+		if now, err := filepath.Glob(pattern); err != nil || !slices.Equal(before, now) {
+			return false
+		}
+	}
+	host, err := os.Hostname()
+	return err == nil && host == r.host
 }
 
 func (r *recording) read(name string) ([]byte, error) {

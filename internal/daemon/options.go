@@ -40,13 +40,9 @@ func LoadConfig(files []string, director string) (*conf.Config, conf.Diagnostics
 
 // loadConfig reads through a recording, and looks names up with a resolver.
 func loadConfig(files []string, director string, from *recording, names *resolver) (*conf.Config, conf.Diagnostics) {
-	host, err := os.Hostname()
-	if err != nil {
-		host = ""
-	}
 	return conf.Load(files, conf.Options{
 		Director: director,
-		Hostname: host,
+		Hostname: from.host,
 		Env:      os.LookupEnv,
 		Read:     from.read,
 		Glob:     from.glob,

@@ -57,6 +57,15 @@ type overrideStore struct {
 
 	mu   sync.Mutex
 	list []override
+	seq  uint64 // of the last change
+}
+
+// overrideSet is the overrides in force. The checker role gets it alone and
+// with its configuration; the one with the higher number is the later one,
+// whichever arrives last.
+type overrideSet struct {
+	Seq  uint64
+	List []override
 }
 
 // openOverrides reads the overrides. A damaged file is an error: to forget
@@ -77,13 +86,13 @@ func openOverrides(stateDir string) (*overrideStore, error) {
 }
 
 // active returns the overrides in force.
-func (s *overrideStore) active(now time.Time) []override {
+func (s *overrideStore) active(now time.Time) overrideSet {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var out []override
+	out := overrideSet{Seq: s.seq}
 	for _, o := range s.list {
 		if !expired(o, now) {
-			out = append(out, o)
+			out.List = append(out.List, o)
 		}
 	}
 	return out
@@ -149,6 +158,7 @@ func (s *overrideStore) save(list []override) error {
 		return fmt.Errorf("write overrides: %w", err)
 	}
 	s.list = list
+	s.seq++
 	return nil
 }
 
@@ -166,7 +176,7 @@ func overrideTarget(cfg *conf.Config, target string) (service string, server net
 	var found []netip.AddrPort
 	for _, rs := range cfg.Services[i].RealServers {
 		a := rs.Address
-		if slices.Contains([]string{a.String(), a.Addr().String(), cfg.Services[i].HostNames[a]}, text) {
+		if text != "" && slices.Contains([]string{a.String(), a.Addr().String(), cfg.Services[i].HostNames[a]}, text) {
 			found = append(found, a)
 		}
 	}

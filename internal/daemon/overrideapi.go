@@ -97,13 +97,13 @@ func (s *supervisor) override(w http.ResponseWriter, r *http.Request, change fun
 		writeJSON(w, http.StatusUnprocessableEntity, api.OverrideAnswer{Error: err.Error()})
 		return
 	}
-	list := s.overrides.active(time.Now())
-	s.tellChecker(callOverrides, list)
+	set := s.overrides.active(time.Now())
+	s.tellChecker(callOverrides, set)
 	select {
 	case s.recheck <- struct{}{}:
 	default:
 	}
-	writeJSON(w, http.StatusOK, api.OverrideAnswer{Overrides: list})
+	writeJSON(w, http.StatusOK, api.OverrideAnswer{Overrides: set.List})
 }
 
 // verifyBound is how long a table of any size may take to be compared.

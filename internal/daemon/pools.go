@@ -17,6 +17,7 @@ func (s *supervisor) setInstance(st instanceState) {
 	s.mu.Lock()
 	before := s.masters[st.Name]
 	s.masters[st.Name] = st.Master
+	s.electionSeq++
 	msg := s.instanceStates()
 	s.mu.Unlock()
 	if before != st.Master {
@@ -27,7 +28,7 @@ func (s *supervisor) setInstance(st instanceState) {
 // instanceStates says what the checker role must know of the elections. An
 // address that no instance names is always here. Call with the mutex held.
 func (s *supervisor) instanceStates() instanceStates {
-	var out instanceStates
+	out := instanceStates{Seq: s.electionSeq}
 	var held []netip.Addr
 	for _, r := range s.cfg.Routers {
 		for _, a := range r.Addresses {

@@ -30,6 +30,9 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 	if s.isLeaving() {
 		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}
 	}
+	if r, same := s.sameFiles(req); same {
+		return r
+	}
 	before := s.filesNow()
 	files := req.replay
 	if files == nil {
@@ -59,6 +62,27 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 	r = s.applyPlan(cfg, r)
 	s.awaitConfirmation(old, &r, req.confirm)
 	return s.reloaded(r)
+}
+
+// sameFiles answers a reload of the very files that are in force: it need not
+// read thousands of services to find that nothing changed.
+func (s *supervisor) sameFiles(req reloadRequest) (api.Reload, bool) {
+	s.mu.Lock()
+	cfg, last := s.cfg, s.reload
+	files := s.recordings[cfg]
+	s.mu.Unlock()
+	if req.replay != nil || files == nil || !last.OK || !last.ConfirmBy.IsZero() || !files.unchanged() || s.names.changed(cfg.HostNames) {
+		return api.Reload{}, false
+	}
+	r := api.Reload{At: time.Now(), OK: true, Diagnostics: last.Diagnostics}
+	if req.dryRun {
+		return r, true
+	}
+	notifyReloading()
+	defer notifySystemd(daemon.SdNotifyReady)
+	s.noteFiles(s.filesNow(), cfg.Files)
+	s.info("reload", "reload applied, 0 changes: the files are the same", map[string]any{"changes": 0})
+	return s.reloaded(r), true
 }
 
 // reloadOnSignal reloads one after the other. The channel holds one signal:

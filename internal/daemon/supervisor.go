@@ -42,11 +42,13 @@ type supervisor struct {
 	cfg        *conf.Config
 	recordings map[*conf.Config]*recording // what cfg and the one before were made of
 	masters    map[string]bool             // instances that are master
-	reload     api.Reload
-	tableReady bool
-	pending    *pendingReload
-	loaded     string // fingerprint of the files that were last loaded
-	leaving    bool
+	// electionSeq counts the changes of masters.
+	electionSeq uint64
+	reload      api.Reload
+	tableReady  bool
+	pending     *pendingReload
+	loaded      string // fingerprint of the files that were last loaded
+	leaving     bool
 
 	reloading sync.Mutex // one reload at a time
 }

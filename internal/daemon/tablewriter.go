@@ -41,6 +41,7 @@ type tableWriter struct {
 	client  *ipvskernel.Client
 	rec     *ipvskernel.Reconciler
 	cfg     conf.IPVS
+	ready   bool       // configured: before, an empty table is not what is wanted
 	applied *conf.IPVS // settings that the kernel has
 	left    bool
 	lastErr string
@@ -60,7 +61,7 @@ func newTableWriter(runtimeDir string, source tableSource) *tableWriter {
 // configure sets what concerns IPVS as a whole and asks for a pass.
 func (w *tableWriter) configure(cfg conf.IPVS) {
 	w.mu.Lock()
-	w.cfg = cfg
+	w.cfg, w.ready = cfg, true
 	w.mu.Unlock()
 	w.wake()
 }
@@ -129,7 +130,7 @@ func (w *tableWriter) sleep(now, due time.Time) time.Duration {
 func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.left {
+	if w.left || !w.ready {
 		return ipvskernel.Report{}, nil
 	}
 	rep, err := w.reconcile(verify)

@@ -213,10 +213,15 @@ func (h *Host) Dial(ctx context.Context, network, address string) (conn net.Conn
 	return conn, err
 }
 
-// Listen opens a TCP listener on the host.
+// Listen opens a TCP listener on the host, for IPv6 when the address is written
+// in brackets.
 func (h *Host) Listen(address string) (ln net.Listener, err error) {
+	network := "tcp4"
+	if strings.HasPrefix(address, "[") {
+		network = "tcp6"
+	}
 	err = h.Do(func() error {
-		ln, err = net.Listen("tcp4", address)
+		ln, err = net.Listen(network, address)
 		return err
 	})
 	return ln, err
@@ -233,12 +238,29 @@ func (h *Host) WriteFile(name, content string) string {
 }
 
 // ServeDirect makes the host a real server for direct routing: it accepts
-// packets for the virtual address without ever answering ARP for it.
+// packets for the virtual address without ever answering ARP for it. For IPv6
+// an address on lo is never announced.
 func (h *Host) ServeDirect(vip string) {
 	h.lab.tb.Helper()
+	if netip.MustParseAddr(vip).Is6() {
+		h.AddAddress("lo", vip+"/128")
+		return
+	}
 	h.Sysctl("net.ipv4.conf.all.arp_ignore", "1")
 	h.Sysctl("net.ipv4.conf.all.arp_announce", "2")
 	h.AddAddress("lo", vip+"/32")
+}
+
+// ServeTunnel makes the host a real server behind a tunnel: it unwraps packets
+// for the virtual address and answers by itself.
+func (h *Host) ServeTunnel(vip string) {
+	h.lab.tb.Helper()
+	h.ServeDirect(vip)
+	device := "tunl0"
+	if netip.MustParseAddr(vip).Is6() {
+		device = "ip6tnl0"
+	}
+	h.LinkUp(device)
 }
 
 // DefaultRoute sends everything without another route to a gateway.

@@ -34,7 +34,7 @@ func (h *Host) Fetch(address string) Fetched {
 	f := Fetched{At: time.Now()}
 	ctx, cancel := context.WithTimeout(context.Background(), FetchTimeout)
 	defer cancel()
-	conn, err := h.Dial(ctx, "tcp4", address)
+	conn, err := h.Dial(ctx, "tcp", address)
 	if err != nil {
 		f.Err, f.Took = err, time.Since(f.At)
 		return f
@@ -80,7 +80,7 @@ func (h *Host) Hold(address string) *HeldConn {
 	h.lab.tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), FetchTimeout)
 	defer cancel()
-	conn, err := h.Dial(ctx, "tcp4", address)
+	conn, err := h.Dial(ctx, "tcp", address)
 	if err != nil {
 		h.lab.tb.Fatalf("connect %s to %s: %v", h.Name, address, err)
 	}

@@ -1,0 +1,170 @@
+package balance
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// TestGuest runs vipd and real traffic, each subtest in a network of its own.
+func TestGuest(t *testing.T) {
+	lab.Need(t, lab.Tool("ipvsadm"))
+	lab.Binary(t) // built once, outside
+	if !lab.Guest(t) {
+		return
+	}
+	for _, method := range []string{"masquerade", "direct", "tunnel"} {
+		for _, family := range []string{"IPv4", "IPv6"} {
+			t.Run(method+"/"+family, func(t *testing.T) { testForwarding(t, method, family == "IPv6") })
+		}
+	}
+	t.Run("Operator", testOperator)
+	t.Run("Failover", testFailover)
+}
+
+// network is one director with two real servers and a client.
+type network struct {
+	*testing.T
+	client, lb *lab.Host
+	reals      [2]*lab.Host
+	webs       [2]*lab.WebServer
+	vip        string // as in an endpoint, with brackets for IPv6
+	addrs      [2]string
+}
+
+// newNetwork builds the network that a forwarding method wants: real servers
+// behind the director for masquerading, else all on one segment.
+func newNetwork(t *testing.T, method string, ipv6 bool) *network {
+	t.Helper()
+	l := lab.New(t)
+	n := &network{T: t, vip: "192.0.2.100"}
+	l.Bridge("out", "192.0.2.0/24")
+	inside, prefix := "out", "192.0.2."
+	if method == "masquerade" {
+		inside, prefix = "in", "198.51.100."
+		l.Bridge("in", prefix+"0/24")
+	}
+	n.client = l.Host("client", "out", "192.0.2.50/24")
+	n.lb = l.Host("lb", "out", "192.0.2.1/24")
+	if method == "masquerade" {
+		n.lb.Attach("in", prefix+"1/24")
+	}
+	for i := range n.reals {
+		n.addrs[i] = fmt.Sprintf("%s%d", prefix, 11+i)
+		n.reals[i] = l.Host(fmt.Sprintf("rs%d", i+1), inside, n.addrs[i]+"/24")
+	}
+	n.lb.AddAddress("eth0", n.vip+"/24")
+	if ipv6 {
+		n.addIPv6(method)
+	}
+	for i, rs := range n.reals {
+		n.prepare(method, rs, i, ipv6)
+	}
+	return n
+}
+
+// addIPv6 gives everybody IPv6 addresses beside the others.
+func (n *network) addIPv6(method string) {
+	n.Helper()
+	n.vip = "2001:db8:1::100"
+	n.client.AddAddress("eth0", "2001:db8:1::50/64")
+	n.lb.AddAddress("eth0", "2001:db8:1::1/64")
+	n.lb.AddAddress("eth0", n.vip+"/64")
+	prefix := "2001:db8:1::"
+	if method == "masquerade" {
+		prefix = "2001:db8:2::"
+		n.lb.AddAddress("eth1", prefix+"1/64")
+	}
+	for i, rs := range n.reals {
+		n.addrs[i] = fmt.Sprintf("%s%d", prefix, 11+i)
+		rs.AddAddress("eth0", n.addrs[i]+"/64")
+	}
+}
+
+// prepare makes a host a real server of the method.
+func (n *network) prepare(method string, rs *lab.Host, i int, ipv6 bool) {
+	n.Helper()
+	gateway, listen := "198.51.100.1", ":80"
+	if ipv6 {
+		gateway, listen = "2001:db8:2::1", "[::]:80"
+	}
+	switch method {
+	case "masquerade":
+		rs.DefaultRoute(gateway)
+	case "direct":
+		rs.ServeDirect(n.vip)
+	case "tunnel":
+		rs.ServeTunnel(n.vip)
+	}
+	n.webs[i] = rs.WebServer(listen, "alive\n")
+	if ipv6 {
+		n.addrs[i] = "[" + n.addrs[i] + "]"
+	}
+	if i == 1 && ipv6 {
+		n.vip = "[" + n.vip + "]"
+	}
+}
+
+func (n *network) service() string { return n.vip + ":80" }
+
+// testForwarding balances real connections, sees a real server die and come
+// back, and finds nothing left after a stop.
+func testForwarding(t *testing.T, method string, ipv6 bool) {
+	n := newNetwork(t, method, ipv6)
+	v := n.lb.Vipd(fmt.Sprintf(`version = 1
+ipvs {
+  ip_forward     = true
+  send_redirects = false
+}
+virtual_server "web" {
+  address   = "%s"
+  scheduler = "rr"
+  forward   = "%s"
+  quiescent = false
+  check "tcp" {
+    interval = "300ms"
+    timeout  = "250ms"
+  }
+  real_server "%s" {}
+  real_server "%s" {}
+}
+`, n.service(), method, n.addrs[0], n.addrs[1]))
+	lab.WaitFor(t, "both real servers answer through the director", 15*time.Second, func() error { return n.answers(2) })
+	if got := n.lb.ReadSysctl("net.ipv4.ip_forward"); got != "1" {
+		t.Errorf("ip_forward is %s", got)
+	}
+	n.webs[0].Stop()
+	lab.WaitFor(t, "only the living one answers", 15*time.Second, func() error { return n.answers(1) })
+	n.webs[0].Start()
+	lab.WaitFor(t, "both answer again", 15*time.Second, func() error { return n.answers(2) })
+	v.Signal(15)
+	if _, err := v.Wait(10 * time.Second); err != nil {
+		t.Error(err)
+	}
+	if left, err := n.lb.Run("ipvsadm", "-S", "-n"); err != nil || left != "" {
+		t.Errorf("after the stop the table holds %q, %v", left, err)
+	}
+	if got := n.lb.ReadSysctl("net.ipv4.ip_forward"); got != "0" {
+		t.Errorf("after the stop ip_forward is %s", got)
+	}
+}
+
+// answers returns nil when six requests in a row are answered by so many real
+// servers.
+func (n *network) answers(want int) error {
+	var all lab.Tally
+	for range 6 {
+		all = append(all, n.client.Fetch(n.service()))
+	}
+	by := all.By()
+	if len(all.Lost()) > 0 {
+		return errors.Join(errors.New("lost"), all.Lost()[0].Err)
+	}
+	if len(by) != want {
+		return fmt.Errorf("answers by %v", by)
+	}
+	return nil
+}
