@@ -26,6 +26,9 @@ bin/vipd: $(SOURCES) go.mod go.sum
 .cache/demo: $(SOURCES) go.mod go.sum
 	CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/demo
 
+.cache/size: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/size
+
 .cache/tally: $(wildcard internal/lab/tally/*.go)
 	$(GO) build -o $@ ./internal/lab/tally
 
@@ -57,8 +60,9 @@ fuzz: ## fuzz every target for FUZZTIME
 	$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$f")" || exit 1; \
 	done || exit 1; done
 
-bench: ## every benchmark once
+bench: bin/vipd .cache/size ## every benchmark once, and docs/benchmarks.md: large tables beside keepalived (root)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	.cache/size -vipd $(CURDIR)/bin/vipd -page docs/benchmarks.md
 
 clean: ## remove what was built
 	rm -rf bin .cache

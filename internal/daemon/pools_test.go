@@ -139,7 +139,7 @@ func TestHooks(t *testing.T) {
 	})}}
 	h := newHooks(func(_, message string, _ map[string]any) { t.Error(message) })
 	change := func(k ipvs.ChangeKind, weight int) {
-		h.changed(cfg, poolChange{"web", ipvs.Change{Kind: k, Weight: weight}})
+		h.changed(cfg, poolChange{Service: "web", Change: ipvs.Change{Kind: k, Weight: weight}})
 	}
 	change(ipvs.QuorumGained, 3)
 	h.work.Wait()
@@ -164,7 +164,7 @@ func TestHookThatFails(t *testing.T) {
 	cfg := &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) {
 		s.OnQuorumUp = []string{"/bin/sh", "-c", "echo no such thing; exit 3"}
 	})}}
-	h.changed(cfg, poolChange{"web", ipvs.Change{Kind: ipvs.QuorumGained}})
+	h.changed(cfg, poolChange{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumGained}})
 	h.work.Wait()
 	if len(said) != 1 || !strings.Contains(said[0], "exit status 3 no such thing") {
 		t.Errorf("said %q", said)
