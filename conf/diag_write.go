@@ -63,5 +63,8 @@ func (x Diagnostic) position() string {
 	case x.Line == 0:
 		return x.File + ": "
 	}
+	if x.Col == 0 {
+		return fmt.Sprintf("%s:%d: ", x.File, x.Line)
+	}
 	return fmt.Sprintf("%s:%d:%d: ", x.File, x.Line, x.Col)
 }

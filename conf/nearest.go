@@ -83,3 +83,6 @@ func placesOf(b *block, key string, places []string) []string {
 	}
 	return places
 }
+
+// Nearest returns the known word that s was probably meant to be, or "".
+func Nearest(s string, known []string) string { return nearest(s, known) }
