@@ -134,14 +134,17 @@ func (p *printer) block(b *Block, indent string, outer Origin) {
 		header += " " + valueText(l)
 	}
 	comment := ""
-	if b.Origin != (Origin{}) {
-		comment = " # " + oneLine(b.Origin.String())
+	if at != outer {
+		comment = "# " + oneLine(at.String())
 	}
 	if len(b.Attrs) == 0 && len(b.Blocks) == 0 {
-		p.line(at, header+" {}"+comment)
+		p.line(at, strings.TrimRight(header+" {} "+comment, " "))
 		return
 	}
-	p.line(at, header+" {"+comment)
+	if comment != "" {
+		p.line(at, indent+comment)
+	}
+	p.line(at, header+" {")
 	for _, a := range b.Attrs {
 		where := at
 		if a.Origin != (Origin{}) {
@@ -150,7 +153,7 @@ func (p *printer) block(b *Block, indent string, outer Origin) {
 		p.line(where, indent+"  "+a.Name+" = "+valueText(a.Value))
 	}
 	for i, k := range b.Blocks {
-		if i == 0 && len(b.Attrs) > 0 || i > 0 && !(plain(k) && plain(b.Blocks[i-1])) {
+		if i == 0 && len(b.Attrs) > 0 || i > 0 && !(empty(k) && empty(b.Blocks[i-1])) {
 			p.line(Origin{}, "")
 		}
 		p.block(k, indent+"  ", at)
@@ -158,9 +161,9 @@ func (p *printer) block(b *Block, indent string, outer Origin) {
 	p.line(at, indent+"}")
 }
 
-// plain reports whether a block takes one line or a few, so that no blank line
-// need set it apart.
-func plain(b *Block) bool { return len(b.Attrs) <= 1 && len(b.Blocks) == 0 }
+// empty reports whether a block takes one line, so that no blank line need set
+// it apart.
+func empty(b *Block) bool { return len(b.Attrs) == 0 && len(b.Blocks) == 0 }
 
 // valueText writes a value as an expression.
 func valueText(v any) string {

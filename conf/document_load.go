@@ -1,7 +1,15 @@
 package conf
 
+import (
+	"regexp"
+	"strconv"
+)
+
 // documentName is the name under which a document is read.
-const documentName = "\x00document"
+const documentName = "<document>"
+
+// inDocument is a position in a message about another one.
+var inDocument = regexp.MustCompile(documentName + `:(\d+):\d+`)
 
 // LoadDocument reads a document as Load reads a file, so that a foreign file
 // and what it is converted to cannot mean different things. Problems are
@@ -36,10 +44,17 @@ func (x Diagnostic) toOrigin(lines []Origin, sources map[string]*source) Diagnos
 	if x.File != documentName {
 		return x
 	}
-	var o Origin
-	if x.Line >= 1 && x.Line <= len(lines) {
-		o = lines[x.Line-1]
+	origin := func(line int) (o Origin) {
+		if line >= 1 && line <= len(lines) {
+			o = lines[line-1]
+		}
+		return o
 	}
+	o := origin(x.Line)
+	x.Summary = inDocument.ReplaceAllStringFunc(x.Summary, func(at string) string {
+		line, _ := strconv.Atoi(inDocument.FindStringSubmatch(at)[1])
+		return origin(line).String()
+	})
 	x.File, x.Line, x.Col, x.EndCol, x.Snippet = o.File, o.Line, 0, 0, ""
 	if s := sources[o.File]; s != nil {
 		x.Snippet = s.snippet(o.Line)

@@ -27,7 +27,7 @@ func checkCommand(c *common) *cobra.Command {
 
 Exit status: 0 usable, 1 errors were found, 2 a file cannot be read.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, diags := daemon.LoadConfig(c.configFiles(args), c.director)
+			cfg, diags := daemon.LoadConfig(c.configFiles(args), conf.Format(c.format), c.director)
 			out := cmd.OutOrStdout()
 			if c.json {
 				if err := writeCheckJSON(out, cfg, diags); err != nil {

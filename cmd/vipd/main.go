@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon"
 )
 
@@ -42,6 +44,7 @@ func usage(err error) error   { return &exitError{exitUsage, err} }
 // common are the flags that several commands share.
 type common struct {
 	files      []string
+	format     string
 	director   string
 	runtimeDir string
 	stateDir   string
@@ -90,7 +93,13 @@ func rootCommand() *cobra.Command {
 // configFlags adds the flags of commands that read a configuration.
 func (c *common) configFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&c.files, "file", "f", nil, "configuration file, repeatable (default "+daemon.DefaultConfig+")")
+	c.formatFlag(cmd)
 	cmd.Flags().StringVar(&c.director, "director", "", "name of this node's director block (default: the host name)")
+}
+
+// formatFlag adds --format.
+func (c *common) formatFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.format, "format", "", "format of the files: "+strings.Join(daemon.Formats(), ", ")+" (default: by their content)")
 }
 
 // jsonFlag adds --json.
@@ -109,6 +118,6 @@ func (c *common) configFiles(args []string) []string {
 
 func (c *common) options() daemon.Options {
 	return daemon.Options{
-		Director: c.director, RuntimeDir: c.runtimeDir, StateDir: c.stateDir, Version: version, Log: os.Stderr,
+		Format: conf.Format(c.format), Director: c.director, RuntimeDir: c.runtimeDir, StateDir: c.stateDir, Version: version, Log: os.Stderr,
 	}
 }

@@ -67,7 +67,7 @@ func (c *common) plan(ctx context.Context, args []string) (conf.Plan, error) {
 	if director == "" {
 		director = st.Director
 	}
-	want, diags := daemon.LoadConfig(files, director)
+	want, diags := daemon.LoadConfig(files, conf.Format(c.format), director)
 	diags.Write(os.Stderr)
 	if want == nil {
 		return conf.Plan{}, &exitError{code: diagnosticsExit(diags)}

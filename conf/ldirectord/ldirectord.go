@@ -5,9 +5,11 @@
 package ldirectord
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/vipd/vipd/conf"
 )
@@ -24,7 +26,15 @@ func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 	if cfg != nil {
 		cfg.Files = files
 	}
-	return cfg, append(diags, more...)
+	return cfg, inOrder(append(diags, more...), files)
+}
+
+// inOrder sorts by file and line.
+func inOrder(diags conf.Diagnostics, files []string) conf.Diagnostics {
+	slices.SortStableFunc(diags, func(a, b conf.Diagnostic) int {
+		return cmp.Or(cmp.Compare(slices.Index(files, a.File), slices.Index(files, b.File)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Summary, b.Summary))
+	})
+	return diags
 }
 
 // Translate returns what files say in vipd's own language, and their texts.
@@ -56,7 +66,7 @@ func Translate(files []string, o conf.Options) (*conf.Document, map[string][]byt
 	for _, b := range blocks {
 		t.virtual(b, all)
 	}
-	return t.doc, t.texts, t.diags
+	return t.doc, t.texts, inOrder(t.diags, files)
 }
 
 // translator makes a document of blocks of directives.

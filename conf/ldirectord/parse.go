@@ -96,7 +96,9 @@ func (p *parser) line(at conf.Origin, line string) {
 	case indent == 0:
 		p.column1(at, body)
 	case p.open != nil && indent >= least:
-		p.directive(at, p.uncomment(at, body), p.open)
+		if body, ok := p.uncomment(at, body); ok {
+			p.directive(at, body, p.open)
+		}
 	case p.open != nil:
 		p.errorf("indentation", at, "indent it by a tab or at least four spaces",
 			"the line is indented by %d columns: directives of a virtual server need %d", indent, least)
@@ -110,13 +112,14 @@ func (p *parser) line(at conf.Origin, line string) {
 
 // uncomment removes a comment behind a directive. ldirectord takes every "#"
 // for its begin, even one in quotes.
-func (p *parser) uncomment(at conf.Origin, body string) string {
+func (p *parser) uncomment(at conf.Origin, body string) (string, bool) {
 	before, _, found := strings.Cut(body, "#")
-	if found && strings.Count(before, `"`)%2 == 1 {
+	cut := found && strings.Count(before, `"`)%2 == 1
+	if cut {
 		p.errorf("hash_in_quotes", at, `write a pattern that matches it, for example "." or "\x23"`,
 			`"#" begins a comment even within quotes, so the value would be cut off`)
 	}
-	return strings.TrimRight(before, " ")
+	return strings.TrimRight(before, " "), !cut
 }
 
 // column1 reads a line that is not indented: a virtual server or a global

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -78,6 +79,9 @@ func (t *translator) listen(s *service) bool {
 	at := s.block.at
 	host, port := hostPort(s.block.setting.text)
 	switch {
+	case !s.six && strings.Count(s.block.setting.text, ":") > 1:
+		t.errorf("family", at, "use virtual6 = [address]:port with real6 and fallback6", "%s is an IPv6 address in a block for IPv4", s.block.setting.text)
+		return false
 	case port == "" && s.block.setting.text != "" && s.block.setting.text[0] >= '0' && s.block.setting.text[0] <= '9' && !s.six:
 		t.errorf("missing_port", at, "write address:port", "%q has no port: ldirectord reads its first number as a firewall mark", s.block.setting.text)
 		return false
@@ -246,12 +250,9 @@ func (t *translator) tail(s *service, all *block, out *conf.Block) {
 	if !ok {
 		return
 	}
-	shared := true
-	for _, r := range s.reals {
-		shared = shared && s.checkFits(r)
-	}
-	if shared && len(s.reals) > 0 {
-		t.check(s, kind, s.reals[0], out)
+	common := slices.IndexFunc(s.reals, func(r real) bool { return !r.own })
+	if common >= 0 {
+		t.check(s, kind, s.reals[common], out)
 	}
 	for _, r := range s.reals {
 		k := r.block(out.Add("real_server", r.address(s.port)), s.forward)
@@ -261,15 +262,10 @@ func (t *translator) tail(s *service, all *block, out *conf.Block) {
 		if r.lower > 0 {
 			k.Set("lower_threshold", r.lower)
 		}
-		if !shared {
+		if common < 0 || r.own || s.checkPort(r) != s.checkPort(s.reals[common]) {
 			t.check(s, kind, r, k)
 		}
 	}
-}
-
-// checkFits reports whether the service's check is right for a real server.
-func (s *service) checkFits(r real) bool {
-	return !r.own && s.checkPort(r) == s.checkPort(s.reals[0])
 }
 
 // checkPort is the port to check, 0 for the real server's own as it stands in

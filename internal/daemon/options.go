@@ -20,11 +20,12 @@ const (
 
 // Options say how to run the daemon.
 type Options struct {
-	Files      []string // configuration files
-	Director   string   // this node's director block; empty = by host name
-	RuntimeDir string   // control socket, lock and runtime records; gone after a boot
-	StateDir   string   // what must outlive a boot
-	OneProcess bool     // roles as goroutines, for tests and debugging
+	Files      []string    // configuration files
+	Format     conf.Format // of the files; empty = by what they contain
+	Director   string      // this node's director block; empty = by host name
+	RuntimeDir string      // control socket, lock and runtime records; gone after a boot
+	StateDir   string      // what must outlive a boot
+	OneProcess bool        // roles as goroutines, for tests and debugging
 	Version    string
 	Log        io.Writer
 }
@@ -32,16 +33,17 @@ type Options struct {
 // SocketPath returns the control socket below a runtime directory.
 func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, socketName) }
 
-// LoadConfig reads the configuration exactly as the running daemon does. The
-// returned configuration is nil when the diagnostics hold an error.
-func LoadConfig(files []string, director string) (*conf.Config, conf.Diagnostics) {
-	return loadConfig(files, director, newRecording(), newResolver())
+// LoadConfig reads the configuration exactly as the running daemon does. An
+// empty format is told by what the first file contains. The returned
+// configuration is nil when the diagnostics hold an error.
+func LoadConfig(files []string, format conf.Format, director string) (*conf.Config, conf.Diagnostics) {
+	return loadConfig(Options{Files: files, Format: format, Director: director}, newRecording(), newResolver())
 }
 
 // loadConfig reads through a recording, and looks names up with a resolver.
-func loadConfig(files []string, director string, from *recording, names *resolver) (*conf.Config, conf.Diagnostics) {
-	return conf.Load(files, conf.Options{
-		Director: director,
+func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, conf.Diagnostics) {
+	return load(opt.Files, opt.Format, conf.Options{
+		Director: opt.Director,
 		Hostname: from.host,
 		Env:      os.LookupEnv,
 		Read:     from.read,

@@ -114,17 +114,17 @@ func TestRecordingReplays(t *testing.T) {
 	write(main, "version = 1\ninclude = [\"p*.hcl\"]\n")
 	write(part, "global { keep_table_on_stop = true }\n")
 	files, names := newRecording(), newResolver()
-	before, diags := loadConfig([]string{main}, "", files, names)
+	before, diags := loadConfig(Options{Files: []string{main}}, files, names)
 	if before == nil {
 		t.Fatal(diags)
 	}
 	write(part, "broken {")
 	write(filepath.Join(dir, "pp.hcl"), "more")
-	again, diags := loadConfig([]string{main}, "", files.replay(), names)
+	again, diags := loadConfig(Options{Files: []string{main}}, files.replay(), names)
 	if again == nil || !again.Global.KeepTable || len(again.Files) != 2 {
 		t.Errorf("replay: %+v, %v", again, diags)
 	}
-	if fresh, _ := loadConfig([]string{main}, "", newRecording(), names); fresh != nil {
+	if fresh, _ := loadConfig(Options{Files: []string{main}}, newRecording(), names); fresh != nil {
 		t.Error("a broken file was loaded")
 	}
 }

@@ -39,7 +39,7 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		files = newRecording()
 		s.names.refresh()
 	}
-	cfg, diags := loadConfig(s.opt.Files, s.opt.Director, files, s.names)
+	cfg, diags := loadConfig(s.opt, files, s.names)
 	if cfg == nil {
 		if req.replay == nil {
 			s.noteFiles(before, s.config().Files)

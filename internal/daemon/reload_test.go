@@ -30,7 +30,7 @@ func (r *running) reload(query string) (int, api.Reload) {
 // quietConfig has to change.
 func (r *running) isQuiet() bool {
 	r.t.Helper()
-	quiet, diags := LoadConfig([]string{r.saved()}, "")
+	quiet, diags := LoadConfig([]string{r.saved()}, "", "")
 	if quiet == nil {
 		r.t.Fatalf("quiet configuration: %v", diags)
 	}

@@ -57,7 +57,7 @@ type supervisor struct {
 // A *ConfigError means that the configuration cannot be used.
 func Run(ctx context.Context, opt Options) error {
 	names, files := newResolver(), newRecording()
-	cfg, diags := loadConfig(opt.Files, opt.Director, files, names)
+	cfg, diags := loadConfig(opt, files, names)
 	if cfg == nil {
 		return &ConfigError{Diagnostics: diags}
 	}
