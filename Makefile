@@ -13,7 +13,7 @@ UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e
 FUZZTIME ?= 30s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -49,6 +49,10 @@ test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (r
 	$(GO) test -json -race -timeout 5m $(UNIT) $(call aborted,unit tests); \
 	$(GO) test -json -count=1 -p 1 -parallel 16 -timeout 5m $(SYSTEM) $(call aborted,system tests); \
 	} | .cache/tally $(TALLY)
+
+interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
+	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
 
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"

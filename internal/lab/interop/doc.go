@@ -1,3 +1,4 @@
-// Package interop tests vipd against a real keepalived: each as master and as
-// backup of the other, in versions 2 and 3. It holds no code of its own.
+// Package interop tests vipd against real keepalived and FRR routers: each as
+// master and as backup of the other, in every version, family, way and kind of
+// authentication that both know. It holds no code of its own.
 package interop
