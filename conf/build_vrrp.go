@@ -125,7 +125,19 @@ func (b *builder) instance(n *node) vrrp.Config {
 	b.addressOptions(n, &c)
 	c.Paths = b.paths(n)
 	garp := n.one("garp")
-	c.Announce = vrrp.Announce{Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay")}
+	c.Announce = vrrp.Announce{
+		Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay"),
+		Refresh: get[time.Duration](garp, "refresh"), Interval: get[time.Duration](garp, "interval"),
+	}
+	if c.Announce.Refresh > 0 {
+		c.Announce.RefreshRepeat = int(get[int64](garp, "refresh_repeat"))
+	}
+	for _, name := range get[[]located[string]](garp, "interfaces") {
+		if why := badInterface(name.v); why != "" {
+			b.errorf("bad_interface", name.rng, "", "%q cannot be an interface name: %s", name.v, why)
+		}
+		c.Announce.Interfaces = append(c.Announce.Interfaces, name.v)
+	}
 	return c
 }
 

@@ -99,6 +99,12 @@ var instanceBlock = &block{
 			{name: "repeat", kind: kindInt, def: "5", min: 1, max: 100, help: "Announcements per address in each of the two blocks."},
 			{name: "delay", kind: kindDuration, def: `"5s"`, min: 0, max: int64(time.Hour),
 				help: "When the second block follows the first; `\"0s\"` sends none."},
+			{name: "refresh", kind: kindDuration, def: `"0s"`, min: 0, max: int64(24 * time.Hour),
+				help: "How often a lasting master announces its addresses again; `\"0s\"` never."},
+			{name: "refresh_repeat", kind: kindInt, def: "1", min: 1, max: 100, help: "Announcements per address in each of these blocks."},
+			{name: "interval", kind: kindDuration, def: `"0s"`, min: 0, max: int64(10 * time.Second),
+				help: "Least time between two announcements on one interface, for switches that limit them; `\"0s\"` sends bursts of 32 every 2ms."},
+			{name: "interfaces", kind: kindStrings, help: "Further interfaces to announce on, with their own MAC addresses."},
 		},
 	}},
 }

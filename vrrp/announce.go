@@ -30,12 +30,18 @@ type announcement struct {
 	blocks  [4]block
 	n, done int
 	started time.Time
+	// refresh is the next announcement of a lasting master.
+	refresh time.Time
+	set     Announce
 }
 
 // plan schedules everything after the first block, which is sent at once.
 // predecessor is the lease of the previous owner, zero when it had none.
 func (a *announcement) plan(now time.Time, set Announce, predecessor time.Duration) {
-	*a = announcement{started: now}
+	*a = announcement{started: now, set: set}
+	if set.Refresh > 0 {
+		a.refresh = now.Add(set.Refresh)
+	}
 	a.add(now.Add(announceEarly), 1)
 	a.add(now.Add(announceSoon), 1)
 	if set.Delay > 0 {
@@ -55,15 +61,18 @@ func (a *announcement) add(at time.Time, repeat int) {
 // next returns when the next block is due, zero when none is left.
 func (a *announcement) next() time.Time {
 	if a.done == a.n {
-		return time.Time{}
+		return a.refresh
 	}
-	return a.blocks[a.done].at
+	return earliest(a.blocks[a.done].at, a.refresh)
 }
 
 // take removes the blocks that are due and returns the repetitions to send
 // now. Blocks that were missed are not made up for one by one.
 func (a *announcement) take(now time.Time) (repeat int) {
-	for due(a.next(), now) {
+	if due(a.refresh, now) {
+		repeat, a.refresh = a.set.RefreshRepeat, now.Add(a.set.Refresh)
+	}
+	for a.done < a.n && due(a.blocks[a.done].at, now) {
 		repeat = max(repeat, a.blocks[a.done].repeat)
 		a.done++
 	}

@@ -1,6 +1,7 @@
 package vrrp_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -59,4 +60,28 @@ func TestAnnouncementsEndWithMastership(t *testing.T) {
 	g.log = nil
 	g.until(g.now + fullDown - 1)
 	g.seen()
+}
+
+// A lasting master announces again and again when asked to.
+func TestAnnounceRefresh(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(lease(vrrp.LeaseOff), func(c *vrrp.Config) {
+		c.Announce = vrrp.Announce{Repeat: 5, Refresh: 10 * time.Second, RefreshRepeat: 2}
+	}))
+	start := g.now
+	var at []time.Duration
+	for g.now < start+35*time.Second {
+		g.log = nil
+		g.tick()
+		if slices.Contains(g.log, "announce 192.0.2.100/24 x2") {
+			at = append(at, g.now-start)
+		}
+	}
+	if want := []time.Duration{10 * time.Second, 20 * time.Second, 30 * time.Second}; !slices.Equal(at, want) {
+		t.Errorf("refreshed at %v, want %v", at, want)
+	}
+	g.step(&vrrp.Stop{})
+	if !g.out.Next.IsZero() {
+		t.Errorf("still something due at %v", g.out.Next)
+	}
 }

@@ -123,7 +123,10 @@ func (r *router) release(addresses []netip.Prefix) {
 // gratuitousBlock announces addresses repeat times each.
 func (r *router) gratuitousBlock(addresses []netip.Prefix, repeat int) {
 	g := r.engine.out.gratuitous.take()
-	*g = Gratuitous{ID: r.cfg.ID, Addresses: addresses, Repeat: repeat, Epoch: r.epoch}
+	*g = Gratuitous{
+		ID: r.cfg.ID, Addresses: addresses, Repeat: repeat, Epoch: r.epoch,
+		Interval: r.cfg.Announce.Interval, Interfaces: r.cfg.Announce.Interfaces,
+	}
 	r.engine.out.add(g)
 }
 

@@ -179,6 +179,10 @@ type Gratuitous struct {
 	Addresses []netip.Prefix
 	Repeat    int
 	Epoch     uint64
+	// Interval is the least time between two announcements on an interface.
+	Interval time.Duration
+	// Interfaces are announced on besides those that carry the addresses.
+	Interfaces []string
 }
 
 // HandingOver tells that a master has said that it leaves: announcements of

@@ -145,6 +145,14 @@ const (
 type Announce struct {
 	Repeat int           // gratuitous ARPs per address and block, 1..100
 	Delay  time.Duration // when the second block follows; 0 sends none
+	// Refresh repeats the announcement while the router is master, so many
+	// times that RefreshRepeat says; 0 never does.
+	Refresh       time.Duration
+	RefreshRepeat int
+	// Interval is the least time between two announcements on an interface.
+	Interval time.Duration
+	// Interfaces are announced on as well.
+	Interfaces []string
 }
 
 // Config describes one virtual router. The zero value is not valid; package

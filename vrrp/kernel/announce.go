@@ -47,7 +47,9 @@ type announcer struct {
 
 	// Of the sending goroutine.
 	conns map[string]announceConn
-	nas   map[string]neighbourConn
+	// free is when an interface with an interval may be announced on again.
+	free map[string]time.Time
+	nas  map[string]neighbourConn
 }
 
 // block is a queued announcement: rounds still to go, and where the present
@@ -67,7 +69,7 @@ type announceConn struct {
 func newAnnouncer() *announcer {
 	a := &announcer{
 		wake: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
-		conns: make(map[string]announceConn), nas: make(map[string]neighbourConn),
+		conns: make(map[string]announceConn), free: make(map[string]time.Time), nas: make(map[string]neighbourConn),
 	}
 	go a.run()
 	return a
@@ -118,10 +120,11 @@ func (a *announcer) run() {
 
 // burst sends the next announcements and reports whether more are waiting.
 func (a *announcer) burst() bool {
+	now := time.Now()
 	for room := announceBurst; room > 0; {
-		iface, some, ok := a.take(room)
-		if !ok {
-			return false
+		iface, some, more := a.take(room, now)
+		if len(some) == 0 {
+			return more
 		}
 		a.send(iface, some)
 		room -= len(some)
@@ -129,20 +132,26 @@ func (a *announcer) burst() bool {
 	return true
 }
 
-// take cuts up to room addresses from the queue's first block. A block that
-// has been through all its addresses goes to the end for its next round.
-func (a *announcer) take(room int) (iface string, some []netip.Prefix, ok bool) {
+// take cuts up to room addresses from the first block whose interface may be
+// announced on, and reports whether any block waits. A block that has been
+// through all its addresses goes to the end for its next round.
+func (a *announcer) take(room int, now time.Time) (iface string, some []netip.Prefix, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
-		return "", nil, false
+	i := slices.IndexFunc(a.queue, func(b *block) bool { return !a.free[b.iface].After(now) })
+	if i < 0 {
+		return "", nil, len(a.queue) > 0
 	}
-	b := a.queue[0]
+	b := a.queue[i]
+	if b.Interval > 0 {
+		room = 1
+		a.free[b.iface] = now.Add(b.Interval)
+	}
 	end := min(len(b.Addresses), b.at+room)
 	some = b.Addresses[b.at:end]
 	if b.at = end; end == len(b.Addresses) {
 		b.at, b.rounds = 0, b.rounds-1
-		a.queue = a.queue[1:]
+		a.queue = slices.Delete(a.queue, i, i+1)
 		if b.rounds > 0 {
 			a.queue = append(a.queue, b)
 		}

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"bytes"
+	"fmt"
 	"net"
 	"net/netip"
 	"testing"
@@ -56,7 +57,7 @@ func TestKeepalived_Q34_GratuitousARPFrame(t *testing.T) {
 }
 
 func TestAnnouncerPacesAndTakesTurns(t *testing.T) {
-	a := &announcer{wake: make(chan struct{}, 1)}
+	a := &announcer{wake: make(chan struct{}, 1), free: make(map[string]time.Time)}
 	var many []netip.Prefix
 	for i := range 70 {
 		many = append(many, vip(i))
@@ -70,8 +71,8 @@ func TestAnnouncerPacesAndTakesTurns(t *testing.T) {
 	}
 	var got []cut
 	for {
-		iface, some, ok := a.take(announceBurst)
-		if !ok {
+		iface, some, _ := a.take(announceBurst, time.Time{})
+		if len(some) == 0 {
 			break
 		}
 		got = append(got, cut{iface, len(some)})
@@ -83,7 +84,7 @@ func TestAnnouncerPacesAndTakesTurns(t *testing.T) {
 	a.announce("eth0", &vrrp.Gratuitous{ID: routerA, Addresses: many, Repeat: 2})
 	a.announce("eth1", &vrrp.Gratuitous{ID: other, Addresses: many, Repeat: 2})
 	a.cancel(routerA)
-	if iface, _, ok := a.take(1); !ok || iface != "eth1" {
+	if iface, _, ok := a.take(1, time.Time{}); !ok || iface != "eth1" {
 		t.Errorf("after cancelling router 1 came %v, %v", iface, ok)
 	}
 }
@@ -108,5 +109,36 @@ func TestAnnounceWhereThereIsNoARP(t *testing.T) {
 	a.close()
 	if _, open := a.conns["absent"]; open {
 		t.Error("a socket is open on an interface that does not exist")
+	}
+}
+
+// An interval paces an interface for all of its blocks; others go on.
+func TestAnnouncerKeepsTheInterval(t *testing.T) {
+	a := &announcer{wake: make(chan struct{}, 1), free: make(map[string]time.Time)}
+	paced := func(n int) *vrrp.Gratuitous {
+		return &vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(n), vip(n + 1)}, Repeat: 1, Interval: 10 * time.Millisecond}
+	}
+	a.announce("eth0", paced(1))
+	a.announce("eth0", paced(3))
+	a.announce("eth1", &vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(9)}, Repeat: 1})
+	var got []string
+	start := time.Now()
+	for at := time.Duration(0); at < 100*time.Millisecond; at += time.Millisecond {
+		for {
+			iface, some, _ := a.take(announceBurst, start.Add(at))
+			if len(some) == 0 {
+				break
+			}
+			got = append(got, fmt.Sprint(at, " ", iface, " ", some))
+		}
+	}
+	want := []string{
+		"0s eth0 [192.0.2.1/24]", "0s eth1 [192.0.2.9/24]", "10ms eth0 [192.0.2.2/24]", "20ms eth0 [192.0.2.3/24]", "30ms eth0 [192.0.2.4/24]",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(a.queue) != 0 {
+		t.Errorf("%d blocks left", len(a.queue))
 	}
 }

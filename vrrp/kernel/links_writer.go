@@ -176,6 +176,9 @@ func (l *Links) announcePresent(g *vrrp.Gratuitous) {
 		one := *g
 		one.Addresses = part.addresses
 		l.announceNow(part.iface, &one)
+		for _, extra := range g.Interfaces {
+			l.announceNow(extra, &one)
+		}
 	}
 }
 
