@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -20,8 +21,9 @@ type state struct {
 	lanes    map[netip.Addr]*lane
 	queued   map[netip.Addr]struct{} // lanes in which something waits
 	round    chan struct{}
-	unseen   int  // entries without any result
-	finished bool // round is closed
+	unseen   int                        // entries without any result
+	finished bool                       // round is closed
+	recalled map[healthcheck.Key]*entry // for the next apply, by what they probe
 }
 
 // entry is one key with what its results say.
@@ -63,6 +65,8 @@ func newState(o Options) *state {
 func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 	keys = healthcheck.Dedup(keys)
 	left := s.leave(keys)
+	maps.Copy(left, s.recalled)
+	s.recalled = nil
 	var updates []Update
 	s.sorted, s.unseen = make([]*entry, 0, len(keys)), 0
 	for _, k := range keys {

@@ -27,6 +27,7 @@ type checkerRole struct {
 	sync   *syncWriter
 
 	maintenance *maintenance
+	reminder    reminder
 
 	mu        sync.Mutex
 	pools     pools
@@ -51,6 +52,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 	work.Go(func() { c.probes.Run(ctx) })
 	work.Go(func() { c.table.run(ctx) })
 	work.Go(func() { c.maintenance.run(ctx) })
+	work.Go(func() { c.remind(ctx) })
 	work.Go(func() { c.sync.run(ctx) })
 	err := c.peer.Run(ctx)
 	cancel()
@@ -99,6 +101,7 @@ func handled[T any](body json.RawMessage, take func(T)) error {
 
 // configure replaces everything; probes and pools that stay keep their state.
 func (c *checkerRole) configure(cfg checkerConfig) {
+	c.recall(cfg.Memory)
 	c.mu.Lock()
 	c.pools.configure(cfg.Services)
 	c.pools.override(cfg.Overrides)
@@ -168,6 +171,7 @@ func (c *checkerRole) programmed() {
 
 // observe takes a change of verdict from the probes.
 func (c *checkerRole) observe(u checks.Update) {
+	c.reminder.news.Store(true)
 	if u.Old == u.New {
 		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
 			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),

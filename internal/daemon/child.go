@@ -29,6 +29,8 @@ type child struct {
 	// handOver returns how long the role may go on serving when told to
 	// leave; nil means not at all.
 	handOver func() time.Duration
+	// beforePause, if set, is called before a pause between two lives.
+	beforePause func(time.Duration)
 
 	mu       sync.Mutex
 	peer     *link.Peer
@@ -59,6 +61,9 @@ func (c *child) run(ctx context.Context, first chan<- error) {
 		delay := restartDelay(failures)
 		failures++
 		c.died(err, delay)
+		if delay > 0 && c.beforePause != nil {
+			c.beforePause(delay)
+		}
 		select {
 		case <-time.After(delay):
 		case <-ctx.Done():

@@ -7,46 +7,108 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// lockInstance makes sure that one daemon alone uses a runtime directory. The
-// kernel drops the lock with the process, so no stale file can block a start.
+// Lock files in the runtime directory. The kernel drops a lock with its
+// process, so no stale file can block a start.
+const (
+	instanceLock = "vipd.pid"    // of the supervisor; holds its process id, empty after a clean stop
+	routerLock   = "router.lock" // of the process that owns the addresses
+)
+
+// willMark, in the instance lock's file, stands before the process id of one
+// that carries out the last will of a daemon that died.
+const willMark = "will "
+
+// errLocked is wrapped by the error of a lock that another process holds.
+var errLocked = errors.New("in use")
+
+// lockInstance makes sure that one daemon alone uses a runtime directory. It
+// waits for the last will of an earlier one.
 func lockInstance(runtimeDir string) (unlock func(), err error) {
-	path := filepath.Join(runtimeDir, "vipd.pid")
+	for deadline := time.Now().Add(willBound); ; time.Sleep(lockRetry) {
+		f, err := tryLock(filepath.Join(runtimeDir, instanceLock))
+		if err == nil {
+			if err := writePID(f, ""); err != nil {
+				f.Close()
+				return nil, err
+			}
+			return func() { f.Truncate(0); f.Close() }, nil
+		}
+		if !errors.Is(err, errLocked) {
+			return nil, err
+		}
+		holder := readHolder(runtimeDir)
+		if !passing(holder) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("another vipd (pid %s) uses %s; give this one its own --runtime-dir", strings.TrimPrefix(holder, willMark), runtimeDir)
+		}
+	}
+}
+
+// passing reports whether the lock's holder carries out a last will, or is
+// about to: its file names a process that is gone.
+func passing(holder string) bool {
+	if strings.HasPrefix(holder, willMark) {
+		return true
+	}
+	pid, err := strconv.Atoi(holder)
+	return err == nil && errors.Is(unix.Kill(pid, 0), unix.ESRCH)
+}
+
+// lockRetry is how often a lock is tried again that a last will holds.
+const lockRetry = 20 * time.Millisecond
+
+// lockFile takes a lock of the runtime directory. Its error wraps errLocked
+// when another process has it.
+func lockFile(runtimeDir, name string) (unlock func(), err error) {
+	f, err := tryLock(filepath.Join(runtimeDir, name))
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+func tryLock(path string) (*os.File, error) {
+	return flock(path, unix.LOCK_EX|unix.LOCK_NB)
+}
+
+// flock opens and locks a file.
+func flock(path string, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w", err)
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		defer f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("another vipd (pid %s) uses %s; give this one its own --runtime-dir", readPID(f), runtimeDir)
-		}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), how)
+	}
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = errLocked
+	}
+	if err != nil {
+		f.Close()
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	if err := writePID(f); err != nil {
-		f.Close()
-		return nil, err
-	}
-	return func() { f.Truncate(0); f.Close() }, nil
+	return f, nil
 }
 
-func readPID(f *os.File) string {
-	b := make([]byte, 16)
-	n, err := f.ReadAt(b, 0)
-	if n == 0 && err != nil {
-		return "unknown"
+// readHolder returns what stands in the instance lock's file: a process id,
+// after willMark in a last will, or nothing after a clean stop.
+func readHolder(runtimeDir string) string {
+	b, err := os.ReadFile(filepath.Join(runtimeDir, instanceLock))
+	if err != nil {
+		return ""
 	}
-	return strings.TrimSpace(string(b[:n]))
+	return strings.TrimSpace(string(b))
 }
 
-func writePID(f *os.File) error {
+func writePID(f *os.File, mark string) error {
 	if err := f.Truncate(0); err != nil {
 		return fmt.Errorf("write pid: %w", err)
 	}
-	if _, err := f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
+	if _, err := f.WriteAt([]byte(mark+strconv.Itoa(os.Getpid())+"\n"), 0); err != nil {
 		return fmt.Errorf("write pid: %w", err)
 	}
 	return nil

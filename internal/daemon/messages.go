@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
@@ -32,6 +33,7 @@ const (
 	noticeState      = "state"
 	noticeTransition = "transition"
 	noticeChange     = "change"
+	noticeMemory     = "memory"
 )
 
 // routerConfig is the one message that configures the router role.
@@ -62,6 +64,8 @@ type checkerConfig struct {
 	Sync           *ipvs.SyncConfig
 	Overrides      overrideSet
 	Instances      instanceStates
+	// Memory is what an earlier life of the role knew of the real servers.
+	Memory []healthcheck.Memory
 }
 
 // instanceState is the router role's word on one instance.

@@ -16,6 +16,10 @@ import (
 // roleFD is the descriptor on which a role process finds its link.
 const roleFD = 3
 
+// ownBinary is the file that this process runs, also when a package upgrade
+// has put another one in its place: a role must fit its supervisor.
+const ownBinary = "/proc/self/exe"
+
 // process is a running role, in a process of its own or not.
 type process struct {
 	conn io.ReadWriteCloser
@@ -37,12 +41,7 @@ func spawnProcess(opt Options) spawner {
 			return nil, err
 		}
 		defer theirs.Close()
-		exe, err := os.Executable()
-		if err != nil {
-			ours.Close()
-			return nil, fmt.Errorf("find own binary: %w", err)
-		}
-		cmd := exec.Command(exe, "role", name, "--runtime-dir", opt.RuntimeDir)
+		cmd := exec.Command(ownBinary, "role", name, "--runtime-dir", opt.RuntimeDir)
 		cmd.ExtraFiles = []*os.File{theirs}
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Start(); err != nil {

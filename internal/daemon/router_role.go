@@ -33,7 +33,11 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error 
 	r.peer = link.New(conn, r.handle)
 	obs := newObserver(r.peer)
 	r.observer = obs
-	var err error
+	unlock, err := lockFile(opt.RuntimeDir, routerLock)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	r.record, err = kernel.OpenRecord(opt.RuntimeDir)
 	if err != nil {
 		return fmt.Errorf("open runtime record: %w", err)

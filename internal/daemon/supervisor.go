@@ -13,6 +13,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/internal/notify"
@@ -28,6 +29,7 @@ type supervisor struct {
 	checker *child
 	started time.Time
 	peers   *peerMemory
+	checks  checkMemory
 	names   *resolver
 	hooks   *hooks
 	alerts  *alerts
@@ -111,6 +113,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	}
 	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
 	s.router.handOver = s.handOverBound
+	s.router.beforePause = s.bequeathBeforePause
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
 	s.checker.handOver = s.removalBound
 	return s, nil
@@ -164,6 +167,11 @@ func (s *supervisor) run(ctx context.Context) error {
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
 			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
+		}
+	}
+	if !s.opt.OneProcess && !guarded() {
+		if err := startGuard(s.opt); err != nil {
+			s.warn("daemon", "start guard: "+err.Error(), nil)
 		}
 	}
 	notifySystemd(daemon.SdNotifyReady)
@@ -257,6 +265,12 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 			s.notify.change(c)
 		}
 		return nil, err
+	case noticeMemory:
+		all, err := decode[[]healthcheck.Memory](body)
+		if err == nil {
+			s.checks.set(all)
+		}
+		return nil, err
 	case noticePeerHeard:
 		id, err := decode[vrrp.RouterID](body)
 		if err == nil {
@@ -312,15 +326,21 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
 	}
 	s.mu.Unlock()
+	if err := saveTestator(s.opt.RuntimeDir, testator{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {
+		s.warn("daemon", "a crash of everything will be no clean hand-over: "+err.Error(), nil)
+	}
 	return callConfigured(p, msg)
 }
 
 // configureChecker sends the checker role its whole share in one message.
-func (s *supervisor) configureChecker(p *link.Peer, _ bool) error {
+func (s *supervisor) configureChecker(p *link.Peer, restarted bool) error {
 	s.mu.Lock()
 	msg := checkerConfig{
 		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync,
 		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
+	}
+	if restarted { // a reload finds everything in place
+		msg.Memory = s.checks.get()
 	}
 	s.mu.Unlock()
 	return callConfigured(p, msg)

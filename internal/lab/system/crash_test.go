@@ -2,6 +2,7 @@ package system
 
 import (
 	"slices"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -75,25 +76,45 @@ func (p *pair) role(v *lab.Vipd, name string) int {
 // the backup stays one.
 func TestKilledRole(t *testing.T) {
 	for _, name := range []string{"router", "checker"} {
-		t.Run(name, func(t *testing.T) {
-			p := newPair(t)
-			v1, v2 := p.start()
-			backup := p.instance(v2)
-			old := p.role(v1, name)
-			if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
-			p.steady(p.lb1, 10*interval)
-			p.state(v1, vrrp.StateMaster)
-			if now := p.role(v1, name); now == old {
-				t.Errorf("%s is still process %d", name, now)
-			}
-			p.unmoved(v2, backup)
-			if n := len(p.owners.Spans(p.lb1)); n != 1 {
-				t.Errorf("the VIP came to lb1 %d times, want once", n)
-			}
-		})
+		for _, every := range []time.Duration{interval, time.Second} {
+			t.Run(name+" at "+every.String(), func(t *testing.T) { killedRole(t, name, every) })
+		}
 	}
+}
+
+func killedRole(t *testing.T, name string, every time.Duration) {
+	p := newPair(t)
+	hcl := strings.Replace(config(), interval.String(), every.String(), 1)
+	v1, v2 := p.lb1.Vipd(hcl), p.lb2.Vipd(hcl)
+	p.ownedBy(p.lb1, settle)
+	backup := p.instance(v2)
+	old := p.role(v1, name)
+	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	p.steady(p.lb1, 5*every)
+	p.state(v1, vrrp.StateMaster)
+	if now := p.role(v1, name); now == old {
+		t.Errorf("%s is still process %d", name, now)
+	}
+	p.unmoved(v2, backup)
+	if n := len(p.owners.Spans(p.lb1)); n != 1 {
+		t.Errorf("the VIP came to lb1 %d times, want once", n)
+	}
+	if n := p.zeros(p.lb1, time.Time{}); n > 0 {
+		t.Errorf("lb1 said good-bye %d times", n)
+	}
+}
+
+// vanished waits until nothing is left of a daemon.
+func (p *pair) vanished(v *lab.Vipd) {
+	p.t.Helper()
+	lab.WaitFor(p.t, "all processes have ended", slack, func() error {
+		if tree := v.Tree(); len(tree) > 0 {
+			return errProcesses(tree)
+		}
+		return nil
+	})
 }
 
 // Without its supervisor no role may go on.
@@ -103,12 +124,7 @@ func TestKilledSupervisor(t *testing.T) {
 	killed := time.Now()
 	v1.Signal(syscall.SIGKILL)
 	p.ownedBy(p.lb2, lease+slack)
-	lab.WaitFor(t, "all roles have ended", slack, func() error {
-		if tree := v1.Tree(); len(tree) > 0 {
-			return errProcesses(tree)
-		}
-		return nil
-	})
+	p.vanished(v1)
 	if late := p.wire.Adverts(p.lb1, killed.Add(slack)); len(late) > 0 {
 		t.Errorf("%d adverts of lb1 without its supervisor", len(late))
 	}

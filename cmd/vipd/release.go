@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vipd/vipd/internal/daemon"
+)
+
+func releaseCommand(c *common) *cobra.Command {
+	var restartIn time.Duration
+	cmd := &cobra.Command{
+		Use:   "release",
+		Short: "Hand over for a daemon that was killed",
+		Long: `Hand over for a daemon that was killed: send priority 0 for the virtual routers that
+were master until a moment ago and remove their addresses once a successor is
+heard. The systemd unit runs it as ExecStopPost.
+
+It does nothing while a process of the daemon lives, after a clean stop (also
+when systemd says so in SERVICE_RESULT), and for routers whose backups have taken over already.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			switch {
+			case restartIn > 0:
+				err = daemon.Bequeath(cmd.Context(), c.options(), restartIn)
+			case os.Getenv("SERVICE_RESULT") != "success":
+				err = daemon.Release(cmd.Context(), c.options())
+			}
+			if err != nil {
+				return problem(fmt.Errorf("release: %w", err))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().DurationVar(&restartIn, "restart-in", 0, "for the supervisor of a router role that died: when it will be back")
+	cmd.Flags().MarkHidden("restart-in")
+	return cmd
+}
+
+// guardCommand is how the supervisor starts its guard; people have no use for it.
+func guardCommand(c *common) *cobra.Command {
+	var detach bool
+	cmd := &cobra.Command{
+		Use:    "guard PID",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			pid, err := strconv.Atoi(args[0])
+			if err != nil {
+				return usage(fmt.Errorf("process id %q: %w", args[0], err))
+			}
+			if detach {
+				err = daemon.DetachGuard(c.options(), pid)
+			} else {
+				err = daemon.Guard(cmd.Context(), c.options(), pid)
+			}
+			if err != nil {
+				return problem(fmt.Errorf("guard: %w", err))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&detach, "detach", false, "start the guard as an orphan")
+	return cmd
+}

@@ -1,0 +1,29 @@
+package runner
+
+import "github.com/vipd/vipd/healthcheck"
+
+// Memories returns what every key's results say, as data for Recall.
+func (r *Runner) Memories() []healthcheck.Memory {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := make([]healthcheck.Memory, 0, len(r.state.sorted))
+	for _, e := range r.state.sorted {
+		if e.health.Seen() {
+			all = append(all, e.health.Memory(e.key))
+		}
+	}
+	return all
+}
+
+// Recall gives the keys of the next Apply what an earlier Runner knew of them.
+// Keys that have changed their timing alone keep their verdict as well.
+func (r *Runner) Recall(all []healthcheck.Memory) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.recalled = make(map[healthcheck.Key]*entry, len(all))
+	for _, m := range all {
+		r.state.recalled[untimed(m.Key)] = &entry{
+			key: m.Key, health: healthcheck.Recall(m), history: healthcheck.NewHistory(r.options.History),
+		}
+	}
+}
