@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// daemon is what is measured.
+type daemon interface {
+	name() string
+	// start runs it with checks of every target at the load.
+	start(dir string, l load) (*exec.Cmd, error)
+	// checker returns the process that checks.
+	checker(pid int) (int, error)
+}
+
+// endpoint returns address and port of real server number i; the first is the
+// special one.
+func endpoint(i int) (address string, port int) {
+	if i == 0 {
+		return "10.9.255.1", 8000
+	}
+	return fmt.Sprintf("10.9.%d.%d", 1+i/250, 1+i%250), 8001
+}
+
+type keepalived struct{}
+
+func (keepalived) name() string { return "keepalived" }
+
+func (keepalived) checker(pid int) (int, error) {
+	// Without VRRP its only child is the checker.
+	return child(pid, "keepalived")
+}
+
+func (keepalived) start(dir string, l load) (*exec.Cmd, error) {
+	check := "TCP_CHECK {\n connect_timeout 3\n }"
+	if l.kind == "http" {
+		check = "HTTP_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 3\n }"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "global_defs {\n checker_log_all_failures off\n}\nvirtual_server 10.9.254.1 80 {\n delay_loop %g\n lb_algo wlc\n lb_kind NAT\n protocol TCP\n inhibit_on_failure\n",
+		l.interval.Seconds())
+	for i := range l.servers {
+		address, port := endpoint(i)
+		fmt.Fprintf(&b, " real_server %s %d {\n weight 1\n inhibit_on_failure\n retry 1\n delay_before_retry 1\n %s\n }\n", address, port, check)
+	}
+	b.WriteString("}\n")
+	conf := filepath.Join(dir, "keepalived.conf")
+	if err := os.WriteFile(conf, []byte(b.String()), 0o600); err != nil {
+		return nil, err
+	}
+	return run(dir, "keepalived", "-n", "-C", "-f", conf, "-p", filepath.Join(dir, "k"), "-c", filepath.Join(dir, "c"))
+}
+
+type ours struct{ binary string }
+
+func (ours) name() string { return "vipd" }
+
+func (ours) checker(pid int) (int, error) { return child(pid, "role checker") }
+
+func (o ours) start(dir string, l load) (*exec.Cmd, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "version = 1\nvirtual_server \"bench\" {\n address = \"10.9.254.1:80\"\n forward = \"masquerade\"\n check %q {\n interval = %q\n timeout = \"3s\"\n fall = 2\n retry_interval = \"1s\"\n }\n",
+		l.kind, l.interval)
+	for i := range l.servers {
+		address, port := endpoint(i)
+		fmt.Fprintf(&b, " real_server \"%s:%d\" {}\n", address, port)
+	}
+	b.WriteString("}\n")
+	conf := filepath.Join(dir, "vipd.hcl")
+	if err := os.WriteFile(conf, []byte(b.String()), 0o600); err != nil {
+		return nil, err
+	}
+	return run(dir, o.binary, "run", "-f", conf, "--runtime-dir", filepath.Join(dir, "run"), "--state-dir", filepath.Join(dir, "state"))
+}
+
+// run starts a daemon; what it says goes to a file.
+func run(dir, program string, args ...string) (*exec.Cmd, error) {
+	out, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return nil, err
+	}
+	defer out.Close()
+	cmd := exec.Command(program, args...)
+	cmd.Stdout, cmd.Stderr = out, out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	return cmd, cmd.Start()
+}
+
+// stop ends a daemon in the ordinary way, or by force.
+func stop(cmd *exec.Cmd) {
+	_ = cmd.Process.Signal(syscall.SIGTERM)
+	kill := time.AfterFunc(10*time.Second, func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
+	defer kill.Stop()
+	_ = cmd.Wait() // by our signal
+}
