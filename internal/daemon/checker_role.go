@@ -12,7 +12,6 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
-	"github.com/vipd/vipd/healthcheck/probe"
 	checks "github.com/vipd/vipd/healthcheck/runner"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
@@ -25,6 +24,7 @@ type checkerRole struct {
 	probes *checks.Runner
 	table  *tableWriter
 	sync   *syncWriter
+	source *probeSource
 
 	maintenance *maintenance
 	reminder    reminder
@@ -39,9 +39,9 @@ type checkerRole struct {
 // as it is then: only a clean stop removes it, because a served address must
 // not lose its real servers to the crash of a supervisor.
 func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error {
-	c := &checkerRole{}
+	c := &checkerRole{source: newProbeSource()}
 	c.peer = link.New(conn, c.handle)
-	c.probes = checks.New(checks.Options{Probe: probe.Run, OnUpdate: c.observe})
+	c.probes = checks.New(checks.Options{Probe: c.source.run, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)
@@ -102,6 +102,7 @@ func handled[T any](body json.RawMessage, take func(T)) error {
 // configure replaces everything; probes and pools that stay keep their state.
 func (c *checkerRole) configure(cfg checkerConfig) {
 	c.recall(cfg.Memory)
+	c.source.configure(cfg.Virtual)
 	c.mu.Lock()
 	c.pools.configure(cfg.Services)
 	c.pools.override(cfg.Overrides)

@@ -58,6 +58,7 @@ type routerStatus struct {
 
 // checkerConfig is the one message that configures the checker role.
 type checkerConfig struct {
+	Virtual        []netip.Addr // addresses that no probe may leave from
 	Services       []conf.Service
 	MaintenanceDir string // empty = none
 	IPVS           conf.IPVS

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
 )
@@ -84,4 +85,23 @@ func (s *supervisor) removalBound() time.Duration {
 		services += 1 + len(svc.Also)
 	}
 	return time.Duration(services) * 2 * time.Millisecond
+}
+
+// virtualAddresses are all addresses that may be on a real server too: those
+// of the instances and of the virtual servers.
+func virtualAddresses(cfg *conf.Config) []netip.Addr {
+	var out []netip.Addr
+	for _, r := range cfg.Routers {
+		for _, a := range r.Addresses {
+			out = append(out, a.Addr())
+		}
+	}
+	for _, s := range cfg.Services {
+		for k := range s.Keys() {
+			if k.Mark == 0 {
+				out = append(out, k.Address.Addr())
+			}
+		}
+	}
+	return out
 }

@@ -338,6 +338,7 @@ func (s *supervisor) configureChecker(p *link.Peer, restarted bool) error {
 	msg := checkerConfig{
 		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync,
 		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
+		Virtual: virtualAddresses(s.cfg),
 	}
 	if restarted { // a reload finds everything in place
 		msg.Memory = s.checks.get()

@@ -96,6 +96,10 @@ func (n *network) prepare(method string, rs *lab.Host, i int, ipv6 bool) {
 		rs.DefaultRoute(gateway)
 	case "direct":
 		rs.ServeDirect(n.vip)
+		// The kernel would let checks leave from the virtual address.
+		if out, err := n.lb.Run("ip", "route", "add", n.addrs[i], "dev", "eth0", "src", n.vip); err != nil {
+			n.Fatalf("%v %s", err, out)
+		}
 	case "tunnel":
 		rs.ServeTunnel(n.vip)
 	}
