@@ -15,28 +15,11 @@ import (
 // It runs on the advert path: it formats, queues and never waits.
 type observer struct {
 	peer  *link.Peer
-	drops map[dropKey]*dropState
+	drops dropLog
 }
-
-// dropKey groups rejected packets for the log. The sender is left out: a
-// flood from invented addresses must not grow the map.
-type dropKey struct {
-	iface  string
-	vrid   uint8
-	reason vrrp.DropReason
-}
-
-type dropState struct {
-	logged     time.Time
-	suppressed uint64
-}
-
-// dropLogEvery is the pause between two log lines about the same kind of
-// rejected packet; every packet is counted.
-const dropLogEvery = 10 * time.Second
 
 func newObserver(p *link.Peer) *observer {
-	return &observer{peer: p, drops: make(map[dropKey]*dropState)}
+	return &observer{peer: p, drops: newDropLog()}
 }
 
 func (o *observer) send(level, kind, message string, attrs map[string]any) {
@@ -66,28 +49,20 @@ func (o *observer) Transition(t vrrp.Transition) {
 	o.send(level, "transition", fmt.Sprintf("%s: %s to %s (%s)", t.Name, t.From, t.To, t.Reason), attrs)
 }
 
-// Drop reports a rejected packet, at most once per kind and interval.
+// Drop reports a rejected packet, rate-limited per sender and cause.
 func (o *observer) Drop(d vrrp.Drop) {
-	key := dropKey{d.Interface, d.VRID, d.Reason}
-	st := o.drops[key]
-	if st == nil {
-		st = &dropState{}
-		o.drops[key] = st
-	}
-	now := time.Now()
-	if !st.logged.IsZero() && now.Sub(st.logged) < dropLogEvery {
-		st.suppressed++
+	suppressed, write := o.drops.take(&d, time.Now())
+	if !write {
 		return
 	}
 	level := "info"
 	if d.Alarm {
 		level = "error"
 	}
-	o.send(level, "drop", fmt.Sprintf("rejected an advert for VRID %d on %s: %s", d.VRID, d.Interface, d.Reason), map[string]any{
+	o.send(level, "drop", fmt.Sprintf("rejected an advert for VRID %d on %s from %s: %s", d.VRID, d.Interface, d.Src, d.Reason), map[string]any{
 		"interface": d.Interface, "vrid": d.VRID, "source": d.Src.String(), "reason": string(d.Reason),
-		"alarm": d.Alarm, "suppressed": st.suppressed,
+		"alarm": d.Alarm, "suppressed": suppressed,
 	})
-	st.logged, st.suppressed = now, 0
 }
 
 // Report passes on a noteworthy fact; a first peer is remembered.
@@ -101,7 +76,7 @@ func (o *observer) Report(r vrrp.Report) {
 	}
 	level := "info"
 	switch r.Kind {
-	case vrrp.ReportDuplicateOwner, vrrp.ReportSendFailed, vrrp.ReportLate, vrrp.ReportAddressList:
+	case vrrp.ReportDuplicateOwner, vrrp.ReportDuplicateAddress, vrrp.ReportSendFailed, vrrp.ReportLate, vrrp.ReportAddressList:
 		level = "warn"
 	case vrrp.ReportPeerHeard:
 		_ = o.peer.Notify(noticePeerHeard, r.ID)
