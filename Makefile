@@ -51,7 +51,7 @@ test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (r
 	} | .cache/tally $(TALLY)
 
 interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)
-	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_COMMIT=$(VERSION) VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
 	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
 
 lint: ## formatting and vet

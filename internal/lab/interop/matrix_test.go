@@ -245,7 +245,7 @@ var events = []struct{ name, title string }{
 // report writes the page.
 func report(results map[cell]*match) string {
 	var b strings.Builder
-	b.WriteString("# Interoperation\n\nMade by `make interop`: vipd beside a real peer in two network namespaces, once through all events in each cell.\n" +
+	b.WriteString("# Interoperation\n\nMade by `make interop` at commit " + os.Getenv("VIPD_INTEROP_COMMIT") + ": vipd beside a real peer in two network namespaces, once through all events in each cell.\n" +
 		"The interval is 1 s in version 2 and 100 ms in version 3; vipd has priority 150 or 50, the peer 100. " +
 		"Times run from the event to the first advert of the new master; `held` is three intervals and more without an advert of the other side.\n\n")
 	b.WriteString("| peer | version | family | way | authentication |")
