@@ -223,3 +223,21 @@ func TestHandOverOfAGroupAtFault(t *testing.T) {
 	g.wait(successorGrace)
 	g.both(vrrp.StateFault)
 }
+
+// A group that preempts waits for its slowest member while it hears the master
+// whose place it takes.
+func TestGroupPreempts(t *testing.T) {
+	g := newPair(t, pair(gracefully, priority(210)))
+	g.until(10 * time.Second)
+	up := linkUp("eth1")
+	up.Primary = netip.MustParseAddr("198.51.100.12")
+	g.step(&vrrp.Link{Interface: "eth1", Exists: true})
+	g.wait(3 * time.Second)
+	g.step(up)
+	for range 12 {
+		g.advert(higher, 200)
+		g.inside(200)
+		g.wait(700 * time.Millisecond)
+	}
+	g.both(vrrp.StateMaster)
+}

@@ -107,7 +107,11 @@ func (r *router) hearAsBackup(now time.Time, from neighbour) {
 	r.delayPreemption(now, from)
 	// What counts is whether we may preempt when the timer runs out: a hold
 	// that ends by then must not cost a second master-down interval.
-	if from.priority < r.priority && r.mayPreempt(r.deadline) {
+	at := r.deadline
+	if at.IsZero() {
+		at = now // it has run out already: the router waits for its group
+	}
+	if from.priority < r.priority && r.mayPreempt(at) {
 		r.passed = from
 		return
 	}

@@ -30,6 +30,9 @@ const standbyPriority = 1
 
 // standBy applies the difference between the orders in force and the new ones.
 func (e *Engine) standBy(now time.Time, orders []Standby, command bool) {
+	if e.stopped {
+		return // it leaves for good; the next start brings the orders along
+	}
 	for _, r := range e.order {
 		var order *Standby
 		if i := slices.IndexFunc(orders, func(s Standby) bool { return s.ID == r.cfg.ID }); i >= 0 {

@@ -135,3 +135,12 @@ func TestStandbyOfGroup(t *testing.T) {
 		})
 	}
 }
+
+// An order that comes while the daemon leaves does not keep it.
+func TestStandbyWhileLeaving(t *testing.T) {
+	g := newMaster(t, settings(gracefully))
+	g.step(&vrrp.Stop{})
+	g.step(standBy(false))
+	g.wait(10 * time.Second)
+	g.inState(vrrp.StateInitialize, vrrp.ReasonStop)
+}

@@ -86,7 +86,7 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
 	root.AddCommand(runCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
 		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
-		releaseCommand(c), guardCommand(c), versionCommand(c), roleCommand(c))
+		simulateCommand(c), releaseCommand(c), guardCommand(c), versionCommand(c), roleCommand(c))
 	return root
 }
 

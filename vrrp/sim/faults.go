@@ -88,6 +88,9 @@ func (w *World) PowerOff(name string) {
 	w.disturb(name, "poweroff")
 	n := w.byName[name]
 	n.die()
+	for _, e := range n.kernel {
+		n.tellHold(e, false)
+	}
 	n.kernel = nil
 }
 

@@ -38,6 +38,19 @@ func (m *member) able() bool {
 // priority returns the effective priority.
 func (m *member) priority() uint8 { return m.node.engine.Priority(m.config.ID) }
 
+// lowest returns the lower one of the configured and the effective priority.
+func (m *member) lowest() uint8 {
+	if m.node.engine == nil {
+		return m.config.Priority
+	}
+	return min(m.config.Priority, max(1, m.priority()))
+}
+
+// grouped reports whether the member is in a sync group.
+func (m *member) grouped() bool {
+	return slices.ContainsFunc(m.node.groups, func(g vrrp.Group) bool { return slices.Contains(g.Members, m.config.ID) })
+}
+
 // held reports whether the member may not preempt yet.
 func (m *member) held() bool {
 	for _, s := range m.node.engine.Status() {
@@ -114,8 +127,13 @@ func (g *group) longestDown() time.Duration {
 		interval = max(interval, g.members[i].config.AdvertInterval)
 	}
 	for i := range g.members {
-		c := g.members[i].config
-		longest = max(longest, vrrp.MasterDownInterval(c.Version, c.Priority, interval))
+		m := &g.members[i]
+		down := vrrp.MasterDownInterval(m.config.Version, m.lowest(), interval)
+		if m.grouped() {
+			// It may have to wait for the hand-over of another member.
+			down += vrrp.HandOverBound(m.config.Version, interval)
+		}
+		longest = max(longest, down)
 	}
 	return longest
 }

@@ -49,6 +49,7 @@ func (n *node) hold(h *vrrp.Hold) {
 			}
 			e = &entry{id: h.ID, prefix: p}
 			n.kernel = append(n.kernel, e)
+			n.tellHold(e, true)
 		}
 		e.found, e.expires = false, 0
 		if h.Lease > 0 {
@@ -78,5 +79,15 @@ func (n *node) release(r *vrrp.Release) {
 }
 
 func (n *node) remove(id vrrp.RouterID, p netip.Prefix) {
-	n.kernel = slices.DeleteFunc(n.kernel, func(e *entry) bool { return e.id == id && e.prefix == p })
+	if e := n.kernel.find(id, p); e != nil {
+		n.kernel = slices.DeleteFunc(n.kernel, func(x *entry) bool { return x == e })
+		n.tellHold(e, false)
+	}
+}
+
+// tellHold tells who follows the addresses.
+func (n *node) tellHold(e *entry, held bool) {
+	if tell := n.world.opts.OnHold; tell != nil {
+		tell(n.world.now, n.name, e.id.Interface, e.prefix, held)
+	}
 }

@@ -107,6 +107,8 @@ func (r *run) expectRouter(args []string) error {
 		switch args[2] {
 		case "reason":
 			got = string(s.LastReason)
+		case "awaits":
+			got = fmt.Sprint(s.AwaitsGroup)
 		case "priority":
 			got = fmt.Sprint(s.Priority)
 		case "held":

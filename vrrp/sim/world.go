@@ -22,6 +22,8 @@ type Options struct {
 	// Duplicate is the share of packets that arrive twice, 0 to 1. Packets
 	// overtake each other as far as the jitter allows.
 	Duplicate float64
+	// OnHold, if set, is told whenever an address comes to a node or goes.
+	OnHold func(at time.Duration, node string, iface string, address netip.Prefix, held bool)
 	// Quiet keeps no trace, only its digest; for long runs.
 	Quiet bool
 }
