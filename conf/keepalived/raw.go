@@ -1,0 +1,198 @@
+package keepalived
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// reader holds what the statements say, before it is put together: names may
+// be used before they are defined, and global settings are defaults.
+type reader struct {
+	*report
+	opts Options
+
+	global    globals
+	instances []*instance
+	groups    []*syncGroup
+	scripts   []*trackScript
+	files     []*trackFile
+	processes []*trackProcess
+	vgroups   []*serverGroup
+	services  []*service
+
+	// What the statements of an open block belong to.
+	inst    *instance
+	group   *syncGroup
+	script  *trackScript
+	file    *trackFile
+	process *trackProcess
+	svc     *service
+	rs      *server
+	chk     *check
+	url     *url
+}
+
+func newReader(r *report, o Options) *reader { return &reader{report: r, opts: o} }
+
+// globals are the settings of global_defs.
+type globals struct {
+	routerID                                       *string
+	mailTo                                         []string
+	mailFrom, mailHelo                             *string
+	mailServer                                     *string
+	smtpAlert, smtpAlertVRRP, smtpAlertChecker     *bool
+	noMailFaults                                   *bool
+	defaultInterface                               *string
+	plainChecksum                                  *bool
+	timeouts                                       timeouts
+	flush, flushOnStop                             *bool
+	sync                                           *syncDaemon
+	group4, group6                                 *netip.Addr
+	garp                                           garp
+	version, downAdverts                           *int
+	checkUnicastSource, skipCheck, strict, ignored *bool
+	fifo, vrrpFIFO, lvsFIFO                        *string
+	startupDelay                                   *time.Duration
+	lowerPrioNoAdvert, higherPrioSend              *bool
+	dynamicInterfaces                              *bool
+	scriptUser                                     *string
+	scriptSecurity                                 *bool
+}
+
+type timeouts struct{ tcp, tcpFin, udp time.Duration }
+
+// garp are the settings of announcements.
+type garp struct {
+	delay, refresh, lowerDelay           *time.Duration
+	repeat, refreshRepeat, lowerRepeat   *int
+	interval, naInterval                 *time.Duration
+	minimal                              *bool
+}
+
+// syncDaemon is lvs_sync_daemon.
+type syncDaemon struct {
+	iface, instance string
+	id, maxLen      int
+	port            int
+	ttl             int
+	group           netip.Addr
+	at              place
+}
+
+// instance is a vrrp_instance.
+type instance struct {
+	name          string
+	at, vridAt    place
+	iface         *string
+	master        *bool
+	vrid          *int
+	priority      *int
+	version       *int
+	interval      *time.Duration
+	intervalAt    place
+	vips          []vip
+	excluded      []vip
+	preempt       *bool
+	preemptDelay  *time.Duration
+	multicastFrom *netip.Addr
+	unicastFrom   *netip.Addr
+	group         *netip.Addr
+	peers         []vrrp.Peer
+	hasPeers      bool
+	ttl           *int
+	checkSource   *bool
+	plainChecksum *bool
+	authType      *string
+	authPass      *string
+	authAt        place
+	hmac          *hmacSettings
+	garp          garp
+	notify        notify
+	tracks        []track
+	noTrackOwn    *bool
+	noVIP         *bool
+	accept        *bool
+	strict        *bool
+	skipCheck     *bool
+	syncInterface *string
+	routes, rules []*statement
+}
+
+// vip is a virtual address.
+type vip struct {
+	prefix netip.Prefix
+	at     place
+	dev    string
+	words  []*keyword
+}
+
+// hmacSettings are those of auth_hmac.
+type hmacSettings struct {
+	keys   []vrrp.HMACKey
+	active *int
+	window *time.Duration
+	replay *string
+	mode   *string
+	at     place
+}
+
+// notify are the programs of an instance or group.
+type notify struct {
+	master, backup, fault, stop, deleted, any *program
+	smtpAlert                                 *bool
+}
+
+// track is a reference to something that is tracked.
+type track struct {
+	kind    vrrp.TrackKind
+	name    string
+	weight  *int
+	reverse *bool
+	at      place
+}
+
+// syncGroup is a vrrp_sync_group.
+type syncGroup struct {
+	name    string
+	at      place
+	members []word
+	atOf    []place
+	tracks  []track
+	notify  notify
+}
+
+// trackScript is a vrrp_script.
+type trackScript struct {
+	name              string
+	at                place
+	program           *program
+	interval, timeout *time.Duration
+	weight            *int
+	reverse           bool
+	rise, fall        *int
+	user              *string
+	initFail          *bool
+}
+
+// trackFile is a track_file.
+type trackFile struct {
+	name    string
+	at      place
+	path    *string
+	weight  *int
+	reverse bool
+}
+
+// trackProcess is a vrrp_track_process.
+type trackProcess struct {
+	name    string
+	at      place
+	command []string
+	match   *string
+	weight  *int
+	reverse bool
+	quorum  *int
+	delay   *time.Duration
+}

@@ -1,0 +1,132 @@
+package keepalived
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+func ofCheck[T any](f func(*check) **T) field[T] {
+	return func(r *reader) **T { return f(r.chk) }
+}
+
+func ofURL[T any](f func(*url) **T) field[T] {
+	return func(r *reader) **T { return f(r.url) }
+}
+
+// checkBlocks are the kinds of checks.
+func checkBlocks() []*keyword {
+	return concat(
+		many(
+			checkBlock("TCP_CHECK", healthcheck.KindTCP, nil),
+			checkBlock("HTTP_GET", healthcheck.KindHTTP, httpKeywords()),
+			checkBlock("SSL_GET", healthcheck.KindHTTPS, httpKeywords()),
+			checkBlock("SMTP_CHECK", healthcheck.KindSMTP, smtpKeywords()),
+			checkBlock("DNS_CHECK", healthcheck.KindDNS, many(
+				does("type", text(ofCheck(func(c *check) **string { return &c.dnsType }))),
+				does("name", text(ofCheck(func(c *check) **string { return &c.query }))),
+			)),
+			checkBlock("PING_CHECK", healthcheck.KindPing, nil),
+			checkBlock("UDP_CHECK", healthcheck.KindUDP, udpKeywords()),
+			checkBlock("MISC_CHECK", healthcheck.KindScript, many(
+				does("misc_path", command(ofCheck(func(c *check) **program { return &c.path }))),
+				does("misc_timeout", seconds(ofCheck(func(c *check) **time.Duration { return &c.scriptTimeout }))),
+				does("misc_dynamic", flag(ofCheck(func(c *check) **bool { return &c.dynamic }))),
+				does("user", text(ofCheck(func(c *check) **string { return &c.user }))),
+			)),
+			checkBlock("FILE_CHECK", healthcheck.KindFile, many(
+				does("track_file", text(ofCheck(func(c *check) **string { return &c.file }))),
+				does("weight", integer(-1<<31+1, 1<<31-1, ofCheck(func(c *check) **int { return &c.weight }))),
+			)),
+		),
+		bfdCheck(),
+	)
+}
+
+// bfdCheck is refused with all that belongs to it.
+func bfdCheck() []*keyword {
+	k := refused(noBFD, "BFD_CHECK")
+	k[0].free = refused(noBFD, "name", "alpha")
+	return k
+}
+
+// checkBlock is a kind of check with what all have and what it has.
+func checkBlock(name string, kind healthcheck.Kind, own []*keyword) *keyword {
+	return block(name, func(r *reader, s *statement) {
+		r.chk = &check{at: s.where(0), kind: kind}
+		r.rs.checks = append(r.rs.checks, r.chk)
+	}, nil, own, commonKeywords())
+}
+
+func commonKeywords() []*keyword {
+	return concat(many(
+		does("connect_ip", address(ofCheck(func(c *check) **netip.Addr { return &c.address }))),
+		does("connect_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.port }))),
+		does("bindto", address(ofCheck(func(c *check) **netip.Addr { return &c.source }))),
+		does("bind_if", text(ofCheck(func(c *check) **string { return &c.iface }))),
+		does("fwmark", integer(0, 1<<32-1, ofCheck(func(c *check) **int { return &c.mark }))),
+	),
+		timingKeywords(func(r *reader) *timing { return &r.chk.timing }),
+		without("the kernel chooses the port", "bind_port"),
+		without("every result of a check is counted and kept", "log_all_failures"),
+	)
+}
+
+func httpKeywords() []*keyword {
+	return concat(many(
+		does("nb_get_retry", func(r *reader, s *statement) {
+			r.notef(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
+			integer(0, 1_000_000, ofCheck(func(c *check) **int { return &c.retry }))(r, s)
+		}).note("old name of retry"),
+		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))).note("requests are HTTP/1.1 with Connection: close"),
+		does("enable_sni", flag(ofCheck(func(c *check) **bool { return &c.sni }))),
+		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))),
+		block("url", func(r *reader, s *statement) {
+			r.url = &url{at: s.where(0)}
+			r.chk.urls = append(r.chk.urls, r.url)
+		}, nil, urlKeywords()),
+	),
+		without("the paths of a check are asked for in one round", "fast_recovery"),
+		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
+	)
+}
+
+func urlKeywords() []*keyword {
+	return concat(many(
+		does("path", text(ofURL(func(u *url) **string { return &u.path }))),
+		does("digest", text(ofURL(func(u *url) **string { return &u.digest }))),
+		does("status_code", func(r *reader, s *statement) {
+			if _, ok := r.value(s, 1); ok {
+				r.url.status = strings.ReplaceAll(strings.Join(s.args(), ","), ",,", ",")
+			}
+		}),
+		does("virtualhost", text(ofURL(func(u *url) **string { return &u.host }))),
+		does("regex", text(ofURL(func(u *url) **string { return &u.regex }))).note("RE2 syntax: no look-around, no back-references"),
+	),
+		refused(notYet, "regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"),
+		without("RE2 needs no stack", "regex_stack"),
+		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
+	)
+}
+
+func smtpKeywords() []*keyword {
+	return many(
+		does("helo_name", text(ofCheck(func(c *check) **string { return &c.hello }))),
+		block("host", nil, nil, commonKeywords()).note("old form: its settings are those of the check"),
+	)
+}
+
+func udpKeywords() []*keyword {
+	return concat(many(
+		does("payload", text(ofCheck(func(c *check) **string { return &c.payload }))),
+		does("require_reply", func(r *reader, s *statement) {
+			r.chk.wantReply = true
+			if len(s.words) > 1 {
+				reply := strings.Join(s.args(), "")
+				r.chk.reply = &reply
+			}
+		}),
+	), refused(notYet, "min_reply_length", "max_reply_length"))
+}

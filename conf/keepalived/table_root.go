@@ -1,0 +1,268 @@
+package keepalived
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Reasons that several keywords share.
+const (
+	noSNMP      = "vipd has no SNMP agent; its metrics are at /v1/metrics"
+	noDBus      = "vipd has no D-Bus service; its control socket has the same and more"
+	noBFD       = "vipd does not speak BFD"
+	noFilter    = "vipd sets no packet filter"
+	processCare = "vipd's router role is a process of its own that needs no priority"
+	ownBuffers  = "vipd reads the kernel's messages at once and resynchronises when it missed any"
+	ownNames    = "vipd's processes have names of their own"
+	notYet      = "it is not implemented"
+	obsolete    = "keepalived ignores it, too"
+)
+
+// root are the keywords outside of every block. It is filled in by init, as
+// the search for a misplaced keyword goes through it.
+var root []*keyword
+
+func init() {
+	root = concat(
+		many(
+			block("global_defs", nil, nil, globalKeywords()...),
+			instanceBlock(), groupBlock(), scriptBlock(),
+			trackFileBlock("track_file"), trackFileBlock("vrrp_track_file").note("old name of track_file"),
+			processBlock(), serverGroupBlock(), serviceBlock(),
+		),
+		refused("interface addresses of the host are not vipd's business; configure them with the host's network", "static_ipaddress"),
+		refused("routes of the host are not vipd's business; configure them with the host's network", "static_routes"),
+		refused("rules of the host are not vipd's business; configure them with the host's network", "static_rules"),
+		without("static addresses, which it is for, are not supported", "track_group"),
+		without("announcements are paced for each interface", "garp_group"),
+		without("links are watched through netlink, at once", "linkbeat_use_polling", "linkbeat_interfaces"),
+		refused(notYet, "interface_up_down_delays"),
+		refused(noBFD, "bfd_instance"),
+		without("checks over TLS do not show a certificate", "SSL"),
+		refused("start the service in the namespace: NetworkNamespacePath= of systemd", "net_namespace", "net_namespace_ipvs"),
+		without("it is for kernels before 3.13", "namespace_with_ipsets"),
+		without("the file names of pids are options of the command line", "use_pid_dir", "instance"),
+		without("a role that does not stop in time is ended", "child_wait_time"),
+		without(obsolete, "real_server_group"),
+	)
+}
+
+func concat(lists ...[]*keyword) []*keyword {
+	var out []*keyword
+	for _, l := range lists {
+		out = append(out, l...)
+	}
+	return out
+}
+
+// at makes a field of the global settings.
+func global[T any](f func(*globals) **T) field[T] {
+	return func(r *reader) **T { return f(&r.global) }
+}
+
+func globalKeywords() [][]*keyword {
+	return [][]*keyword{globalIdentity(), globalVRRP(), globalGARP(), globalIPVS(), globalWithout()}
+}
+
+func globalIdentity() []*keyword {
+	return many(
+		does("router_id", text(global(func(g *globals) **string { return &g.routerID }))).note("in the subject of mail"),
+		does("lvs_id", text(global(func(g *globals) **string { return &g.routerID }))).note("old name of router_id"),
+		free("notification_email", func(r *reader, s *statement) {
+			for _, k := range s.kids {
+				r.global.mailTo = append(r.global.mailTo, k.name())
+			}
+			if s.block && len(s.kids) == 0 {
+				r.warnf(s.where(0), "empty_block", "", "notification_email is empty")
+			}
+		}),
+		does("notification_email_from", text(global(func(g *globals) **string { return &g.mailFrom }))),
+		does("smtp_server", readMailServer),
+		does("smtp_helo_name", text(global(func(g *globals) **string { return &g.mailHelo }))).note("the host's name is used"),
+		does("smtp_alert", flag(global(func(g *globals) **bool { return &g.smtpAlert }))),
+		does("smtp_alert_vrrp", flag(global(func(g *globals) **bool { return &g.smtpAlertVRRP }))),
+		does("smtp_alert_checker", flag(global(func(g *globals) **bool { return &g.smtpAlertChecker }))),
+		does("script_user", func(r *reader, s *statement) {
+			if user, ok := r.value(s, 1); ok {
+				r.global.scriptUser = &user
+			}
+		}),
+		does("enable_script_security", flag(global(func(g *globals) **bool { return &g.scriptSecurity }))),
+		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
+		does("notify_fifo", text(global(func(g *globals) **string { return &g.fifo }))),
+		does("vrrp_notify_fifo", text(global(func(g *globals) **string { return &g.vrrpFIFO }))),
+	)
+}
+
+// readMailServer reads an address or name with a port.
+func readMailServer(r *reader, s *statement) {
+	host, ok := r.value(s, 1)
+	if !ok {
+		return
+	}
+	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+		host = "[" + host + "]"
+	}
+	port := "25"
+	if len(s.words) > 2 {
+		port = s.arg(2)
+	}
+	host += ":" + port
+	r.global.mailServer = &host
+}
+
+func globalVRRP() []*keyword {
+	return many(
+		does("vrrp_version", integer(2, 3, global(func(g *globals) **int { return &g.version }))),
+		does("vrrp_mcast_group4", address(global(func(g *globals) **netip.Addr { return &g.group4 }))),
+		does("vrrp_mcast_group6", address(global(func(g *globals) **netip.Addr { return &g.group6 }))),
+		does("v3_checksum_as_v2", flag(global(func(g *globals) **bool { return &g.plainChecksum }))),
+		does("vrrp_check_unicast_src", flag(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
+		does("vrrp_strict", flag(global(func(g *globals) **bool { return &g.strict }))).
+			note("vipd keeps to the RFC and says where it does not; the filter that makes addresses unreachable is not set"),
+		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))).note("3 only"),
+	)
+}
+
+func globalGARP() []*keyword {
+	g := func(pick func(*garp) **time.Duration) func(*reader, *statement) {
+		return seconds(global(func(g *globals) **time.Duration { return pick(&g.garp) }))
+	}
+	n := func(pick func(*garp) **int) func(*reader, *statement) {
+		return integer(0, 1000, global(func(g *globals) **int { return pick(&g.garp) }))
+	}
+	return concat(garpKeywords("vrrp_", g, n), many(
+		does("vrrp_min_garp", flag(global(func(g *globals) **bool { return &g.garp.minimal }))),
+	))
+}
+
+// garpKeywords are the settings of announcements, global ones with a prefix.
+func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reader, *statement), n func(func(*garp) **int) func(*reader, *statement)) []*keyword {
+	lower := "a master that hears a lower priority announces its addresses again, as after a takeover"
+	return concat(many(
+		does(prefix+"garp_master_delay", g(func(g *garp) **time.Duration { return &g.delay })),
+		does(prefix+"garp_master_repeat", n(func(g *garp) **int { return &g.repeat })),
+	),
+		without("addresses that somebody else claims are announced again at once", prefix+"garp_master_refresh", prefix+"garp_master_refresh_repeat"),
+		without(lower, prefix+"garp_lower_prio_delay", prefix+"garp_lower_prio_repeat"),
+	)
+}
+
+func globalIPVS() []*keyword {
+	return many(
+		does("lvs_timeouts", readTimeouts),
+		does("lvs_flush", flag(global(func(g *globals) **bool { return &g.flush }))).note("the table is always brought to the configured state"),
+		does("lvs_flush_on_stop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("what is ours is always removed"),
+		does("lvs_flush_onstop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("old name of lvs_flush_on_stop"),
+		does("lvs_sync_daemon", readSync),
+	)
+}
+
+// readTimeouts reads "tcp S tcpfin S udp S".
+func readTimeouts(r *reader, s *statement) {
+	for i := 1; i < len(s.words); i += 2 {
+		d, ok := r.seconds(s, i+1)
+		if !ok {
+			continue
+		}
+		switch s.arg(i) {
+		case "tcp":
+			r.global.timeouts.tcp = d
+		case "tcpfin":
+			r.global.timeouts.tcpFin = d
+		case "udp":
+			r.global.timeouts.udp = d
+		default:
+			r.invalid(s, i, "is none of tcp, tcpfin, udp")
+		}
+	}
+}
+
+// readSync reads "IF [[inst] INSTANCE] [id N] [maxlen N] [port N] [ttl N]
+// [group ADDR]".
+func readSync(r *reader, s *statement) {
+	iface, ok := r.value(s, 1)
+	if !ok {
+		return
+	}
+	d := &syncDaemon{iface: iface, at: s.where(0)}
+	numbers := map[string]struct {
+		to   *int
+		most int
+	}{"id": {&d.id, 255}, "maxlen": {&d.maxLen, 65535 - 28}, "port": {&d.port, 65535}, "ttl": {&d.ttl, 255}}
+	for i := 2; i < len(s.words); i++ {
+		word := s.arg(i)
+		number, is := numbers[word]
+		switch {
+		case is:
+			i++
+			if n, ok := r.number(s, i, 0, number.most); ok {
+				*number.to = n
+			}
+		case word == "group":
+			i++
+			a, err := netip.ParseAddr(s.arg(i))
+			if err != nil || !a.IsMulticast() {
+				r.invalid(s, i, "is not a multicast address")
+			}
+			d.group = a
+		case word == "inst":
+			i++
+			d.instance = s.arg(i)
+		case d.instance == "":
+			d.instance = word
+		default:
+			r.invalid(s, i, "is not understood")
+		}
+	}
+	r.global.sync = d
+}
+
+func globalWithout() []*keyword {
+	return concat(
+		without(ownNames, "process_names", "process_name", "vrrp_process_name", "checker_process_name", "lvs_process_name", "bfd_process_name"),
+		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
+		without("programs get the groups of their user", "set_supplementary_groups"),
+		without("mail is sent with a bound of its own", "smtp_connect_timeout"),
+		refused(notYet, "startup_script", "shutdown_script"),
+		without("the scripts that it is for are not supported", "startup_script_timeout", "shutdown_script_timeout"),
+		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "vrrp_no_swap", "vrrp_rt_priority",
+			"vrrp_cpu_affinity", "vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_priority", "checker_no_swap", "checker_rt_priority",
+			"checker_cpu_affinity", "checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
+			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
+		without("every result of a check is counted and kept", "checker_log_all_failures"),
+		without("an interface that is not there yet is waited for", "dynamic_interfaces"),
+		without("faults are never mailed twice", "no_email_faults", "no_checker_emails", "rs_init_notifies"),
+		without("only interfaces with routers join the group", "disable_local_igmp"),
+		without("addresses that somebody else claims are announced again at once", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
+		without("announcements are paced by the length of the queue", "vrrp_garp_interval", "vrrp_gna_interval"),
+		without("a master answers a lower priority at once, as RFC 9568 section 6.4.3 has it", "vrrp_lower_prio_no_advert"),
+		without("a backup is silent, as RFC 9568 has it", "vrrp_higher_prio_send_advert"),
+		without("the addresses of every advert are compared, which costs little", "vrrp_skip_check_adv_addr"),
+		without(noFilter, "vrrp_iptables", "vrrp_ipsets", "nftables", "nftables_priority", "nftables_ifindex", "nftables_counters"),
+		without("groups of addresses become services of the kernel, one for each", "nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark"),
+		refused(notYet, "notify_fifo_script", "vrrp_notify_fifo_script", "lvs_notify_fifo", "lvs_notify_fifo_script"),
+		without("status and metrics tell the priority at all times", "vrrp_notify_priority_changes"),
+		without("a reload changes no state", "fifo_write_vrrp_states_on_reload"),
+		without(noSNMP, "snmp_socket", "enable_traps", "enable_snmp_vrrp", "enable_snmp_keepalived", "enable_snmp_rfc", "enable_snmp_rfcv2",
+			"enable_snmp_rfcv3", "enable_snmp_checker", "snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval"),
+		without(noDBus, "enable_dbus", "dbus_service_name", "dbus_no_interface_name"),
+		without(ownBuffers, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force", "vrrp_netlink_monitor_rcv_bufs",
+			"vrrp_netlink_monitor_rcv_bufs_force", "process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force", "lvs_netlink_cmd_rcv_bufs",
+			"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force",
+			"vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier"),
+		without("a fresh start preempts only when the table of real servers is there", "vrrp_startup_delay", "vrrp_delay_after_boot"),
+		without("unknown VRIDs are counted for every interface", "log_unknown_vrids"),
+		refused(notYet, "vrrp_owner_ignore_adverts"),
+		without("virtual MAC interfaces have names of their own", "vmac_prefix", "vmac_addr_prefix"),
+		without("nothing that matters is random", "random_seed"),
+		without("a reload with a bad file changes nothing, always", "reload_check_config"),
+		refused(notYet, "reload_time_file", "reload_repeat"),
+		without("reload tells its outcome on the control socket", "reload_file"),
+		without("an include that matches nothing is always remarked on", "include_check"),
+		without("the configuration is read once, by one process", "config_save_dir", "tmp_config_directory", "data_use_instance"),
+		without("the dump has the keys of both", "json_version"),
+		without("the dumps are at keepalived's usual places", "state_dump_file", "stats_dump_file", "json_dump_file"),
+		without(obsolete, "plugin_dir"),
+	)
+}

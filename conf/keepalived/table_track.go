@@ -1,0 +1,148 @@
+package keepalived
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// trackKeywords are the blocks that name what is tracked.
+func trackKeywords(of func(*reader) *[]track) []*keyword {
+	list := func(name string, kind vrrp.TrackKind) *keyword {
+		return free(name, func(r *reader, s *statement) { *of(r) = append(*of(r), r.tracks(s, kind)...) })
+	}
+	return concat(many(
+		list("track_interface", vrrp.TrackInterface), list("track_script", vrrp.TrackScript),
+		list("track_file", vrrp.TrackFile), list("track_process", vrrp.TrackProcess),
+	), refused(noBFD, "track_bfd"))
+}
+
+// tracks reads "NAME [weight W [reverse|noreverse]]" lines.
+func (r *reader) tracks(s *statement, kind vrrp.TrackKind) []track {
+	var out []track
+	for _, k := range s.kids {
+		t := track{kind: kind, name: k.name(), at: k.where(0)}
+		for i := 1; i < len(k.words); i++ {
+			yes := true
+			switch word := k.arg(i); word {
+			case "weight":
+				i++
+				if n, ok := r.number(k, i, -vrrp.MaxWeight-1, vrrp.MaxWeight+1); ok {
+					t.weight = &n
+				}
+			case "reverse", "noreverse":
+				yes = word == "reverse"
+				t.reverse = &yes
+			default:
+				r.invalid(k, i, "is not understood")
+			}
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// weight reads "W [reverse]".
+func weight(low, high int, to field[int], reverse func(*reader) *bool) func(*reader, *statement) {
+	number := integer(low, high, to)
+	return func(r *reader, s *statement) {
+		number(r, s)
+		*reverse(r) = s.arg(2) == "reverse"
+	}
+}
+
+func groupBlock() *keyword {
+	return block("vrrp_sync_group", func(r *reader, s *statement) {
+		name, _ := r.value(s, 1)
+		r.group = &syncGroup{name: name, at: s.where(0)}
+		r.groups = append(r.groups, r.group)
+	}, nil,
+		many(free("group", func(r *reader, s *statement) {
+			for _, k := range s.kids {
+				for i, w := range k.words {
+					r.group.members = append(r.group.members, w)
+					r.group.atOf = append(r.group.atOf, k.where(i))
+				}
+			}
+		})),
+		trackKeywords(func(r *reader) *[]track { return &r.group.tracks }),
+		notifyKeywords(func(r *reader) *notify { return &r.group.notify }),
+		without("weights of members count always", "global_tracking", "sync_group_tracking_weight"),
+		without("status and metrics tell the priority at all times", "notify_priority_changes"),
+	)
+}
+
+func ofScript[T any](f func(*trackScript) **T) field[T] {
+	return func(r *reader) **T { return f(r.script) }
+}
+
+func scriptBlock() *keyword {
+	return block("vrrp_script", func(r *reader, s *statement) {
+		name, _ := r.value(s, 1)
+		r.script = &trackScript{name: name, at: s.where(0)}
+		r.scripts = append(r.scripts, r.script)
+	}, nil, many(
+		does("script", command(ofScript(func(t *trackScript) **program { return &t.program }))),
+		does("interval", seconds(ofScript(func(t *trackScript) **time.Duration { return &t.interval }))),
+		does("timeout", seconds(ofScript(func(t *trackScript) **time.Duration { return &t.timeout }))),
+		does("weight", weight(vrrp.MinWeight, vrrp.MaxWeight, ofScript(func(t *trackScript) **int { return &t.weight }),
+			func(r *reader) *bool { return &r.script.reverse })),
+		does("rise", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.rise }))),
+		does("fall", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.fall }))),
+		does("user", text(ofScript(func(t *trackScript) **string { return &t.user }))),
+		does("init_fail", flag(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
+	))
+}
+
+func trackFileBlock(name string) *keyword {
+	number := integer(-1<<31+1, 1<<31-1, func(r *reader) **int { return &r.file.weight })
+	return block(name, func(r *reader, s *statement) {
+		name, _ := r.value(s, 1)
+		r.file = &trackFile{name: name, at: s.where(0)}
+		r.files = append(r.files, r.file)
+	}, nil, many(
+		does("file", text(func(r *reader) **string { return &r.file.path })),
+		does("weight", func(r *reader, s *statement) {
+			number(r, s)
+			r.file.reverse = s.arg(2) == "reverse"
+		}),
+	), without("a file that is missing counts as 0; vipd does not write it", "init_file"))
+}
+
+func processBlock() *keyword {
+	of := func(f func(*trackProcess) **time.Duration) func(*reader, *statement) {
+		return seconds(func(r *reader) **time.Duration { return f(r.process) })
+	}
+	return block("vrrp_track_process", func(r *reader, s *statement) {
+		name, _ := r.value(s, 1)
+		r.process = &trackProcess{name: name, at: s.where(0)}
+		r.processes = append(r.processes, r.process)
+	}, nil, many(
+		does("process", func(r *reader, s *statement) {
+			if _, ok := r.value(s, 1); ok {
+				r.process.command = s.args()
+			}
+		}),
+		does("param_match", text(func(r *reader) **string { return &r.process.match })).note("initial only; keepalived's default is exact"),
+		does("weight", weight(vrrp.MinWeight-1, vrrp.MaxWeight+1, func(r *reader) **int { return &r.process.weight },
+			func(r *reader) *bool { return &r.process.reverse })),
+		does("quorum", integer(1, 65535, func(r *reader) **int { return &r.process.quorum })),
+		does("delay", of(func(p *trackProcess) **time.Duration { return &p.delay })),
+		does("terminate_delay", of(func(p *trackProcess) **time.Duration { return &p.delay })),
+	), refused(notYet, "quorum_max"),
+		without("a process that comes back counts at once", "fork_delay"),
+		without("the whole command line is compared where parameters are given", "full_command"))
+}
+
+// weightOf returns the weight and direction that apply to a reference.
+func weightOf(t track, own *int, reverse bool) (int, bool) {
+	return or(t.weight, or(own, 0)), or(t.reverse, reverse)
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
+}

@@ -1,0 +1,186 @@
+package keepalived
+
+import (
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// ofInstance makes a field of the open vrrp_instance.
+func ofInstance[T any](f func(*instance) **T) field[T] {
+	return func(r *reader) **T { return f(r.inst) }
+}
+
+func instanceBlock() *keyword {
+	return block("vrrp_instance", func(r *reader, s *statement) {
+		name, _ := r.value(s, 1)
+		r.inst = &instance{name: name, at: s.where(0)}
+		r.instances = append(r.instances, r.inst)
+	}, nil,
+		instanceIdentity(), instanceAddresses(), instanceDelivery(), instanceElection(), instanceAuth(),
+		instanceGARP(), notifyKeywords(func(r *reader) *notify { return &r.inst.notify }),
+		many(does("notify_deleted", command(ofInstance(func(i *instance) **program { return &i.notify.deleted })))),
+		trackKeywords(func(r *reader) *[]track { return &r.inst.tracks }),
+		instanceWithout(),
+	)
+}
+
+func instanceIdentity() []*keyword {
+	return many(
+		does("interface", text(ofInstance(func(i *instance) **string { return &i.iface }))),
+		does("virtual_router_id", func(r *reader, s *statement) {
+			r.inst.vridAt = s.where(1)
+			integer(1, 255, ofInstance(func(i *instance) **int { return &i.vrid }))(r, s)
+		}),
+		does("state", func(r *reader, s *statement) {
+			word, ok := r.value(s, 1)
+			if !ok {
+				return
+			}
+			master := strings.EqualFold(word, "MASTER")
+			if !master && !strings.EqualFold(word, "BACKUP") {
+				r.invalid(s, 1, "is neither MASTER nor BACKUP")
+				return
+			}
+			r.inst.master = &master
+		}).note("MASTER matters for the owner of the addresses only (priority 255); it takes nopreempt back"),
+		does("version", integer(2, 3, ofInstance(func(i *instance) **int { return &i.version }))),
+		does("priority", integer(1, 255, ofInstance(func(i *instance) **int { return &i.priority }))),
+		does("advert_int", func(r *reader, s *statement) {
+			r.inst.intervalAt = s.where(1)
+			seconds(ofInstance(func(i *instance) **time.Duration { return &i.interval }))(r, s)
+		}),
+	)
+}
+
+func instanceAddresses() []*keyword {
+	words := addressKeywords()
+	return many(
+		free("virtual_ipaddress", func(r *reader, s *statement) { r.inst.vips = append(r.inst.vips, r.addresses(s)...) }, words),
+		free("virtual_ipaddress_excluded", func(r *reader, s *statement) { r.inst.excluded = append(r.inst.excluded, r.addresses(s)...) }, words),
+		does("no_virtual_ipaddress", flag(ofInstance(func(i *instance) **bool { return &i.noVIP }))),
+	)
+}
+
+func instanceDelivery() []*keyword {
+	return concat(many(
+		does("mcast_src_ip", address(ofInstance(func(i *instance) **netip.Addr { return &i.multicastFrom }))),
+		does("unicast_src_ip", address(ofInstance(func(i *instance) **netip.Addr { return &i.unicastFrom }))),
+		does("mcast_dst_ip", address(ofInstance(func(i *instance) **netip.Addr { return &i.group }))),
+		free("unicast_peer", readPeers, many(
+			does("<ADDR>", nil), does("min_ttl", nil).note("with check_unicast_src"), does("max_ttl", nil).note("with check_unicast_src"),
+		)),
+		does("unicast_ttl", integer(1, 255, ofInstance(func(i *instance) **int { return &i.ttl }))),
+		does("check_unicast_src", flag(ofInstance(func(i *instance) **bool { return &i.checkSource }))),
+		does("v3_checksum_as_v2", flag(ofInstance(func(i *instance) **bool { return &i.plainChecksum }))),
+	),
+		without("both forms of the checksum are accepted", "old_unicast_checksum"),
+		without("the family follows from the addresses", "native_ipv6"),
+		refused(notYet, "unicast_fault_no_peer"),
+	)
+}
+
+// readPeers reads "ADDR [min_ttl N] [max_ttl N]" lines.
+func readPeers(r *reader, s *statement) {
+	r.inst.hasPeers = true
+	for _, k := range s.kids {
+		a, err := netip.ParseAddr(k.name())
+		if err != nil {
+			r.warnf(k.where(0), "bad_value", "", "%q is not an address of a peer; it is ignored", k.name())
+			continue
+		}
+		p := vrrp.Peer{Address: a.Unmap()}
+		for i := 1; i < len(k.words); i += 2 {
+			n, ok := r.number(k, i+1, 0, 255)
+			switch {
+			case !ok:
+			case k.arg(i) == "min_ttl":
+				p.MinTTL = uint8(n)
+			case k.arg(i) == "max_ttl":
+				p.MaxTTL = uint8(n)
+			default:
+				r.invalid(k, i, "is neither min_ttl nor max_ttl")
+			}
+		}
+		if p.MinTTL > 0 || p.MaxTTL > 0 {
+			yes := true
+			r.inst.checkSource = &yes
+		}
+		r.inst.peers = append(r.inst.peers, p)
+	}
+}
+
+func instanceElection() []*keyword {
+	return many(
+		does("preempt", flag(ofInstance(func(i *instance) **bool { return &i.preempt }))),
+		does("nopreempt", clear(ofInstance(func(i *instance) **bool { return &i.preempt }))),
+		does("preempt_delay", seconds(ofInstance(func(i *instance) **time.Duration { return &i.preemptDelay }))),
+		does("dont_track_primary", flag(ofInstance(func(i *instance) **bool { return &i.noTrackOwn }))),
+		does("accept", flag(ofInstance(func(i *instance) **bool { return &i.accept }))),
+		does("strict_mode", flag(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
+		does("down_timer_adverts", integer(1, 100, func(r *reader) **int {
+			return &r.global.downAdverts
+		})).note("3 only"),
+	)
+}
+
+func instanceAuth() []*keyword {
+	return many(
+		block("authentication", func(r *reader, s *statement) { r.inst.authAt = s.where(0) }, nil, many(
+			does("auth_type", text(ofInstance(func(i *instance) **string { return &i.authType }))),
+			does("auth_pass", text(ofInstance(func(i *instance) **string { return &i.authPass }))),
+		)),
+		block("auth_hmac", func(r *reader, s *statement) { r.inst.hmac = &hmacSettings{at: s.where(0)} }, nil, many(
+			does("key", readHMACKey),
+			does("active_key", integer(1, 255, func(r *reader) **int { return &r.inst.hmac.active })),
+			does("time_window", seconds(func(r *reader) **time.Duration { return &r.inst.hmac.window })),
+			does("anti_replay", text(func(r *reader) **string { return &r.inst.hmac.replay })),
+			does("mode", text(func(r *reader) **string { return &r.inst.hmac.mode })),
+		)),
+	)
+}
+
+func instanceGARP() []*keyword {
+	g := func(pick func(*garp) **time.Duration) func(*reader, *statement) {
+		return seconds(ofInstance(func(i *instance) **time.Duration { return pick(&i.garp) }))
+	}
+	n := func(pick func(*garp) **int) func(*reader, *statement) {
+		return integer(0, 1000, ofInstance(func(i *instance) **int { return pick(&i.garp) }))
+	}
+	return garpKeywords("", g, n)
+}
+
+// notifyKeywords are those of instances and groups.
+func notifyKeywords(of func(*reader) *notify) []*keyword {
+	to := func(pick func(*notify) **program) func(*reader, *statement) {
+		return command(func(r *reader) **program { return pick(of(r)) })
+	}
+	return many(
+		does("notify_master", to(func(n *notify) **program { return &n.master })),
+		does("notify_backup", to(func(n *notify) **program { return &n.backup })),
+		does("notify_fault", to(func(n *notify) **program { return &n.fault })),
+		does("notify_stop", to(func(n *notify) **program { return &n.stop })),
+		does("notify", to(func(n *notify) **program { return &n.any })),
+		does("smtp_alert", flag(func(r *reader) **bool { return &of(r).smtpAlert })),
+	)
+}
+
+func instanceWithout() []*keyword {
+	return concat(
+		refused(notYet, "use_vmac", "use_vmac_addr", "vmac_xmit_base", "use_ipvlan", "vrf", "track_src_ip", "virtual_routes", "virtual_rules",
+			"no_accept", "timer_expired_backup", "thread_timer_expired", "owner_ignore_adverts", "notify_master_rx_lower_pri"),
+		without("it is always done: without it, an address that ends would take others with it", "promote_secondaries"),
+		without("links are watched through netlink, at once", "linkbeat_use_polling"),
+		without("the addresses of every advert are compared, which costs little", "skip_check_adv_addr"),
+		without("keepalived has never implemented it", "debug"),
+		without("status and metrics tell the priority at all times", "notify_priority_changes"),
+		many(does("lvs_sync_daemon_interface", text(ofInstance(func(i *instance) **string { return &i.syncInterface }))).note("old form of lvs_sync_daemon")),
+		without("addresses that somebody else claims are announced again at once", "garp_extra_if", "vmac_garp_intvl"),
+		without("a master answers a lower priority at once, as RFC 9568 section 6.4.3 has it", "lower_prio_no_advert"),
+		without("a backup is silent, as RFC 9568 has it", "higher_prio_send_advert"),
+		without(ownBuffers, "kernel_rx_buf_size"),
+		without(obsolete, "sync_instance"),
+	)
+}
