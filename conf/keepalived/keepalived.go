@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,6 +22,9 @@ type Options struct {
 	Env      func(name string) (string, bool)
 	Read     func(name string) ([]byte, error)
 	Glob     func(pattern string) ([]string, error) // sorted
+	// LookPath finds a program; Program tells why one will not run.
+	LookPath func(name string) (string, error)
+	Program  func(path string) error
 }
 
 func (o *Options) setDefaults() {
@@ -35,6 +39,12 @@ func (o *Options) setDefaults() {
 	}
 	if o.Glob == nil {
 		o.Glob = filepath.Glob
+	}
+	if o.LookPath == nil {
+		o.LookPath = exec.LookPath
+	}
+	if o.Program == nil {
+		o.Program = conf.CheckProgram
 	}
 }
 

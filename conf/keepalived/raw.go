@@ -65,10 +65,10 @@ type timeouts struct{ tcp, tcpFin, udp time.Duration }
 
 // garp are the settings of announcements.
 type garp struct {
-	delay, refresh, lowerDelay           *time.Duration
-	repeat, refreshRepeat, lowerRepeat   *int
-	interval, naInterval                 *time.Duration
-	minimal                              *bool
+	delay, refresh, lowerDelay         *time.Duration
+	repeat, refreshRepeat, lowerRepeat *int
+	interval, naInterval               *time.Duration
+	minimal                            *bool
 }
 
 // syncDaemon is lvs_sync_daemon.
@@ -117,15 +117,15 @@ type instance struct {
 	strict        *bool
 	skipCheck     *bool
 	syncInterface *string
-	routes, rules []*statement
+	vmac          *vrrp.VMAC
+	vmacBase      *bool
 }
 
 // vip is a virtual address.
 type vip struct {
-	prefix netip.Prefix
-	at     place
-	dev    string
-	words  []*keyword
+	prefix  netip.Prefix
+	at      place
+	options vrrp.AddressOptions
 }
 
 // hmacSettings are those of auth_hmac.
@@ -174,6 +174,7 @@ type trackScript struct {
 	rise, fall        *int
 	user              *string
 	initFail          *bool
+	gone              bool // without a program
 }
 
 // trackFile is a track_file.

@@ -2,18 +2,18 @@ package keepalived
 
 import (
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
 // addressKeywords are the words that may follow a virtual address.
 func addressKeywords() []*keyword {
 	return concat(
-		many(does("<ADDR>[/LEN]", nil), does("dev", nil).note("the instance's interface only")),
-		without("the kernel's choice serves", "brd", "broadcast"),
+		many(does("<ADDR>[/LEN]", nil), does("dev", nil), does("label", nil), does("scope", nil).note("global, site, link, host or a number"),
+			does("brd", nil), does("broadcast", nil), does("peer", nil)),
 		without("virtual addresses are never chosen as source where they must not be", "preferred_lft", "-nodad", "noprefixroute"),
-		without("a label does not change where the address is", "label"),
 		without("an address that somebody removes is put back or given up, always", "no_track"),
-		refused(notYet, "scope", "peer", "home", "mngtmpaddr", "autojoin", "use_vmac"),
+		refused(notYet, "home", "mngtmpaddr", "autojoin", "use_vmac"),
 		without("it is for static addresses", "track_group"),
 	)
 }
@@ -35,21 +35,13 @@ func (r *reader) addresses(s *statement) []vip {
 		}
 		v := vip{prefix: prefix, at: k.where(0)}
 		for i := 1; i < len(k.words); i++ {
-			word := k.arg(i)
-			known := find(words, word)
-			switch {
-			case known == nil && i == 1:
-				r.warnf(k.where(i), "unknown_keyword", "", "unknown keyword %s in %s; it is ignored", word, s.name())
+			known := find(words, k.arg(i))
+			if known == nil {
+				r.warnf(k.where(i), "unknown_keyword", "", "unknown keyword %s in %s; it is ignored", k.arg(i), s.name())
 				continue
-			case known == nil:
-				r.warnf(k.where(i), "unknown_keyword", "", "unknown keyword %s in %s; it is ignored", word, s.name())
-				continue
-			case word == "dev":
-				v.dev = k.arg(i + 1)
-			default:
-				r.addressWord(k, i, known)
 			}
-			if takesValue[word] {
+			r.addressWord(k, i, known, &v)
+			if takesValue[known.name] {
 				i++
 			}
 		}
@@ -58,15 +50,64 @@ func (r *reader) addresses(s *statement) []vip {
 	return out
 }
 
-// addressWord reports a word that is not as in keepalived.
-func (r *reader) addressWord(k *statement, i int, known *keyword) {
-	switch {
-	case known.name == "scope" && k.arg(i+1) == "global":
-	case known.status == Rejected:
+// scopes are the words for route scopes (linux/rtnetlink.h).
+var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
+
+// addressWord takes one option of an address.
+func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
+	switch known.status {
+	case Rejected:
 		r.errorf(k.where(i), "not_supported", "", "%s is not supported: %s", known.name, known.why)
-	case known.status == Accepted:
+		return
+	case Accepted:
 		r.notef(k.where(i), "no_effect", "", "%s has no effect: %s", known.name, known.why)
+		return
 	}
+	value := k.arg(i + 1)
+	switch known.name {
+	case "dev":
+		v.options.Interface = value
+	case "label":
+		v.options.Label = value
+	case "scope":
+		n, err := strconv.ParseUint(value, 0, 8)
+		if scope, is := scopes[value]; is {
+			n, err = uint64(scope), nil
+		}
+		if err != nil {
+			r.invalid(k, i+1, "is not a scope")
+		}
+		v.options.Scope = uint8(n)
+	case "peer":
+		a, err := netip.ParseAddr(strings.Split(value, "/")[0])
+		if err != nil {
+			r.invalid(k, i+1, "is not an address")
+		}
+		v.options.Peer = a
+	default:
+		v.options.Broadcast = r.broadcast(k, i+1, v.prefix)
+	}
+}
+
+// broadcast reads an address, "+" for the host bits set or "-" for clear.
+func (r *reader) broadcast(k *statement, i int, p netip.Prefix) netip.Addr {
+	text := k.arg(i)
+	a, err := netip.ParseAddr(text)
+	switch {
+	case err == nil && a.Is4() && p.Addr().Is4():
+		return a
+	case text == "+" && p.Addr().Is4() && p.Bits() < 31:
+		b := p.Addr().As4()
+		host := ^uint32(0) >> p.Bits()
+		for n := range b {
+			b[n] |= byte(host >> (24 - 8*n))
+		}
+		return netip.AddrFrom4(b)
+	case text == "-" && p.Addr().Is4():
+		return p.Masked().Addr()
+	}
+	r.invalid(k, i, "is not a broadcast address of "+p.String())
+	return netip.Addr{}
 }
 
 // parsePrefix reads an address with a prefix length or without.

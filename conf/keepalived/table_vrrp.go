@@ -169,7 +169,11 @@ func notifyKeywords(of func(*reader) *notify) []*keyword {
 
 func instanceWithout() []*keyword {
 	return concat(
-		refused(notYet, "use_vmac", "use_vmac_addr", "vmac_xmit_base", "use_ipvlan", "vrf", "track_src_ip", "virtual_routes", "virtual_rules",
+		many(
+			does("use_vmac", readVMAC),
+			does("vmac_xmit_base", flag(ofInstance(func(i *instance) **bool { return &i.vmacBase }))),
+		),
+		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip", "virtual_routes", "virtual_rules",
 			"no_accept", "timer_expired_backup", "thread_timer_expired", "owner_ignore_adverts", "notify_master_rx_lower_pri"),
 		without("it is always done: without it, an address that ends would take others with it", "promote_secondaries"),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
@@ -183,4 +187,22 @@ func instanceWithout() []*keyword {
 		without(ownBuffers, "kernel_rx_buf_size"),
 		without(obsolete, "sync_instance"),
 	)
+}
+
+// readVMAC reads "[[name] IFNAME] [MAC] [netlink_notify_msg] [group ID]".
+func readVMAC(r *reader, s *statement) {
+	v := &vrrp.VMAC{}
+	for i := 1; i < len(s.words); i++ {
+		word := s.arg(i)
+		switch {
+		case word == "name", word == "netlink_notify_msg":
+		case word == "group":
+			i++
+		case strings.Count(word, ":") == 5:
+			r.errorf(s.where(i), "not_supported", "", "use_vmac with the address %s is not supported: it is that of RFC 9568 section 7.3", word)
+		default:
+			v.Name = word
+		}
+	}
+	r.inst.vmac = v
 }

@@ -1,0 +1,77 @@
+package keepalived
+
+import (
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/ipvs"
+)
+
+const (
+	// notifyTimeout bounds a program that is told about a change.
+	notifyTimeout = 60 * time.Second
+	// verifyInterval is how often the kernel's table is compared.
+	verifyInterval = 30 * time.Second
+)
+
+// build puts the model together. Settings that are not written get keepalived's
+// defaults.
+func (r *reader) build() *conf.Config {
+	cfg := &conf.Config{
+		Global: conf.Global{LogLevel: "info", LogFormat: "text"},
+		IPVS: conf.IPVS{
+			VerifyInterval: verifyInterval,
+			Timeouts:       ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},
+		},
+		Notify: map[string]conf.Notify{},
+	}
+	r.buildGlobal(&cfg.Global)
+	r.buildTracking(cfg)
+	r.buildInstances(cfg)
+	r.buildGroups(cfg)
+	r.buildServices(cfg)
+	r.buildSync(cfg)
+	return cfg
+}
+
+func (r *reader) buildGlobal(g *conf.Global) {
+	g.Scripts = conf.Scripts{User: or(r.global.scriptUser, ""), Timeout: notifyTimeout}
+	g.NotifyFIFO = or(first(r.global.fifo, r.global.vrrpFIFO), "")
+	if len(r.global.mailTo) > 0 && r.global.mailServer != nil {
+		g.Mail = &conf.Mail{
+			To: r.global.mailTo, From: or(r.global.mailFrom, "vipd@localhost"), Server: *r.global.mailServer, Security: "none",
+		}
+	}
+	if n := or(r.global.downAdverts, 3); n != 3 {
+		r.errorf(place{}, "not_supported", "", "down_timer_adverts %d: only 3 is supported", n)
+	}
+}
+
+// buildSync builds the connection synchronisation: the global setting, or the
+// old one of an instance.
+func (r *reader) buildSync(cfg *conf.Config) {
+	d := r.global.sync
+	for _, i := range r.instances {
+		if i.syncInterface == nil {
+			continue
+		}
+		r.warnf(i.at, "old_form", "lvs_sync_daemon "+*i.syncInterface+" "+i.name+" in global_defs", "lvs_sync_daemon_interface in a vrrp_instance is deprecated")
+		if d == nil {
+			d = &syncDaemon{iface: *i.syncInterface, instance: i.name, at: i.at}
+		}
+	}
+	if d == nil {
+		return
+	}
+	cfg.Sync = &ipvs.SyncConfig{Follow: d.instance, Both: d.instance == "", SyncSettings: ipvs.SyncSettings{
+		Interface: d.iface, ID: uint8(d.id), MaxLen: uint16(d.maxLen), Port: uint16(d.port), TTL: uint8(d.ttl), Group: d.group,
+	}}
+	followed := slices.IndexFunc(r.instances, func(i *instance) bool { return i.name == d.instance })
+	switch {
+	case d.instance != "" && followed < 0:
+		r.errorf(d.at, "unknown_instance", "", "there is no vrrp_instance %s that lvs_sync_daemon could follow", d.instance)
+	case d.id == 0 && followed >= 0:
+		cfg.Sync.ID = uint8(or(r.instances[followed].vrid, 0))
+	}
+}

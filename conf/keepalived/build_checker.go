@@ -1,0 +1,248 @@
+package keepalived
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/ipvs"
+)
+
+// buildServices builds the virtual servers.
+func (r *reader) buildServices(cfg *conf.Config) {
+	keys, names := map[ipvs.ServiceKey]place{}, map[string]int{}
+	for _, v := range r.services {
+		s, ok := r.service(v)
+		if !ok {
+			continue
+		}
+		clash := false
+		for k := range s.Keys() {
+			if prev, again := keys[k]; again {
+				r.errorf(v.at, "duplicate_service", "", "%s is already a virtual server, at %s", k, prev)
+				clash = true
+				break
+			}
+			keys[k] = v.at
+		}
+		if names[s.Name]++; names[s.Name] > 1 {
+			s.Name += "_" + s.Key.Protocol.String()
+		}
+		if !clash {
+			cfg.Services = append(cfg.Services, s)
+		}
+	}
+}
+
+// service builds one virtual server.
+func (r *reader) service(v *service) (conf.Service, bool) {
+	s := conf.Service{
+		Config: ipvs.Config{
+			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0), Granularity: or(v.mask, 0),
+			Engine: or(v.engine, ""), OnePacket: or(v.onePacket, false), Quiescent: or(v.quiescent, false),
+			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), FallbackInhibit: or(v.sorryInhibit, false), Alpha: anyAlpha(v),
+		},
+		HASuspend: or(v.haSuspend, false), Omega: or(v.omega, false),
+	}
+	if !r.serviceKeys(v, &s) {
+		return s, false
+	}
+	r.serviceKernel(v, &s)
+	if v.up != nil {
+		s.OnQuorumUp = r.found(v.up, "quorum_up")
+	}
+	if v.down != nil {
+		s.OnQuorumDown = r.found(v.down, "quorum_down")
+	}
+	r.servers(v, &s)
+	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 {
+		r.warnf(v.at, "bad_value", "", "hysteresis %d is not below the quorum %d; %d is used", s.Hysteresis, s.Quorum, s.Quorum-1)
+		s.Hysteresis = s.Quorum - 1
+	}
+	if len(s.RealServers) == 0 {
+		r.warnf(v.at, "no_real_servers", "", "virtual_server %s has no real server", v.title)
+	}
+	return s, true
+}
+
+func anyAlpha(v *service) bool {
+	if or(v.alpha, false) {
+		return true
+	}
+	for _, rs := range v.servers {
+		if or(rs.alpha, false) || slices.ContainsFunc(rs.checks, func(c *check) bool { return or(c.alpha, false) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// serviceKeys sets what packets the service is for.
+func (r *reader) serviceKeys(v *service, s *conf.Service) bool {
+	protocol, ok := ipvs.ParseProtocol(strings.ToLower(or(v.protocol, "TCP")))
+	if !ok {
+		r.errorf(v.at, "bad_value", "TCP, UDP or SCTP", "protocol %q of virtual_server %s is unknown", *v.protocol, v.title)
+		return false
+	}
+	keys, ok := r.keysOf(v, protocol)
+	if !ok || len(keys) == 0 {
+		return false
+	}
+	s.Key, s.Also = keys[0], keys[1:]
+	return true
+}
+
+// keysOf returns the services of the kernel behind a virtual server.
+func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, bool) {
+	switch {
+	case v.mark != 0:
+		family := ipvs.IPv4
+		if or(v.six, false) || v.six == nil && len(v.servers) > 0 && v.servers[0].addr.Addr().Is6() {
+			family = ipvs.IPv6
+		}
+		return []ipvs.ServiceKey{ipvs.MarkKey(v.mark, family)}, true
+	case v.group == "":
+		return []ipvs.ServiceKey{{Protocol: protocol, Address: v.addr}}, true
+	}
+	i := slices.IndexFunc(r.vgroups, func(g *serverGroup) bool { return g.name == v.group })
+	if i < 0 {
+		r.errorf(v.at, "unknown_group", "", "there is no virtual_server_group %s", v.group)
+		return nil, false
+	}
+	var keys []ipvs.ServiceKey
+	for _, m := range r.vgroups[i].members {
+		if m.mark != 0 {
+			keys = append(keys, ipvs.MarkKey(m.mark, m.family))
+		}
+		for _, a := range m.addrs {
+			keys = append(keys, ipvs.ServiceKey{Protocol: protocol, Address: netip.AddrPortFrom(a, m.port)})
+		}
+	}
+	if len(keys) == 0 {
+		r.errorf(r.vgroups[i].at, "empty_group", "", "virtual_server_group %s has no address", v.group)
+	}
+	return keys, true
+}
+
+// serviceKernel checks and sets what only the kernel cares about.
+func (r *reader) serviceKernel(v *service, s *conf.Service) {
+	if !slices.Contains(ipvs.Schedulers, s.Scheduler) {
+		hint := ""
+		if n := conf.Nearest(s.Scheduler, ipvs.Schedulers); n != "" {
+			hint = "did you mean " + n + "?"
+		}
+		r.errorf(v.at, "bad_value", hint, "there is no scheduler %q", s.Scheduler)
+	}
+	for i, f := range v.flags {
+		bit, err := ipvs.ParseSchedulerFlag(s.Scheduler, f.text)
+		if err != nil {
+			r.warnf(v.flagsAt[i], "bad_value", "", "%v; it is ignored", err)
+		}
+		s.SchedulerFlags |= bit
+	}
+	if s.Persistent > 0 && s.Key.Port() == 0 && s.Key.Mark == 0 && s.Persistent < time.Second {
+		s.Persistent = time.Second
+	}
+	if s.Key.Port() == 0 && s.Key.Mark == 0 && s.Persistent == 0 {
+		// The kernel takes a service for every port only if it is persistent.
+		r.errorf(v.at, "not_persistent", "persistence_timeout 360", "virtual_server %s is for every port: the kernel demands persistence for that", v.title)
+	}
+	if s.OnePacket && s.Key.Protocol != ipvs.UDP && s.Key.Mark == 0 {
+		r.warnf(v.at, "no_effect", "", "ops is for UDP services only")
+		s.OnePacket = false
+	}
+	if s.Granularity > 32 && !s.Key.IPv6() {
+		r.warnf(v.at, "bad_value", "", "persistence_granularity %d is not for IPv4", s.Granularity)
+		s.Granularity = 0
+	}
+}
+
+// servers builds the real servers and the fallback.
+func (r *reader) servers(v *service, s *conf.Service) {
+	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
+	taken := map[netip.AddrPort]bool{}
+	for _, rs := range v.servers {
+		server := r.server(v, rs, s.Key, first(rs.forward, v.forward))
+		server.Weight = or(first(rs.weight, v.weight), 1)
+		server.UpperThreshold, server.LowerThreshold = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
+		server.Quiescent = rs.quiescent
+		if taken[server.Address] {
+			r.warnf(rs.at, "duplicate_server", "", "real_server %s appears twice in %s; the first counts", server.Address, v.title)
+			continue
+		}
+		taken[server.Address] = true
+		s.RealServers = append(s.RealServers, server)
+		if checks := r.checks(v, rs, server.Address); len(checks) > 0 {
+			s.Checks[server.Address] = checks
+		}
+	}
+	if v.sorry == nil {
+		return
+	}
+	sorry := r.server(v, v.sorry, s.Key, first(v.sorryForward, v.forward))
+	sorry.Weight = 1
+	if taken[sorry.Address] {
+		r.errorf(v.sorry.at, "duplicate_server", "", "sorry_server %s is a real server, too", sorry.Address)
+		return
+	}
+	s.Fallback = &sorry
+}
+
+// server builds what real servers and fallbacks have in common.
+func (r *reader) server(v *service, rs *server, key ipvs.ServiceKey, f *forwarding) ipvs.RealServer {
+	how := or(f, forwarding{})
+	out := ipvs.RealServer{Address: rs.addr, Forward: how.method, Tunnel: how.tunnel}
+	switch {
+	case rs.addr.Port() == 0:
+		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
+		out.ServicePort = true
+	case how.method != ipvs.Masquerade && key.Mark == 0 && len(v.group) == 0 && key.Port() != rs.addr.Port():
+		r.warnf(rs.at, "port_ignored", "", "%s: the port of the virtual server, %d, is used with this way of forwarding", rs.addr, key.Port())
+		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
+	}
+	if key.IPv6() != rs.addr.Addr().Is6() && how.method != ipvs.Tunnel {
+		r.errorf(rs.at, "mixed_families", "lvs_method TUN", "%s is of another family than virtual_server %s", rs.addr.Addr(), v.title)
+	}
+	return out
+}
+
+// merged returns the settings that count for a check.
+func merged(v *service, rs *server, c *check) timing {
+	return timing{
+		interval: first(c.interval, rs.interval, v.interval), timeout: first(c.timeout, rs.timeout, v.timeout),
+		pause: first(c.pause, rs.pause, v.pause), warmup: first(c.warmup, rs.warmup, v.warmup),
+		retry: first(c.retry, rs.retry, v.retry), host: first(c.host, rs.host, v.host),
+	}
+}
+
+// Defaults of checks.
+const (
+	defaultDelayLoop = 60 * time.Second
+	defaultTimeout   = 5 * time.Second
+	defaultRetry     = 1
+	dnsRetry         = 3
+	httpPause        = 3 * time.Second
+	otherPause       = time.Second
+)
+
+// timingOf builds when a check runs and how often it must fail.
+func timingOf(m timing, kind healthcheck.Kind) healthcheck.Timing {
+	interval := max(or(m.interval, defaultDelayLoop), healthcheck.MinInterval)
+	retry, pause := defaultRetry, otherPause
+	switch kind {
+	case healthcheck.KindDNS:
+		retry, pause = dnsRetry, interval
+	case healthcheck.KindScript, healthcheck.KindFile:
+		retry = 0
+	case healthcheck.KindHTTP, healthcheck.KindHTTPS:
+		pause = httpPause
+	}
+	return healthcheck.Timing{
+		Interval: interval, Rise: 1, Fall: cmp.Or(or(m.retry, retry), 0) + 1,
+		Retry: max(or(m.pause, pause), healthcheck.MinInterval), Warmup: or(m.warmup, interval),
+	}
+}

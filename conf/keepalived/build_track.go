@@ -1,0 +1,180 @@
+package keepalived
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// buildTracking builds what is tracked besides interfaces.
+func (r *reader) buildTracking(cfg *conf.Config) {
+	t := &cfg.Tracking
+	for _, s := range r.scripts {
+		if one, ok := r.trackScript(s); ok {
+			t.Scripts = append(t.Scripts, one)
+		} else {
+			s.gone = true
+		}
+	}
+	for _, f := range r.files {
+		if f.path == nil {
+			r.errorf(f.at, "missing_value", "file PATH", "track_file %s has no file", f.name)
+			continue
+		}
+		t.Files = append(t.Files, conf.TrackFile{Name: f.name, Path: *f.path})
+	}
+	for _, p := range r.processes {
+		if len(p.command) == 0 {
+			r.errorf(p.at, "missing_value", "process NAME", "vrrp_track_process %s has no process", p.name)
+			continue
+		}
+		t.Processes = append(t.Processes, conf.TrackProcess{
+			Name: p.name, Program: p.command[0], Args: p.command[1:], Quorum: or(p.quorum, 1), Delay: or(p.delay, 0),
+		})
+	}
+}
+
+// trackScript builds a vrrp_script. One without a program is left out, as
+// keepalived does.
+func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
+	interval := or(s.interval, time.Second)
+	t := conf.TrackScript{
+		Name: s.name, Interval: interval, Timeout: or(s.timeout, interval), Rise: or(s.rise, 1), Fall: or(s.fall, 1),
+		User: or(s.user, or(r.global.scriptUser, "")),
+	}
+	if s.program == nil {
+		r.warnf(s.at, "missing_value", "script \"PROGRAM ARGUMENT…\"", "vrrp_script %s has no script; it is ignored", s.name)
+		return t, false
+	}
+	if s.program.user != "" {
+		t.User = s.program.user
+	}
+	t.Command = r.found(s.program, "vrrp_script "+s.name)
+	return t, t.Command != nil
+}
+
+// found returns a command with the full path of its program. One that will not
+// run is ignored, as keepalived does: what it is for must not fail by that.
+func (r *reader) found(p *program, what string) []string {
+	path, err := r.opts.LookPath(p.command[0])
+	if err != nil || !filepath.IsAbs(path) {
+		r.warnf(p.at, "no_program", "", "%s is ignored, as keepalived does: program %s is not found", what, p.command[0])
+		return nil
+	}
+	if err := r.opts.Program(path); err != nil {
+		r.warnf(p.at, "bad_program", "", "%s is ignored, as keepalived does with enable_script_security: %v", what, err)
+		return nil
+	}
+	return append([]string{path}, p.command[1:]...)
+}
+
+// resolve builds the references of an instance or group to what is tracked.
+func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
+	var out []vrrp.Track
+	for _, t := range tracks {
+		defined, gone := true, false
+		var weight *int
+		reverse := false
+		switch t.kind {
+		case vrrp.TrackInterface:
+			if t.name == own {
+				r.notef(t.at, "no_effect", "", "the instance's own interface %s is tracked anyway", t.name)
+				continue
+			}
+		case vrrp.TrackScript:
+			i := slices.IndexFunc(r.scripts, func(s *trackScript) bool { return s.name == t.name })
+			if defined = i >= 0; defined {
+				weight, reverse, gone = r.scripts[i].weight, r.scripts[i].reverse, r.scripts[i].gone
+			}
+		case vrrp.TrackFile:
+			i := slices.IndexFunc(r.files, func(f *trackFile) bool { return f.name == t.name })
+			if defined = i >= 0; defined {
+				weight, reverse = r.files[i].weight, r.files[i].reverse
+				if weight == nil {
+					weight = new(int)
+					*weight = 1
+				}
+			}
+		case vrrp.TrackProcess:
+			i := slices.IndexFunc(r.processes, func(p *trackProcess) bool { return p.name == t.name })
+			if defined = i >= 0; defined {
+				weight, reverse = r.processes[i].weight, r.processes[i].reverse
+			}
+		}
+		if !defined {
+			r.warnf(t.at, "unknown_track", "", "there is no %s %s to track; it is ignored", t.kind, t.name)
+		}
+		if !defined || gone {
+			continue
+		}
+		one := vrrp.Track{ID: vrrp.TrackID{Kind: t.kind, Name: t.name}}
+		one.Weight, one.Reverse = weightOf(t, weight, reverse)
+		out = append(out, one)
+	}
+	return out
+}
+
+// notify builds who is told, and reports whether anybody is.
+func (r *reader) notify(n notify, mail, mailer bool) (conf.Notify, bool) {
+	any, mail := false, mail && mailer
+	words := func(p *program) []string {
+		if p == nil {
+			return nil
+		}
+		command := r.found(p, "the notification")
+		if p.user != "" && p.user != or(r.global.scriptUser, "") {
+			r.errorf(p.at, "not_supported", "script_user in global_defs is that of all programs", "a user for one notification is not supported")
+		}
+		any = any || command != nil
+		return command
+	}
+	out := conf.Notify{
+		Master: words(n.master), Backup: words(n.backup), Fault: words(n.fault), Stop: words(n.stop), Deleted: words(n.deleted),
+		Any: words(n.any), Mail: mail,
+	}
+	return out, any || mail
+}
+
+// buildGroups builds the sync groups. Members that do not exist are ignored, as
+// keepalived does.
+func (r *reader) buildGroups(cfg *conf.Config) {
+	taken := map[string]string{}
+	for _, g := range r.groups {
+		out := conf.SyncGroup{Group: vrrp.Group{Name: g.name, Tracks: r.resolve(g.tracks, "")}}
+		out.Notify, _ = r.notify(g.notify, or(first(g.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil)
+		for n, m := range g.members {
+			i := slices.IndexFunc(cfg.Routers, func(c vrrp.Config) bool { return c.Name == m.text })
+			switch {
+			case i < 0:
+				r.warnf(g.atOf[n], "unknown_instance", "", "there is no vrrp_instance %s; %s goes without it", m.text, g.name)
+			case taken[m.text] != "":
+				r.warnf(g.atOf[n], "duplicate_member", "", "%s is in the group %s already", m.text, taken[m.text])
+			default:
+				taken[m.text] = g.name
+				out.Members = append(out.Members, cfg.Routers[i].ID)
+			}
+		}
+		switch {
+		case len(out.Members) == 0:
+			r.warnf(g.at, "small_group", "", "vrrp_sync_group %s has no member; it is ignored", g.name)
+			continue
+		case len(out.Members) == 1:
+			r.notef(g.at, "small_group", "", "vrrp_sync_group %s has only one member", g.name)
+		}
+		cfg.Groups = append(cfg.Groups, out)
+	}
+}
+
+// serviceName makes a name of what a virtual_server is called.
+func serviceName(title string) string {
+	return strings.Map(func(c rune) rune {
+		if c == ':' || c == '/' || c == ' ' {
+			return '_'
+		}
+		return c
+	}, title)
+}

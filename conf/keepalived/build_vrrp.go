@@ -1,0 +1,204 @@
+package keepalived
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// buildInstances builds the virtual routers.
+func (r *reader) buildInstances(cfg *conf.Config) {
+	names, ids := map[string]place{}, map[vrrp.RouterID]place{}
+	for _, i := range r.instances {
+		if prev, again := names[i.name]; again {
+			r.errorf(i.at, "duplicate_name", "", "vrrp_instance %s is defined twice, first at %s", i.name, prev)
+		}
+		names[i.name] = i.at
+		c, ok := r.instance(i)
+		if !ok {
+			continue
+		}
+		if prev, taken := ids[c.ID]; taken {
+			r.errorf(i.vridAt, "duplicate_vrid", "each vrrp_instance on an interface needs its own", "virtual_router_id %d on %s is taken at %s", c.ID.VRID, c.ID.Interface, prev)
+		}
+		ids[c.ID] = i.vridAt
+		cfg.Routers = append(cfg.Routers, c)
+		if n, any := r.notify(i.notify, or(first(i.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil); any {
+			cfg.Notify[i.name] = n
+		}
+	}
+}
+
+// instance builds one virtual router.
+func (r *reader) instance(i *instance) (vrrp.Config, bool) {
+	c := vrrp.Config{
+		Name:     i.name,
+		ID:       vrrp.RouterID{Interface: or(first(i.iface, r.global.defaultInterface), ""), VRID: uint8(or(i.vrid, 0)), Family: family(i)},
+		Priority: uint8(or(i.priority, vrrp.DefaultPriority)), Preempt: or(i.preempt, true),
+		HandOver: vrrp.HandOverGraceful, Peers: len(i.peers) > 0,
+	}
+	switch {
+	case i.vrid == nil:
+		r.errorf(i.at, "missing_value", "virtual_router_id N, 1 to 255", "vrrp_instance %s has no virtual_router_id", i.name)
+		return c, false
+	case c.ID.Interface == "" && i.iface == nil:
+		r.errorf(i.at, "missing_value", "interface NAME; default_interface in global_defs serves all", "vrrp_instance %s has no interface", i.name)
+		return c, false
+	}
+	if !c.Preempt && or(i.master, false) {
+		r.warnf(i.at, "no_effect", "state BACKUP", "nopreempt has no effect in %s: its state is MASTER", i.name)
+		c.Preempt = true
+	}
+	r.version(i, &c)
+	r.interval(i, &c)
+	r.held(i, &c)
+	r.delivery(i, &c)
+	c.Auth = r.auth(i, &c)
+	c.Announce = announce(i.garp, r.global.garp)
+	c.Tracks = r.resolve(i.tracks, c.ID.Interface)
+	if or(first(i.plainChecksum, r.global.plainChecksum), false) {
+		c.Checksum = vrrp.ChecksumPlain
+	}
+	return c, true
+}
+
+// family is that of the first address.
+func family(i *instance) vrrp.Family {
+	for _, v := range append(slices.Clone(i.vips), i.excluded...) {
+		if v.prefix.Addr().Is6() {
+			return vrrp.IPv6
+		}
+		return vrrp.IPv4
+	}
+	if len(i.peers) > 0 && i.peers[0].Address.Is6() {
+		return vrrp.IPv6
+	}
+	return vrrp.IPv4
+}
+
+func (r *reader) version(i *instance, c *vrrp.Config) {
+	c.Version = uint8(or(first(i.version, r.global.version), 2))
+	if c.ID.Family == vrrp.IPv6 {
+		if i.version != nil && c.Version == 2 {
+			r.warnf(i.at, "version_2_ipv6", "version 3", "%s has IPv6 addresses and uses version 3: version 2 knows IPv4 only", i.name)
+		}
+		c.Version = 3
+	}
+}
+
+// Bounds of the interval: what the fields of the two versions can say.
+const (
+	maxV2Interval = 255 * time.Second
+	maxV3Interval = 4095 * 10 * time.Millisecond
+)
+
+// interval rounds what the version cannot say, as keepalived does.
+func (r *reader) interval(i *instance, c *vrrp.Config) {
+	d := or(i.interval, vrrp.DefaultAdvertInterval)
+	step, most := time.Second, maxV2Interval
+	if c.Version == 3 {
+		step, most = 10*time.Millisecond, maxV3Interval
+	}
+	rounded := min(max((d+step-1).Truncate(step), step), most)
+	if rounded != d {
+		r.warnf(i.intervalAt, "bad_interval", "", "advert_int %s: version %d knows steps of %s up to %s; %s is used", d, c.Version, step, most, rounded)
+	}
+	c.AdvertInterval = rounded
+}
+
+// held sets the addresses and how they are put on the host.
+func (r *reader) held(i *instance, c *vrrp.Config) {
+	same := func(v vip) bool {
+		if v.prefix.Addr().Is4() == (c.ID.Family == vrrp.IPv4) {
+			return true
+		}
+		r.errorf(v.at, "mixed_families", "put it into virtual_ipaddress_excluded, or a vrrp_instance of its own",
+			"%s is of another family than the first address of %s: keepalived would skip it", v.prefix.Addr(), i.name)
+		return false
+	}
+	taken := map[netip.Prefix]bool{}
+	add := func(to *[]netip.Prefix, v vip) {
+		if taken[v.prefix] {
+			r.warnf(v.at, "duplicate_address", "", "%s appears twice in %s", v.prefix, i.name)
+			return
+		}
+		taken[v.prefix] = true
+		*to = append(*to, v.prefix)
+		if v.options != (vrrp.AddressOptions{}) {
+			if v.options.Interface == c.ID.Interface {
+				v.options.Interface = ""
+			}
+			if c.Options == nil {
+				c.Options = map[netip.Prefix]vrrp.AddressOptions{}
+			}
+			if v.options != (vrrp.AddressOptions{}) {
+				c.Options[v.prefix] = v.options
+			}
+		}
+	}
+	for _, v := range i.vips {
+		if same(v) {
+			add(&c.Addresses, v)
+		}
+	}
+	for _, v := range i.excluded {
+		add(&c.Excluded, v)
+	}
+	if len(i.vips) == 0 && !or(i.noVIP, false) {
+		r.warnf(i.at, "no_addresses", "", "%s has no virtual address", i.name)
+	}
+	if i.vmac != nil {
+		c.VMAC = *i.vmac
+		c.VMAC.FromBase = or(i.vmacBase, false)
+		if c.VMAC.Name == "" {
+			c.VMAC.Name = fmt.Sprintf("vrrp%s.%d", map[vrrp.Family]string{vrrp.IPv6: "6"}[c.ID.Family], c.ID.VRID)
+		}
+	}
+}
+
+// delivery sets how adverts travel.
+func (r *reader) delivery(i *instance, c *vrrp.Config) {
+	c.Delivery.Group = or(i.group, netip.Addr{})
+	if g := first(i.group, map[vrrp.Family]*netip.Addr{vrrp.IPv4: r.global.group4, vrrp.IPv6: r.global.group6}[c.ID.Family]); g != nil {
+		c.Delivery.Group = *g
+	}
+	if c.Delivery.Group == vrrp.GroupIPv4 || c.Delivery.Group == vrrp.GroupIPv6 {
+		c.Delivery.Group = netip.Addr{}
+	}
+	if s := first(i.unicastFrom, i.multicastFrom); s != nil {
+		c.Delivery.Source = *s
+	}
+	if i.hasPeers && len(i.peers) == 0 {
+		r.warnf(i.at, "no_peers", "", "%s has no usable unicast_peer: its adverts go to the group", i.name)
+	}
+	if len(i.peers) == 0 {
+		return
+	}
+	c.Delivery.Group = netip.Addr{}
+	for _, p := range i.peers {
+		if p.Address.Is4() == (c.ID.Family == vrrp.IPv4) {
+			c.Delivery.Peers = append(c.Delivery.Peers, p)
+		} else {
+			r.warnf(i.at, "mixed_families", "", "peer %s of %s is of another family than its addresses; it is ignored", p.Address, i.name)
+		}
+	}
+	c.Delivery.TTL = uint8(or(i.ttl, 0))
+	c.Delivery.CheckSource = or(first(i.checkSource, r.global.checkUnicastSource), false)
+}
+
+// announce merges the settings of an instance with the global ones.
+func announce(own, global garp) vrrp.Announce {
+	a := vrrp.Announce{
+		Repeat: or(first(own.repeat, global.repeat), vrrp.DefaultGARPRepeat),
+		Delay:  or(first(own.delay, global.delay), vrrp.DefaultGARPDelay),
+	}
+	if or(global.minimal, false) && first(own.repeat, global.repeat) == nil {
+		a.Repeat, a.Delay = 1, 0
+	}
+	a.Repeat = min(max(a.Repeat, 1), 100)
+	return a
+}
