@@ -30,6 +30,7 @@ func (r *reader) build() *conf.Config {
 	r.buildTracking(cfg)
 	r.buildInstances(cfg)
 	r.buildGroups(cfg)
+	r.buildStatic(cfg)
 	r.buildServices(cfg)
 	r.buildSync(cfg)
 	return cfg
@@ -42,9 +43,6 @@ func (r *reader) buildGlobal(g *conf.Global) {
 		g.Mail = &conf.Mail{
 			To: r.global.mailTo, From: or(r.global.mailFrom, "vipd@localhost"), Server: *r.global.mailServer, Security: "none",
 		}
-	}
-	if n := or(r.global.downAdverts, 3); n != 3 {
-		r.errorf(place{}, "not_supported", "", "down_timer_adverts %d: only 3 is supported", n)
 	}
 }
 

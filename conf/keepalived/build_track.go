@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -60,16 +61,25 @@ func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
 // found returns a command with the full path of its program. One that will not
 // run is ignored, as keepalived does: what it is for must not fail by that.
 func (r *reader) found(p *program, what string) []string {
-	path, err := r.opts.LookPath(p.command[0])
-	if err != nil || !filepath.IsAbs(path) {
-		r.warnf(p.at, "no_program", "", "%s is ignored, as keepalived does: program %s is not found", what, p.command[0])
-		return nil
+	candidates := []string{p.command[0]}
+	if !strings.Contains(p.command[0], "/") {
+		candidates = candidates[:0]
+		for _, dir := range searchPath {
+			candidates = append(candidates, filepath.Join(dir, p.command[0]))
+		}
 	}
-	if err := r.opts.Program(path); err != nil {
-		r.warnf(p.at, "bad_program", "", "%s is ignored, as keepalived does with enable_script_security: %v", what, err)
-		return nil
+	var why error
+	for _, path := range candidates {
+		if !filepath.IsAbs(path) {
+			why = fmt.Errorf("program %s has no full path", path)
+			continue
+		}
+		if why = r.opts.Program(path); why == nil {
+			return append([]string{path}, p.command[1:]...)
+		}
 	}
-	return append([]string{path}, p.command[1:]...)
+	r.warnf(p.at, "bad_program", "", "%s is ignored: %v", what, why)
+	return nil
 }
 
 // resolve builds the references of an instance or group to what is tracked.

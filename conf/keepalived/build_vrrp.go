@@ -40,6 +40,9 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 		ID:       vrrp.RouterID{Interface: or(first(i.iface, r.global.defaultInterface), ""), VRID: uint8(or(i.vrid, 0)), Family: family(i)},
 		Priority: uint8(or(i.priority, vrrp.DefaultPriority)), Preempt: or(i.preempt, true),
 		HandOver: vrrp.HandOverGraceful, Peers: len(i.peers) > 0,
+		DownAdverts:  uint8(or(first(i.downAdverts, r.global.downAdverts), 0)),
+		PreemptDelay: or(i.preemptDelay, 0), StartDelay: or(r.global.startupDelay, 0),
+		Paths: i.paths, NoAccept: !or(i.accept, true),
 	}
 	switch {
 	case i.vrid == nil:
@@ -201,4 +204,19 @@ func announce(own, global garp) vrrp.Announce {
 	}
 	a.Repeat = min(max(a.Repeat, 1), 100)
 	return a
+}
+
+// buildStatic builds what does not depend on any election.
+func (r *reader) buildStatic(cfg *conf.Config) {
+	cfg.Static.Paths = r.paths
+	for _, v := range r.statics {
+		if v.options.Interface == "" {
+			v.options.Interface = or(r.global.defaultInterface, "eth0")
+		}
+		if cfg.Static.Options == nil {
+			cfg.Static.Options = map[netip.Prefix]vrrp.AddressOptions{}
+		}
+		cfg.Static.Addresses = append(cfg.Static.Addresses, v.prefix)
+		cfg.Static.Options[v.prefix] = v.options
+	}
 }

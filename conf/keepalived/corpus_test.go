@@ -25,17 +25,11 @@ const (
 )
 
 // outside is a machine that has every program.
-func outside() Options {
-	return Options{
+func outside() conf.Options {
+	return conf.Options{
 		Hostname: "lb1.example.com",
 		Env:      func(string) (string, bool) { return "", false },
-		LookPath: func(name string) (string, error) {
-			if filepath.IsAbs(name) {
-				return name, nil
-			}
-			return "/usr/bin/" + name, nil
-		},
-		Program: func(string) error { return nil },
+		Program:  func(string) error { return nil },
 	}
 }
 

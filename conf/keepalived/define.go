@@ -50,8 +50,11 @@ func (p *preprocessor) continues(l line) bool {
 	if p.pending == nil {
 		return false
 	}
-	text, more := strings.CutSuffix(strings.TrimRight(decomment(l.text), " \t"), `\`)
-	p.pending.lines = append(p.pending.lines, strings.TrimRight(text, " \t"))
+	// A comment hides the text of a line, but not that another one follows.
+	text, more := strings.CutSuffix(strings.TrimRight(l.text, " \t"), `\`)
+	if text = strings.TrimRight(decomment(text), " \t"); text != "" {
+		p.pending.lines = append(p.pending.lines, text)
+	}
 	if !more {
 		p.define(*p.pending)
 		p.pending = nil
@@ -138,7 +141,7 @@ func (p *preprocessor) builtin(name string, args []string, l line) (string, bool
 	case name == "_PWD":
 		return filepath.Dir(l.at.file), true
 	case name == "_INSTANCE":
-		return p.opts.ConfigID, true
+		return p.opts.Director, true
 	case name == "_HASH":
 		return "#", true
 	case name == "_BANG":

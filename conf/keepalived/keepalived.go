@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -12,24 +11,14 @@ import (
 
 const codeUnreadable = conf.CodeUnreadable
 
-// Options say for whom a configuration is read. Functions that are nil are
-// those of the operating system.
-type Options struct {
-	// ConfigID is what "@ID" lines are compared with; empty = the first part
-	// of Hostname.
-	ConfigID string
-	Hostname string
-	Env      func(name string) (string, bool)
-	Read     func(name string) ([]byte, error)
-	Glob     func(pattern string) ([]string, error) // sorted
-	// LookPath finds a program; Program tells why one will not run.
-	LookPath func(name string) (string, error)
-	Program  func(path string) error
-}
+// searchPath is where programs without a path are looked for.
+var searchPath = strings.Split("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":")
 
-func (o *Options) setDefaults() {
-	if o.ConfigID == "" {
-		o.ConfigID, _, _ = strings.Cut(o.Hostname, ".")
+// setDefaults completes the options: functions that are nil are those of the
+// operating system.
+func setDefaults(o conf.Options) conf.Options {
+	if o.Director == "" {
+		o.Director, _, _ = strings.Cut(o.Hostname, ".")
 	}
 	if o.Env == nil {
 		o.Env = os.LookupEnv
@@ -40,20 +29,19 @@ func (o *Options) setDefaults() {
 	if o.Glob == nil {
 		o.Glob = filepath.Glob
 	}
-	if o.LookPath == nil {
-		o.LookPath = exec.LookPath
-	}
 	if o.Program == nil {
 		o.Program = conf.CheckProgram
 	}
+	return o
 }
 
 // Load reads files as one configuration. The diagnostics hold everything that
 // is to be said, in the order of the sources; when any of them is an error the
-// configuration is nil. Warnings are what keepalived remarks on, too; notes
+// configuration is nil. The director is what "@ID" lines are compared with, by
+// default the first part of the host's name. Warnings are what keepalived remarks on, too; notes
 // tell what is different here.
-func Load(files []string, o Options) (*conf.Config, conf.Diagnostics) {
-	o.setDefaults()
+func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
+	o = setDefaults(o)
 	r := newReport()
 	p := &preprocessor{report: r, opts: o, defs: map[string]definition{}}
 	for _, name := range files {

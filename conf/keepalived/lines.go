@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vipd/vipd/conf"
 )
 
 // Limits: beyond them a file is not meant as it is.
@@ -24,7 +26,7 @@ type line struct {
 // definitions, repetitions.
 type preprocessor struct {
 	*report
-	opts    Options
+	opts    conf.Options
 	defs    map[string]definition
 	out     []line
 	stack   []string // files being read
@@ -107,7 +109,7 @@ func (p *preprocessor) condition(l line) (line, bool) {
 	id, not := strings.CutPrefix(id, "^")
 	// Blanks instead of the condition keep the columns right.
 	l.text = strings.Repeat(" ", len(l.text)-len(rest)) + l.text[len(l.text)-len(rest):]
-	return l, (id == p.opts.ConfigID) != not && strings.TrimSpace(rest) != ""
+	return l, (id == p.opts.Director) != not && strings.TrimSpace(rest) != ""
 }
 
 // expand substitutes, repeats and includes.

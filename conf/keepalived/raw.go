@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
 )
 
@@ -11,7 +12,7 @@ import (
 // be used before they are defined, and global settings are defaults.
 type reader struct {
 	*report
-	opts Options
+	opts conf.Options
 
 	global    globals
 	instances []*instance
@@ -21,6 +22,8 @@ type reader struct {
 	processes []*trackProcess
 	vgroups   []*serverGroup
 	services  []*service
+	statics   []vip
+	paths     vrrp.Paths // static ones
 
 	// What the statements of an open block belong to.
 	inst    *instance
@@ -34,7 +37,7 @@ type reader struct {
 	url     *url
 }
 
-func newReader(r *report, o Options) *reader { return &reader{report: r, opts: o} }
+func newReader(r *report, o conf.Options) *reader { return &reader{report: r, opts: o} }
 
 // globals are the settings of global_defs.
 type globals struct {
@@ -96,6 +99,7 @@ type instance struct {
 	excluded      []vip
 	preempt       *bool
 	preemptDelay  *time.Duration
+	downAdverts   *int
 	multicastFrom *netip.Addr
 	unicastFrom   *netip.Addr
 	group         *netip.Addr
@@ -119,6 +123,7 @@ type instance struct {
 	syncInterface *string
 	vmac          *vrrp.VMAC
 	vmacBase      *bool
+	paths         vrrp.Paths
 }
 
 // vip is a virtual address.

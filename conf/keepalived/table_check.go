@@ -33,7 +33,7 @@ func checkBlocks() []*keyword {
 			checkBlock("MISC_CHECK", healthcheck.KindScript, many(
 				does("misc_path", command(ofCheck(func(c *check) **program { return &c.path }))),
 				does("misc_timeout", seconds(ofCheck(func(c *check) **time.Duration { return &c.scriptTimeout }))),
-				does("misc_dynamic", flag(ofCheck(func(c *check) **bool { return &c.dynamic }))),
+				does("misc_dynamic", toggle(ofCheck(func(c *check) **bool { return &c.dynamic }))),
 				does("user", text(ofCheck(func(c *check) **string { return &c.user }))),
 			)),
 			checkBlock("FILE_CHECK", healthcheck.KindFile, many(
@@ -75,13 +75,13 @@ func commonKeywords() []*keyword {
 }
 
 func httpKeywords() []*keyword {
-	return concat(many(
+	return concat(hostKeyword(func(r *reader) *timing { return &r.chk.timing }), many(
 		does("nb_get_retry", func(r *reader, s *statement) {
 			r.notef(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
 			integer(0, 1_000_000, ofCheck(func(c *check) **int { return &c.retry }))(r, s)
 		}).note("old name of retry"),
 		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))).note("requests are HTTP/1.1 with Connection: close"),
-		does("enable_sni", flag(ofCheck(func(c *check) **bool { return &c.sni }))),
+		does("enable_sni", toggle(ofCheck(func(c *check) **bool { return &c.sni }))),
 		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))),
 		block("url", func(r *reader, s *statement) {
 			r.url = &url{at: s.where(0)}

@@ -20,7 +20,7 @@ func ofServer[T any](f func(*server) **T) field[T] {
 func serviceBlock() *keyword {
 	return block("virtual_server", openService, nil,
 		serviceKernel(), servicePool(),
-		timingKeywords(func(r *reader) *timing { return &r.svc.timing }),
+		timingKeywords(func(r *reader) *timing { return &r.svc.timing }), hostKeyword(func(r *reader) *timing { return &r.svc.timing }),
 		serviceSorry(),
 		many(serverBlock()),
 		without("the mask of NAT is the kernel's business; keepalived has dropped it", "nat_mask"),
@@ -101,7 +101,7 @@ func serviceKernel() []*keyword {
 		does("protocol", text(ofService(func(v *service) **string { return &v.protocol }))),
 		does("lb_algo", scheduler), does("lvs_sched", scheduler),
 		does("lb_kind", forward), does("lvs_method", forward),
-		does("ops", flag(ofService(func(v *service) **bool { return &v.onePacket }))),
+		does("ops", toggle(ofService(func(v *service) **bool { return &v.onePacket }))),
 		does("persistence_timeout", readPersistence),
 		does("persistence_granularity", readGranularity),
 		does("persistence_engine", text(ofService(func(v *service) **string { return &v.engine }))),
@@ -198,14 +198,14 @@ func forwardTo(to field[forwarding]) func(*reader, *statement) {
 func servicePool() []*keyword {
 	return many(
 		does("weight", integer(1, 65535, ofService(func(v *service) **int { return &v.weight }))),
-		does("inhibit_on_failure", flag(ofService(func(v *service) **bool { return &v.quiescent }))),
+		does("inhibit_on_failure", toggle(ofService(func(v *service) **bool { return &v.quiescent }))),
 		does("quorum", integer(1, 1<<31-1, ofService(func(v *service) **int { return &v.quorum }))),
 		does("hysteresis", integer(0, 1<<31-1, ofService(func(v *service) **int { return &v.hysteresis }))),
 		does("quorum_up", command(ofService(func(v *service) **program { return &v.up }))),
 		does("quorum_down", command(ofService(func(v *service) **program { return &v.down }))),
-		does("omega", flag(ofService(func(v *service) **bool { return &v.omega }))),
-		does("ha_suspend", flag(ofService(func(v *service) **bool { return &v.haSuspend }))),
-		does("smtp_alert", flag(ofService(func(v *service) **bool { return &v.smtpAlert }))).note("not for real servers yet"),
+		does("omega", toggle(ofService(func(v *service) **bool { return &v.omega }))),
+		does("ha_suspend", toggle(ofService(func(v *service) **bool { return &v.haSuspend }))),
+		does("smtp_alert", toggle(ofService(func(v *service) **bool { return &v.smtpAlert }))).note("not for real servers yet"),
 	)
 }
 
@@ -220,9 +220,13 @@ func timingKeywords(of func(*reader) *timing) []*keyword {
 		does("retry", integer(0, 1_000_000, func(r *reader) **int { return &of(r).retry })),
 		does("delay_before_retry", d(func(t *timing) **time.Duration { return &t.pause })),
 		does("warmup", d(func(t *timing) **time.Duration { return &t.warmup })),
-		does("alpha", flag(func(r *reader) **bool { return &of(r).alpha })).note("of the virtual server as a whole, when any of its checks has it"),
-		does("virtualhost", text(func(r *reader) **string { return &of(r).host })),
+		does("alpha", toggle(func(r *reader) **bool { return &of(r).alpha })).note("of the virtual server as a whole, when any of its checks has it"),
 	)
+}
+
+// hostKeyword is a virtual host that checks over HTTP ask for.
+func hostKeyword(of func(*reader) *timing) []*keyword {
+	return many(does("virtualhost", text(func(r *reader) **string { return &of(r).host })))
 }
 
 func serviceSorry() []*keyword {
@@ -232,7 +236,7 @@ func serviceSorry() []*keyword {
 				r.svc.sorry = &server{at: s.where(1), addr: a}
 			}
 		}),
-		does("sorry_server_inhibit", flag(ofService(func(v *service) **bool { return &v.sorryInhibit }))),
+		does("sorry_server_inhibit", toggle(ofService(func(v *service) **bool { return &v.sorryInhibit }))),
 		does("sorry_server_lvs_method", forwardTo(ofService(func(v *service) **forwarding { return &v.sorryForward }))),
 	)
 }
@@ -250,9 +254,9 @@ func serverBlock() *keyword {
 			does("lvs_method", forwardTo(ofServer(func(v *server) **forwarding { return &v.forward }))),
 			does("uthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.upper }))),
 			does("lthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.lower }))),
-			does("inhibit_on_failure", flag(ofServer(func(v *server) **bool { return &v.quiescent }))),
+			does("inhibit_on_failure", toggle(ofServer(func(v *server) **bool { return &v.quiescent }))),
 		),
-		timingKeywords(func(r *reader) *timing { return &r.rs.timing }),
+		timingKeywords(func(r *reader) *timing { return &r.rs.timing }), hostKeyword(func(r *reader) *timing { return &r.rs.timing }),
 		refused(notYet, "notify_up", "notify_down"),
 		without("mail about real servers is sent by what watches the metrics", "smtp_alert"),
 		without(noSNMP, "snmp_name"),

@@ -3,6 +3,8 @@ package keepalived
 import (
 	"net/netip"
 	"time"
+
+	"github.com/vipd/vipd/vrrp"
 )
 
 // Reasons that several keywords share.
@@ -30,21 +32,27 @@ func init() {
 			trackFileBlock("track_file"), trackFileBlock("vrrp_track_file").note("old name of track_file"),
 			processBlock(), serverGroupBlock(), serviceBlock(),
 		),
-		refused("interface addresses of the host are not vipd's business; configure them with the host's network", "static_ipaddress"),
-		refused("routes of the host are not vipd's business; configure them with the host's network", "static_routes"),
-		refused("rules of the host are not vipd's business; configure them with the host's network", "static_rules"),
-		without("static addresses, which it is for, are not supported", "track_group"),
-		without("announcements are paced for each interface", "garp_group"),
+		many(free("static_ipaddress", func(r *reader, s *statement) { r.statics = append(r.statics, r.addresses(s)...) }, addressKeywords())),
+		pathBlocks("static_routes", "static_rules", func(r *reader) *vrrp.Paths { return &r.paths }),
+		withWords(without("static addresses, routes and rules are there always", "track_group"), "group"),
+		withWords(without("announcements are paced by the length of the queue", "garp_group"), "garp_interval", "gna_interval", "interface", "interfaces"),
 		without("links are watched through netlink, at once", "linkbeat_use_polling", "linkbeat_interfaces"),
 		refused(notYet, "interface_up_down_delays"),
-		refused(noBFD, "bfd_instance"),
-		without("checks over TLS do not show a certificate", "SSL"),
+		withWords(refused(noBFD, "bfd_instance"), "source_ip", "neighbor_ip", "neighbour_ip", "min_rx", "min_tx", "idle_tx", "multiplier",
+			"passive", "ttl", "hoplimit", "max_hops", "multihop", "weight", "vrrp", "checker"),
+		withWords(without("checks over TLS do not show a certificate", "SSL"), "password", "ca", "certificate", "key"),
 		refused("start the service in the namespace: NetworkNamespacePath= of systemd", "net_namespace", "net_namespace_ipvs"),
 		without("it is for kernels before 3.13", "namespace_with_ipsets"),
 		without("the file names of pids are options of the command line", "use_pid_dir", "instance"),
 		without("a role that does not stop in time is ended", "child_wait_time"),
 		without(obsolete, "real_server_group"),
 	)
+}
+
+// withWords adds the words of a block that is not read: they share its fate.
+func withWords(k []*keyword, names ...string) []*keyword {
+	k[0].free = all(k[0].status, k[0].why, names)
+	return k
 }
 
 func concat(lists ...[]*keyword) []*keyword {
@@ -79,15 +87,15 @@ func globalIdentity() []*keyword {
 		does("notification_email_from", text(global(func(g *globals) **string { return &g.mailFrom }))),
 		does("smtp_server", readMailServer),
 		does("smtp_helo_name", text(global(func(g *globals) **string { return &g.mailHelo }))).note("the host's name is used"),
-		does("smtp_alert", flag(global(func(g *globals) **bool { return &g.smtpAlert }))),
-		does("smtp_alert_vrrp", flag(global(func(g *globals) **bool { return &g.smtpAlertVRRP }))),
-		does("smtp_alert_checker", flag(global(func(g *globals) **bool { return &g.smtpAlertChecker }))),
+		does("smtp_alert", toggle(global(func(g *globals) **bool { return &g.smtpAlert }))),
+		does("smtp_alert_vrrp", toggle(global(func(g *globals) **bool { return &g.smtpAlertVRRP }))),
+		does("smtp_alert_checker", toggle(global(func(g *globals) **bool { return &g.smtpAlertChecker }))),
 		does("script_user", func(r *reader, s *statement) {
 			if user, ok := r.value(s, 1); ok {
 				r.global.scriptUser = &user
 			}
 		}),
-		does("enable_script_security", flag(global(func(g *globals) **bool { return &g.scriptSecurity }))),
+		does("enable_script_security", toggle(global(func(g *globals) **bool { return &g.scriptSecurity }))),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
 		does("notify_fifo", text(global(func(g *globals) **string { return &g.fifo }))),
 		does("vrrp_notify_fifo", text(global(func(g *globals) **string { return &g.vrrpFIFO }))),
@@ -116,11 +124,12 @@ func globalVRRP() []*keyword {
 		does("vrrp_version", integer(2, 3, global(func(g *globals) **int { return &g.version }))),
 		does("vrrp_mcast_group4", address(global(func(g *globals) **netip.Addr { return &g.group4 }))),
 		does("vrrp_mcast_group6", address(global(func(g *globals) **netip.Addr { return &g.group6 }))),
-		does("v3_checksum_as_v2", flag(global(func(g *globals) **bool { return &g.plainChecksum }))),
-		does("vrrp_check_unicast_src", flag(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
-		does("vrrp_strict", flag(global(func(g *globals) **bool { return &g.strict }))).
+		does("v3_checksum_as_v2", toggle(global(func(g *globals) **bool { return &g.plainChecksum }))),
+		does("vrrp_check_unicast_src", toggle(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
+		does("vrrp_strict", toggle(global(func(g *globals) **bool { return &g.strict }))).
 			note("vipd keeps to the RFC and says where it does not; the filter that makes addresses unreachable is not set"),
-		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))).note("3 only"),
+		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))),
+		does("vrrp_startup_delay", seconds(global(func(g *globals) **time.Duration { return &g.startupDelay }))),
 	)
 }
 
@@ -132,7 +141,7 @@ func globalGARP() []*keyword {
 		return integer(0, 1000, global(func(g *globals) **int { return pick(&g.garp) }))
 	}
 	return concat(garpKeywords("vrrp_", g, n), many(
-		does("vrrp_min_garp", flag(global(func(g *globals) **bool { return &g.garp.minimal }))),
+		does("vrrp_min_garp", toggle(global(func(g *globals) **bool { return &g.garp.minimal }))),
 	))
 }
 
@@ -151,7 +160,7 @@ func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reade
 func globalIPVS() []*keyword {
 	return many(
 		does("lvs_timeouts", readTimeouts),
-		does("lvs_flush", flag(global(func(g *globals) **bool { return &g.flush }))).note("the table is always brought to the configured state"),
+		does("lvs_flush", toggle(global(func(g *globals) **bool { return &g.flush }))).note("the table is always brought to the configured state"),
 		does("lvs_flush_on_stop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("what is ours is always removed"),
 		does("lvs_flush_onstop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("old name of lvs_flush_on_stop"),
 		does("lvs_sync_daemon", readSync),
@@ -251,7 +260,7 @@ func globalWithout() []*keyword {
 			"vrrp_netlink_monitor_rcv_bufs_force", "process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force", "lvs_netlink_cmd_rcv_bufs",
 			"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force",
 			"vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier"),
-		without("a fresh start preempts only when the table of real servers is there", "vrrp_startup_delay", "vrrp_delay_after_boot"),
+		without("a fresh start preempts only when the table of real servers is there", "vrrp_delay_after_boot"),
 		without("unknown VRIDs are counted for every interface", "log_unknown_vrids"),
 		refused(notYet, "vrrp_owner_ignore_adverts"),
 		without("virtual MAC interfaces have names of their own", "vmac_prefix", "vmac_addr_prefix"),

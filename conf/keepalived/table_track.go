@@ -91,7 +91,7 @@ func scriptBlock() *keyword {
 		does("rise", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.rise }))),
 		does("fall", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.fall }))),
 		does("user", text(ofScript(func(t *trackScript) **string { return &t.user }))),
-		does("init_fail", flag(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
+		does("init_fail", toggle(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
 	))
 }
 

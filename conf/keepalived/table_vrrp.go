@@ -23,6 +23,7 @@ func instanceBlock() *keyword {
 		instanceGARP(), notifyKeywords(func(r *reader) *notify { return &r.inst.notify }),
 		many(does("notify_deleted", command(ofInstance(func(i *instance) **program { return &i.notify.deleted })))),
 		trackKeywords(func(r *reader) *[]track { return &r.inst.tracks }),
+		pathBlocks("virtual_routes", "virtual_rules", func(r *reader) *vrrp.Paths { return &r.inst.paths }),
 		instanceWithout(),
 	)
 }
@@ -60,7 +61,7 @@ func instanceAddresses() []*keyword {
 	return many(
 		free("virtual_ipaddress", func(r *reader, s *statement) { r.inst.vips = append(r.inst.vips, r.addresses(s)...) }, words),
 		free("virtual_ipaddress_excluded", func(r *reader, s *statement) { r.inst.excluded = append(r.inst.excluded, r.addresses(s)...) }, words),
-		does("no_virtual_ipaddress", flag(ofInstance(func(i *instance) **bool { return &i.noVIP }))),
+		does("no_virtual_ipaddress", toggle(ofInstance(func(i *instance) **bool { return &i.noVIP }))),
 	)
 }
 
@@ -73,8 +74,8 @@ func instanceDelivery() []*keyword {
 			does("<ADDR>", nil), does("min_ttl", nil).note("with check_unicast_src"), does("max_ttl", nil).note("with check_unicast_src"),
 		)),
 		does("unicast_ttl", integer(1, 255, ofInstance(func(i *instance) **int { return &i.ttl }))),
-		does("check_unicast_src", flag(ofInstance(func(i *instance) **bool { return &i.checkSource }))),
-		does("v3_checksum_as_v2", flag(ofInstance(func(i *instance) **bool { return &i.plainChecksum }))),
+		does("check_unicast_src", toggle(ofInstance(func(i *instance) **bool { return &i.checkSource }))),
+		does("v3_checksum_as_v2", toggle(ofInstance(func(i *instance) **bool { return &i.plainChecksum }))),
 	),
 		without("both forms of the checksum are accepted", "old_unicast_checksum"),
 		without("the family follows from the addresses", "native_ipv6"),
@@ -114,15 +115,14 @@ func readPeers(r *reader, s *statement) {
 
 func instanceElection() []*keyword {
 	return many(
-		does("preempt", flag(ofInstance(func(i *instance) **bool { return &i.preempt }))),
-		does("nopreempt", clear(ofInstance(func(i *instance) **bool { return &i.preempt }))),
+		does("preempt", toggle(ofInstance(func(i *instance) **bool { return &i.preempt }))),
+		does("nopreempt", toggleOff(ofInstance(func(i *instance) **bool { return &i.preempt }))),
 		does("preempt_delay", seconds(ofInstance(func(i *instance) **time.Duration { return &i.preemptDelay }))),
-		does("dont_track_primary", flag(ofInstance(func(i *instance) **bool { return &i.noTrackOwn }))),
-		does("accept", flag(ofInstance(func(i *instance) **bool { return &i.accept }))),
-		does("strict_mode", flag(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
-		does("down_timer_adverts", integer(1, 100, func(r *reader) **int {
-			return &r.global.downAdverts
-		})).note("3 only"),
+		does("dont_track_primary", toggle(ofInstance(func(i *instance) **bool { return &i.noTrackOwn }))),
+		does("accept", toggle(ofInstance(func(i *instance) **bool { return &i.accept }))),
+		does("no_accept", toggleOff(ofInstance(func(i *instance) **bool { return &i.accept }))),
+		does("strict_mode", toggle(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
+		does("down_timer_adverts", integer(1, 100, ofInstance(func(i *instance) **int { return &i.downAdverts }))),
 	)
 }
 
@@ -163,7 +163,7 @@ func notifyKeywords(of func(*reader) *notify) []*keyword {
 		does("notify_fault", to(func(n *notify) **program { return &n.fault })),
 		does("notify_stop", to(func(n *notify) **program { return &n.stop })),
 		does("notify", to(func(n *notify) **program { return &n.any })),
-		does("smtp_alert", flag(func(r *reader) **bool { return &of(r).smtpAlert })),
+		does("smtp_alert", toggle(func(r *reader) **bool { return &of(r).smtpAlert })),
 	)
 }
 
@@ -171,10 +171,10 @@ func instanceWithout() []*keyword {
 	return concat(
 		many(
 			does("use_vmac", readVMAC),
-			does("vmac_xmit_base", flag(ofInstance(func(i *instance) **bool { return &i.vmacBase }))),
+			does("vmac_xmit_base", toggle(ofInstance(func(i *instance) **bool { return &i.vmacBase }))),
 		),
-		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip", "virtual_routes", "virtual_rules",
-			"no_accept", "timer_expired_backup", "thread_timer_expired", "owner_ignore_adverts", "notify_master_rx_lower_pri"),
+		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip",
+			"timer_expired_backup", "thread_timer_expired", "owner_ignore_adverts", "notify_master_rx_lower_pri"),
 		without("it is always done: without it, an address that ends would take others with it", "promote_secondaries"),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
 		without("the addresses of every advert are compared, which costs little", "skip_check_adv_addr"),

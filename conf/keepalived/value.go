@@ -75,8 +75,8 @@ func (r *reader) seconds(s *statement, i int) (time.Duration, bool) {
 
 var bools = map[string]bool{"on": true, "true": true, "yes": true, "off": false, "false": false, "no": false}
 
-// flag reads a switch; without a value it is on.
-func flag(to field[bool]) func(*reader, *statement) {
+// toggle reads a switch; without a value it is on.
+func toggle(to field[bool]) func(*reader, *statement) {
 	return func(r *reader, s *statement) {
 		on := true
 		if len(s.words) > 1 {
@@ -90,8 +90,8 @@ func flag(to field[bool]) func(*reader, *statement) {
 	}
 }
 
-// clear is the keyword that undoes a switch.
-func clear(to field[bool]) func(*reader, *statement) {
+// toggleOff is the keyword that undoes a switch.
+func toggleOff(to field[bool]) func(*reader, *statement) {
 	return func(r *reader, _ *statement) {
 		off := false
 		*to(r) = &off

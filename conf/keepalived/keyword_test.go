@@ -1,0 +1,95 @@
+package keepalived
+
+import (
+	"cmp"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite the expected outputs")
+
+// testdata is the folder of files that only tests read.
+var testdata = filepath.Join("..", "..", "testdata", "keepalived")
+
+// listed are the names of keepalived's keywords, each with how common it is.
+func listed(t *testing.T) map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(testdata, "keywords.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string]string{}
+	for l := range strings.Lines(string(text)) {
+		name, use, _ := strings.Cut(strings.TrimSpace(l), "\t")
+		out[name] = use
+	}
+	return out
+}
+
+// TestKeywordsComplete compares the table with the list, both ways.
+func TestKeywordsComplete(t *testing.T) {
+	names := listed(t)
+	table := map[string]Keyword{}
+	for _, k := range Keywords() {
+		if _, again := table[k.Path]; again {
+			t.Errorf("%s is in the table twice", k.Path)
+		}
+		table[k.Path] = k
+		// The old form of a mail check has a block with the settings of all checks.
+		_, old := strings.CutPrefix(k.Path, "virtual_server/real_server/SMTP_CHECK/host/")
+		if _, ok := names[k.Path]; !ok && !old {
+			t.Errorf("%s is in the table, but keepalived does not know it", k.Path)
+		}
+		if k.Status != Supported && k.Why == "" {
+			t.Errorf("%s is %s without a reason", k.Path, k.Status)
+		}
+	}
+	for name := range names {
+		if _, ok := table[name]; !ok {
+			t.Errorf("%s is not in the table", name)
+		}
+	}
+}
+
+// TestKeywordsPage keeps the page in step with the table.
+func TestKeywordsPage(t *testing.T) {
+	names := listed(t)
+	count := map[[2]string]int{}
+	var rows strings.Builder
+	for _, k := range sortedKeywords() {
+		count[[2]string{names[k.Path], string(k.Status)}]++
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", k.Path, names[k.Path], k.Status, k.Why)
+	}
+	var page strings.Builder
+	page.WriteString("# keepalived's keywords\n\n" +
+		"What vipd makes of every keyword of keepalived.conf. This page is generated from the reader's tables: `go test ./conf/keepalived -run TestKeywordsPage -update`.\n\n" +
+		"- *supported*: the same effect as in keepalived;\n" +
+		"- *accepted*: no effect here, for the reason that is given; `vipd check` notes it;\n" +
+		"- *rejected*: the file means something that vipd does not do; `vipd check` says where, and the daemon does not start with it.\n\n" +
+		"| use | supported | accepted | rejected |\n|---|---|---|---|\n")
+	for _, use := range []string{"core", "common", "rare", "obsolete"} {
+		fmt.Fprintf(&page, "| %s | %d | %d | %d |\n", use, count[[2]string{use, "supported"}], count[[2]string{use, "accepted"}], count[[2]string{use, "rejected"}])
+	}
+	page.WriteString("\n| keyword | use | vipd | remark |\n|---|---|---|---|\n" + rows.String())
+	name := filepath.Join("..", "..", "docs", "keepalived-keywords.md")
+	if *update {
+		if err := os.WriteFile(name, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile(name)
+	if err != nil || string(have) != page.String() {
+		t.Errorf("%s is not up to date (%v): run with -update", name, err)
+	}
+}
+
+func sortedKeywords() []Keyword {
+	all := Keywords()
+	slices.SortFunc(all, func(a, b Keyword) int { return cmp.Compare(a.Path, b.Path) })
+	return all
+}
