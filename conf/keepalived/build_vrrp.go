@@ -198,11 +198,18 @@ func announce(own, global garp) vrrp.Announce {
 	a := vrrp.Announce{
 		Repeat: or(first(own.repeat, global.repeat), vrrp.DefaultGARPRepeat),
 		Delay:  or(first(own.delay, global.delay), vrrp.DefaultGARPDelay),
+
+		Refresh:       or(first(own.refresh, global.refresh), 0),
+		RefreshRepeat: or(first(own.refreshRepeat, global.refreshRepeat), 1),
+		Interval:      or(global.interval, 0),
 	}
 	if or(global.minimal, false) && first(own.repeat, global.repeat) == nil {
 		a.Repeat, a.Delay = 1, 0
 	}
 	a.Repeat = min(max(a.Repeat, 1), 100)
+	if a.RefreshRepeat = min(max(a.RefreshRepeat, 1), 100); a.Refresh == 0 {
+		a.RefreshRepeat = 0
+	}
 	return a
 }
 

@@ -135,7 +135,8 @@ func (r *reader) network(s *statement, i int, six bool) netip.Prefix {
 // routes reads a list of routes.
 func (r *reader) routes(s *statement) []vrrp.Route {
 	var out []vrrp.Route
-	known := routeKeywords()
+	// The weight of a hop is documented with nexthop.
+	known := append(routeKeywords(), does("weight", nil))
 	for _, k := range s.kids {
 		out = append(out, r.route(k, known))
 	}
@@ -174,6 +175,10 @@ func (r *reader) route(k *statement, known []*keyword) vrrp.Route {
 			hops = true
 			out.Hops = append(out.Hops, vrrp.Hop{Weight: 1})
 			return
+		case "weight":
+			if n, ok := r.number(k, i+1, 1, 256); ok {
+				hop.Weight = n
+			}
 		case "src":
 			out.Source = r.gateway(k, i+1)
 		case "table":

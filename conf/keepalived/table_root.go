@@ -141,6 +141,7 @@ func globalGARP() []*keyword {
 		return integer(0, 1000, global(func(g *globals) **int { return pick(&g.garp) }))
 	}
 	return concat(garpKeywords("vrrp_", g, n), many(
+		does("vrrp_garp_interval", g(func(g *garp) **time.Duration { return &g.interval })).note("0 is taken for no pause; keepalived 2.2 calls it an error"),
 		does("vrrp_min_garp", toggle(global(func(g *globals) **bool { return &g.garp.minimal }))),
 	))
 }
@@ -244,7 +245,7 @@ func globalWithout() []*keyword {
 		without("faults are never mailed twice", "no_email_faults", "no_checker_emails", "rs_init_notifies"),
 		without("only interfaces with routers join the group", "disable_local_igmp"),
 		without("addresses that somebody else claims are announced again at once", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
-		without("announcements are paced by the length of the queue", "vrrp_garp_interval", "vrrp_gna_interval"),
+		without("announcements are paced by the length of the queue", "vrrp_gna_interval"),
 		without("a master answers a lower priority at once, as RFC 9568 section 6.4.3 has it", "vrrp_lower_prio_no_advert"),
 		without("a backup is silent, as RFC 9568 has it", "vrrp_higher_prio_send_advert"),
 		without("the addresses of every advert are compared, which costs little", "vrrp_skip_check_adv_addr"),

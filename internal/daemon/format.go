@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/conf/keepalived"
 	"github.com/vipd/vipd/conf/ldirectord"
 )
 
@@ -14,6 +15,7 @@ type loader func([]string, conf.Options) (*conf.Config, conf.Diagnostics)
 // loaders are the formats that can be run as they are.
 var loaders = map[conf.Format]loader{
 	conf.FormatHCL:        conf.Load,
+	conf.FormatKeepalived: keepalived.Load,
 	conf.FormatLdirectord: ldirectord.Load,
 }
 
