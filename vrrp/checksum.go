@@ -76,6 +76,11 @@ func checksumForm(msg []byte, version uint8, p Path) (Checksum, bool) {
 	if p.Family == IPv4 && plain.fold() == 0xffff {
 		return ChecksumPlain, true
 	}
+	if version == 3 && p.Family == IPv4 && !p.Dst.IsMulticast() {
+		// keepalived up to 1.3.6 puts the group into it for peers, too.
+		p.Dst = GroupIPv4
+		return ChecksumPseudo, plain.pseudo(p, len(msg)).fold() == 0xffff
+	}
 	return 0, false
 }
 

@@ -224,3 +224,26 @@ func TestKeepalived_Q29_DuplicateAddress(t *testing.T) {
 	g.seen("drop own_source from 192.0.2.2", "drop own_source from 192.0.2.2", report)
 	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
 }
+
+// TestKeepalived_Q2_OldUnicastChecksum: keepalived up to 1.3.6 computes the
+// checksum of adverts to peers as if they went to the group. They are
+// accepted, and change nothing in what we send.
+func TestKeepalived_Q2_OldUnicastChecksum(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, settings(peers("192.0.2.3")))
+	a := vrrp.Advert{Version: 3, VRID: 51, Priority: 200, Interval: time.Second, List: vrrp.AppendList(nil, prefixes("192.0.2.100/24"))}
+	old := vrrp.Encode(nil, &a, vrrp.Path{Family: vrrp.IPv4, Src: higher, Dst: group}, vrrp.ChecksumPseudo)
+	g.packet(higher, func(p *vrrp.Received) { p.Dst, p.Payload = ours, old })
+	if s := g.status(); s.Master != higher {
+		t.Errorf("dropped %v", s.Counters.Dropped)
+	}
+	old[7] ^= 1
+	g.packet(higher, func(p *vrrp.Received) { p.Dst, p.Payload = ours, old })
+	if n := g.status().Counters.Dropped[vrrp.DropChecksum]; n != 1 {
+		t.Errorf("dropped %d for a bad checksum", n)
+	}
+	for g.status().State != vrrp.StateMaster {
+		g.tick()
+	}
+	g.sent() // fails on a checksum that is not that of the way
+}

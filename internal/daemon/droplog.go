@@ -25,6 +25,7 @@ type dropKey struct {
 	vrid   uint8
 	reason vrrp.DropReason
 	src    netip.Addr // zero for all others
+	alarm  bool       // what becomes serious is told at once
 }
 
 type dropState struct {
@@ -43,7 +44,7 @@ func newDropLog() dropLog { return dropLog{states: make(map[dropKey]*dropState)}
 // take notes a rejected packet. It reports whether to write a line, and how
 // many like it were not written since the last one.
 func (l *dropLog) take(d *vrrp.Drop, now time.Time) (suppressed uint64, write bool) {
-	st := l.state(dropKey{d.Interface, d.Family, d.VRID, d.Reason, d.Src}, now)
+	st := l.state(dropKey{d.Interface, d.Family, d.VRID, d.Reason, d.Src, d.Alarm}, now)
 	if !st.logged.IsZero() && now.Sub(st.logged) < dropLogEvery {
 		st.suppressed++
 		return 0, false

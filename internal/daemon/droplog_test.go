@@ -58,3 +58,15 @@ func TestDropLogIsBounded(t *testing.T) {
 		t.Errorf("%d senders remembered after the flood", n)
 	}
 }
+
+// A rejection that becomes an alarm, because we are master by now, does not
+// wait for the pause.
+func TestDropLogTellsAlarmsAtOnce(t *testing.T) {
+	l, now := newDropLog(), time.Unix(1000, 0)
+	d := dropFrom(1, vrrp.DropVRIDClash)
+	l.take(d, now)
+	d.Alarm = true
+	if _, write := l.take(d, now.Add(time.Second)); !write {
+		t.Error("the alarm was not written")
+	}
+}
