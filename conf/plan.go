@@ -67,6 +67,7 @@ func ComparePlan(have, want *Config, live Live) Plan {
 	p := &planner{have: have, want: want, live: live}
 	p.global()
 	p.routers()
+	p.elections()
 	p.services()
 	p.kernel()
 	return Plan{Changes: p.changes}

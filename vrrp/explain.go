@@ -137,8 +137,10 @@ func whatIfBackup(s *RouterStatus) []string {
 // together.
 func recoveries(s *RouterStatus) []string {
 	var out, names []string
-	all := int(s.BasePriority)
+	// The sums before they are cut to what can be adverted.
+	sum, all := int(s.BasePriority), int(s.BasePriority)
 	for i := range s.Tracks {
+		sum += s.Tracks[i].Delta
 		all += s.Tracks[i].Best
 	}
 	for i := range s.Tracks {
@@ -147,7 +149,7 @@ func recoveries(s *RouterStatus) []string {
 			continue
 		}
 		names = append(names, c.Track.String())
-		if p := min(int(s.Priority)-c.Delta+c.Best, PriorityOwner-1); p > int(s.MasterPriority) {
+		if p := min(sum-c.Delta+c.Best, PriorityOwner-1); p > int(s.MasterPriority) {
 			out = append(out, fmt.Sprintf("would take over if %s recovered (%d > %d)", c.Track, p, s.MasterPriority))
 		}
 	}
