@@ -11,9 +11,10 @@ export PATH := $(PATH):/usr/sbin:/sbin
 SYSTEM  := ./vrrp/kernel/... ./ipvs/kernel/... ./internal/daemon/... ./internal/lab/...
 UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e /internal/lab)
 FUZZTIME ?= 30s
+STORMTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop storm lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -53,6 +54,9 @@ test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (r
 interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_COMMIT=$(VERSION) VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
 	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
+
+storm: bin/vipd ## many fast instances on a saturated machine, measured into docs/storm.md (root)
+	@VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/storm -count=1 -v -timeout 30m -full $(STORMTIME) -page $(CURDIR)/docs/storm.md | grep -v time=
 
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"
