@@ -22,7 +22,9 @@ func (s *supervisor) setInstance(st instanceState) {
 	msg := s.instanceStates()
 	s.mu.Unlock()
 	if before != st.Master {
-		s.tellChecker(callInstances, msg)
+		// Not here: the roles' next notices wait for this one, and a role
+		// that waits for an answer must not be what the answer waits for.
+		go s.tellChecker(callInstances, msg)
 	}
 }
 

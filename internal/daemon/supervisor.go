@@ -245,7 +245,7 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 		}
 		return nil, err
 	case noticeReady:
-		s.markTableReady()
+		go s.markTableReady()
 		return nil, nil
 	case noticeState:
 		st, err := decode[instanceState](body)
