@@ -85,7 +85,7 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&c.runtimeDir, "runtime-dir", daemon.DefaultRuntimeDir, "directory of control socket, lock and runtime records")
 	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
 	root.AddCommand(runCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
-		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
+		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), doctorCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
 		simulateCommand(c), releaseCommand(c), guardCommand(c), versionCommand(c), roleCommand(c))
 	return root
 }
