@@ -68,9 +68,13 @@ fuzz: ## fuzz every target for FUZZTIME
 	$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$f")" || exit 1; \
 	done || exit 1; done
 
-bench: bin/vipd .cache/size ## every benchmark once, and docs/benchmarks.md: large tables beside keepalived (root)
+bench: bin/vipd .cache/size .cache/checkbench ## every benchmark once, and docs/benchmarks.md: large tables beside keepalived (root)
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	.cache/size -vipd $(CURDIR)/bin/vipd -page docs/benchmarks.md
+	.cache/checkbench -vipd $(CURDIR)/bin/vipd
+
+.cache/checkbench: $(SOURCES) go.mod go.sum
+	CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/checkbench
 
 clean: ## remove what was built
 	rm -rf bin .cache
