@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -69,15 +70,33 @@ func postgresqlLogin(ctx context.Context, a *attempt, s healthcheck.Settings, o 
 	c.RuntimeParams = map[string]string{"application_name": "vipd"}
 	c.MaxProtocolMessageBodyLen = maxBody
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	c.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		conn, err := postgresqlConn(ctx, a, s, o)
-		if err != nil {
-			return nil, err
-		}
-		a.phase = phaseLogin
-		return boundConn(conn), nil
+	conn, err := postgresqlConn(ctx, a, s, o)
+	if err != nil {
+		return nil, err
 	}
-	return pgconn.ConnectConfig(ctx, c)
+	a.phase = phaseLogin
+	c.DialFunc = dialOnce(boundConn(conn))
+	session, err := pgconn.ConnectConfig(ctx, c)
+	if err != nil {
+		conn.Close()
+	}
+	return session, err
+}
+
+// errDialedBefore keeps a client to its one connection.
+var errDialedBefore = errors.New("a probe uses one connection")
+
+// dialOnce hands out conn once. The client of PostgreSQL dials again in the
+// background to cancel what an ended probe had asked for; by then the probe is
+// over, and a second connection would be none of a check's business.
+func dialOnce(conn net.Conn) pgconn.DialFunc {
+	var used atomic.Bool
+	return func(context.Context, string, string) (net.Conn, error) {
+		if used.Swap(true) {
+			return nil, errDialedBefore
+		}
+		return conn, nil
+	}
 }
 
 // Codes of messages that take the place of a protocol version, and version
