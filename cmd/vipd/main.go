@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,12 +52,18 @@ type common struct {
 	json       bool
 }
 
-func main() { os.Exit(execute(os.Args[1:])) }
+func main() {
+	args := os.Args[1:]
+	if filepath.Base(os.Args[0]) == keepalivedName {
+		args = append([]string{keepalivedName}, args...)
+	}
+	os.Exit(execute(args))
+}
 
 // execute runs one command line and returns the exit code.
 func execute(args []string) int {
 	root := rootCommand()
-	root.SetArgs(args)
+	root.SetArgs(keepalivedOptional(args))
 	err := root.Execute()
 	if err == nil {
 		return 0
@@ -84,7 +91,7 @@ func rootCommand() *cobra.Command {
 	flags := root.PersistentFlags()
 	flags.StringVar(&c.runtimeDir, "runtime-dir", daemon.DefaultRuntimeDir, "directory of control socket, lock and runtime records")
 	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
-	root.AddCommand(runCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
+	root.AddCommand(runCommand(c), keepalivedCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
 		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), doctorCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
 		simulateCommand(c), releaseCommand(c), guardCommand(c), versionCommand(c), roleCommand(c))
 	return root

@@ -33,7 +33,22 @@ func (r *reader) build() *conf.Config {
 	r.buildStatic(cfg)
 	r.buildServices(cfg)
 	r.buildSync(cfg)
+	if r.runs && !or(r.global.scriptSecurity, false) {
+		r.notef(place{file: r.firstFile()}, CodeInsecure, "enable_script_security in global_defs",
+			"programs are run but script security is not enabled; vipd runs only what nobody else can change, always")
+	}
 	return cfg
+}
+
+// CodeInsecure is the code of a note that keepalived makes an exit status of
+// its own of.
+const CodeInsecure = "script_security"
+
+func (r *reader) firstFile() string {
+	if len(r.report.files) == 0 {
+		return ""
+	}
+	return r.report.files[0]
 }
 
 func (r *reader) buildGlobal(g *conf.Global) {

@@ -75,6 +75,7 @@ func (r *reader) found(p *program, what string) []string {
 			continue
 		}
 		if why = r.opts.Program(path); why == nil {
+			r.runs = true
 			return append([]string{path}, p.command[1:]...)
 		}
 	}

@@ -24,6 +24,7 @@ type reader struct {
 	services  []*service
 	statics   []vip
 	paths     vrrp.Paths // static ones
+	runs      bool       // some program
 
 	// What the statements of an open block belong to.
 	inst    *instance

@@ -40,7 +40,7 @@ func init() {
 		refused(notYet, "interface_up_down_delays"),
 		withWords(refused(noBFD, "bfd_instance"), "source_ip", "neighbor_ip", "neighbour_ip", "min_rx", "min_tx", "idle_tx", "multiplier",
 			"passive", "ttl", "hoplimit", "max_hops", "multihop", "weight", "vrrp", "checker"),
-		withWords(without("checks over TLS do not show a certificate", "SSL"), "password", "ca", "certificate", "key"),
+		withWords(refused("checks over TLS do not show a certificate", "SSL"), "password", "ca", "certificate", "key"),
 		refused("start the service in the namespace: NetworkNamespacePath= of systemd", "net_namespace", "net_namespace_ipvs"),
 		without("it is for kernels before 3.13", "namespace_with_ipsets"),
 		without("the file names of pids are options of the command line", "use_pid_dir", "instance"),
@@ -271,8 +271,8 @@ func globalWithout() []*keyword {
 		without("reload tells its outcome on the control socket", "reload_file"),
 		without("an include that matches nothing is always remarked on", "include_check"),
 		without("the configuration is read once, by one process", "config_save_dir", "tmp_config_directory", "data_use_instance"),
-		without("the dump has the keys of both", "json_version"),
-		without("the dumps are at keepalived's usual places", "state_dump_file", "stats_dump_file", "json_dump_file"),
+		without("the state is written in one form: that of vipd status --json", "json_version"),
+		without("the state is written to state.json in the runtime directory", "state_dump_file", "stats_dump_file", "json_dump_file"),
 		without(obsolete, "plugin_dir"),
 	)
 }

@@ -28,6 +28,11 @@ type Options struct {
 	OneProcess bool        // roles as goroutines, for tests and debugging
 	Version    string
 	Log        io.Writer
+	// PIDFiles are written with the process id of each role when it starts, by
+	// name of the role.
+	PIDFiles map[string]string
+	// Adjust changes every configuration that was loaded; nil does not.
+	Adjust func(*conf.Config)
 }
 
 // SocketPath returns the control socket below a runtime directory.
@@ -42,7 +47,7 @@ func LoadConfig(files []string, format conf.Format, director string) (*conf.Conf
 
 // loadConfig reads through a recording, and looks names up with a resolver.
 func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, conf.Diagnostics) {
-	return load(opt.Files, opt.Format, conf.Options{
+	cfg, diags := load(opt.Files, opt.Format, conf.Options{
 		Director: opt.Director,
 		Hostname: from.host,
 		Env:      os.LookupEnv,
@@ -50,7 +55,14 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 		Glob:     from.glob,
 		Resolve:  names.lookUp,
 	})
+	if cfg != nil && opt.Adjust != nil {
+		opt.Adjust(cfg)
+	}
+	return cfg, diags
 }
+
+// Roles are the names of the roles, in the order of their start.
+var Roles = []string{roleChecker, roleRouter}
 
 // ConfigError reports a configuration that cannot be used. Diagnostics tell
 // why; the text form is for logs that cannot show them.

@@ -48,6 +48,7 @@ func spawnProcess(opt Options) spawner {
 			ours.Close()
 			return nil, fmt.Errorf("start role %s: %w", name, err)
 		}
+		opt.notePID(name, cmd.Process.Pid)
 		p := &process{conn: ours, pid: cmd.Process.Pid, done: make(chan struct{})}
 		p.kill = func() { cmd.Process.Kill() }
 		go func() {
@@ -55,6 +56,16 @@ func spawnProcess(opt Options) spawner {
 			close(p.done)
 		}()
 		return p, nil
+	}
+}
+
+// notePID writes the pid file of a role, if one is asked for. Nothing of ours
+// reads it, so a role runs without it.
+func (o Options) notePID(role string, pid int) {
+	if name := o.PIDFiles[role]; name != "" {
+		if err := os.WriteFile(name, fmt.Appendf(nil, "%d\n", pid), 0o644); err != nil {
+			fmt.Fprintf(o.Log, "write pid file of role %s: %v\n", role, err)
+		}
 	}
 }
 

@@ -12,6 +12,11 @@ type signalSet struct {
 	terminate, reload, dump chan os.Signal
 }
 
+// dumpLikewise are the signals by which scripts ask keepalived for statistics,
+// for JSON, and to clear the statistics. Left alone, they would end the daemon;
+// the one dump has everything.
+var dumpLikewise = []os.Signal{syscall.SIGUSR2, syscall.Signal(36), syscall.Signal(63)}
+
 func listenSignals() *signalSet {
 	s := &signalSet{
 		terminate: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), dump: make(chan os.Signal, 1),
@@ -19,6 +24,7 @@ func listenSignals() *signalSet {
 	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.dump, syscall.SIGUSR1)
+	signal.Notify(s.dump, dumpLikewise...)
 	return s
 }
 
@@ -28,4 +34,5 @@ func listenSignals() *signalSet {
 // says so or is gone.
 func ignoreSignals() {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Ignore(dumpLikewise...)
 }

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/ipvs"
+	"github.com/vipd/vipd/vrrp"
+)
+
+const instance = "vrrp_instance a {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress { 192.0.2.1 }\n"
+
+// TestKeepalived_ConfigTest: the exit codes of keepalived -t, but a file that
+// is not there is an error.
+func TestKeepalived_ConfigTest(t *testing.T) {
+	dir := t.TempDir()
+	for _, c := range []struct {
+		name, text string
+		want       int
+	}{
+		{"good", instance + "}", 0},
+		{"unknown keyword", instance + "foo 1\n}", 5},
+		{"no parameter", instance + "state\n}", 2},
+		{"script", instance + "notify /bin/true\n}", 6},
+		{"script with security", "global_defs { enable_script_security }\n" + instance + "notify /bin/true\n}", 0},
+	} {
+		file := filepath.Join(dir, "keepalived.conf")
+		if err := os.WriteFile(file, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		report := filepath.Join(dir, "report")
+		if got := execute([]string{"keepalived", "-f", file, "--config-test=" + report}); got != c.want {
+			text, _ := os.ReadFile(report)
+			t.Errorf("%s: exit code %d, want %d: %s", c.name, got, c.want, text)
+		}
+	}
+	if got := execute([]string{"keepalived", "-t", "-f", filepath.Join(dir, "none")}); got != 2 {
+		t.Errorf("a missing file: exit code %d", got)
+	}
+}
+
+func TestKeepalived_Signals(t *testing.T) {
+	var out bytes.Buffer
+	if err := printSignals(&out, "STOP,RELOAD,DATA,STATS,JSON"); err != nil || out.String() != "15 1 10 12 36\n" {
+		t.Errorf("%q, %v", out.String(), err)
+	}
+	if err := printSignals(&out, "DANCE"); err == nil {
+		t.Error("an unknown name is taken")
+	}
+}
+
+// TestKeepalived_Roles: -P and -C leave the other half out, -I keeps the table.
+func TestKeepalived_Roles(t *testing.T) {
+	full := func() *conf.Config {
+		return &conf.Config{Routers: []vrrp.Config{{Name: "a"}}, Services: []conf.Service{{}}, Sync: &ipvs.SyncConfig{}}
+	}
+	count := func(k keepalivedFlags) [3]int {
+		c := full()
+		k.adjust(c)
+		keep := 0
+		if c.Global.KeepTable {
+			keep = 1
+		}
+		return [3]int{len(c.Routers), len(c.Services), keep}
+	}
+	for flags, want := range map[keepalivedFlags][3]int{
+		{}:                                    {1, 1, 0},
+		{routerOnly: true}:                    {1, 0, 0},
+		{checkerOnly: true}:                   {0, 1, 0},
+		{routerOnly: true, checkerOnly: true}: {1, 1, 0},
+		{keepTable: true}:                     {1, 1, 1},
+	} {
+		if got := count(flags); got != want {
+			t.Errorf("%+v: %v, want %v", flags, got, want)
+		}
+	}
+}
+
+// TestKeepalived_StalePID: a recycled process id is no running daemon.
+func TestKeepalived_StalePID(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "pid")
+	if runs(file) {
+		t.Error("a file that is not there names a daemon")
+	}
+	if err := os.WriteFile(file, []byte("1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if runs(file) {
+		t.Error("process 1 is taken for a daemon")
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if !runs(file) {
+		t.Error("this process, whose name begins with vipd, is not taken for a daemon")
+	}
+}
+
+func TestKeepalived_DetachedArguments(t *testing.T) {
+	for _, args := range [][]string{{"vipd", "keepalived", "-D", "-f", "x"}, {"/usr/sbin/keepalived", "-D", "-f", "x"}} {
+		if diff := cmp.Diff([]string{"-D", "-f", "x"}, keepalivedArgs(args)); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", args, diff)
+		}
+	}
+}
