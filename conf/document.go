@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"path"
 	"strings"
 	"time"
 
@@ -135,7 +136,7 @@ func (p *printer) block(b *Block, indent string, outer Origin) {
 	}
 	comment := ""
 	if at != outer {
-		comment = "# " + oneLine(at.String())
+		comment = "# " + oneLine(Origin{path.Base(at.File), at.Line}.String())
 	}
 	if len(b.Attrs) == 0 && len(b.Blocks) == 0 {
 		p.line(at, strings.TrimRight(header+" {} "+comment, " "))

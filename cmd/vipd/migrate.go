@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon"
+)
+
+// migration is the JSON form of `vipd migrate`.
+type migration struct {
+	OK          bool             `json:"ok"`
+	Output      string           `json:"output,omitempty"` // file that was written
+	HCL         string           `json:"hcl,omitempty"`    // the text, when it was not written to a file
+	Diagnostics conf.Diagnostics `json:"diagnostics"`
+	Next        []string         `json:"next,omitempty"` // commands to run now
+}
+
+func migrateCommand(c *common) *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:   "migrate FILE…",
+		Short: "Convert the configuration of another program",
+		Long: `Convert the configuration of another program to vipd's own language.
+
+The text goes to standard output or to a new file, the report to standard
+error: warnings tell what works differently or is left out, notes what needs no
+equal. The text is read back first: it means the same as the files do when vipd
+runs them as they are.
+
+Exit status: 0 converted, 1 errors were found, 2 a file cannot be read or
+written.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, diags := daemon.Migrate(args, conf.Format(c.format))
+			if text != nil && output != "" {
+				if err := writeNew(output, text); err != nil {
+					return usage(err)
+				}
+			}
+			if err := reportMigration(cmd, c.json, output, text, diags); err != nil {
+				return problem(err)
+			}
+			if code := diagnosticsExit(diags); code != 0 {
+				return &exitError{code: code}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, which must not exist (default: standard output)")
+	c.formatFlag(cmd)
+	c.jsonFlag(cmd)
+	return cmd
+}
+
+// writeNew writes a file that did not exist. It may hold passwords.
+func writeNew(name string, text []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("write %s: the file exists; choose another name or remove it", name)
+	}
+	if err != nil {
+		return fmt.Errorf("write converted file: %w", err)
+	}
+	_, err = f.Write(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write converted file: %w", err)
+	}
+	return nil
+}
+
+func reportMigration(cmd *cobra.Command, asJSON bool, output string, text []byte, diags conf.Diagnostics) error {
+	m := migration{OK: text != nil, Diagnostics: diags}
+	if diags == nil {
+		m.Diagnostics = conf.Diagnostics{}
+	}
+	switch {
+	case text == nil:
+	case output != "":
+		m.Output = output
+		m.Next = []string{"vipd check " + output, "vipd plan " + output}
+	default:
+		m.HCL = string(text)
+	}
+	out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
+	if asJSON {
+		enc := json.NewEncoder(out)
+		enc.SetIndent("", "  ")
+		return enc.Encode(m)
+	}
+	diags.Write(errOut)
+	fmt.Fprint(out, m.HCL)
+	if text == nil {
+		fmt.Fprintln(errOut, "nothing was converted")
+		return nil
+	}
+	fmt.Fprintln(errOut, summary(diags))
+	for _, next := range m.Next {
+		fmt.Fprintln(errOut, "next: "+next)
+	}
+	return nil
+}
+
+// summary counts the remarks of a migration that went well.
+func summary(diags conf.Diagnostics) string {
+	count := map[conf.Severity]int{}
+	for _, d := range diags {
+		count[d.Severity]++
+	}
+	if len(diags) == 0 {
+		return "converted; everything has its equal"
+	}
+	return fmt.Sprintf("converted; %d warnings, %d notes", count[conf.Warning], count[conf.Note])
+}

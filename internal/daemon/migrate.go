@@ -1,0 +1,73 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/conf/ldirectord"
+)
+
+// translator says what files of another format mean in vipd's own language.
+type translator func([]string, conf.Options) (*conf.Document, map[string][]byte, conf.Diagnostics)
+
+// translators are the formats that are translated before they are read.
+var translators = map[conf.Format]translator{
+	conf.FormatLdirectord: ldirectord.Translate,
+}
+
+// Migrate converts files to vipd's own language. The text is read back and
+// compared with what running the files would give. It is nil when the
+// diagnostics hold an error; they also tell what has no equal.
+func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
+	from, names := newRecording(), newResolver()
+	opt := Options{Files: files, Format: format}
+	want, diags := loadConfig(opt, from, names)
+	if want == nil {
+		return nil, diags
+	}
+	if format == "" {
+		if text, err := from.read(files[0]); err == nil {
+			format = conf.DetectFormat(text)
+		}
+	}
+	translate := translators[format]
+	if translate == nil {
+		return nil, append(diags, conf.Diagnostic{
+			Severity: conf.Error, Code: "cannot_migrate", File: files[0], Summary: fmt.Sprintf("format %q cannot be converted", format),
+		})
+	}
+	o := conf.Options{Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp}
+	doc, _, _ := translate(files, o)
+	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(files, ", ")+".")
+	text := doc.Bytes()
+	if !sameMeaning(text, want, o) {
+		return nil, append(diags, conf.Diagnostic{
+			Severity: conf.Error, Code: "not_the_same", File: files[0],
+			Summary: "the converted text does not mean the same as the file: please report this",
+		})
+	}
+	return text, diags
+}
+
+// sameMeaning reads a text and compares it with a configuration, the names of
+// the files aside.
+func sameMeaning(text []byte, want *conf.Config, o conf.Options) bool {
+	const name = "converted.hcl"
+	read := o.Read
+	o.Read = func(n string) ([]byte, error) {
+		if n == name {
+			return text, nil
+		}
+		return read(n)
+	}
+	got, _ := conf.Load([]string{name}, o)
+	if got == nil {
+		return false
+	}
+	have := *want
+	have.Files, got.Files = nil, nil
+	return reflect.DeepEqual(&have, got)
+}
