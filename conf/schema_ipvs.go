@@ -138,7 +138,7 @@ var syncBlock = &block{
 		{name: "both", kind: kindBool, def: "false", help: "Send and receive in every state of the instance."},
 		{name: "id", kind: kindInt, def: "0", min: 0, max: 255,
 			help: "Sync ID: directors hear those with the same one; 0 hears all."},
-		{name: "group", kind: kindIP, defNote: "224.0.0.81", help: "Multicast address."},
+		{name: "group", kind: kindGroup, defNote: "224.0.0.81", help: "Multicast address."},
 		{name: "port", kind: kindInt, min: 1, max: math.MaxUint16, defNote: "8848", help: "UDP port."},
 		{name: "ttl", kind: kindInt, min: 1, max: 255, defNote: "1", help: "Hops that the messages may travel."},
 		{name: "max_length", kind: kindInt, min: 1024, max: math.MaxUint16, defNote: "what the interface carries", help: "Bytes per message."},

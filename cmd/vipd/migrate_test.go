@@ -82,7 +82,11 @@ func TestMigrateJSON(t *testing.T) {
 	if _, _, code := migrate(t); code != exitUsage {
 		t.Errorf("no file: exit %d", code)
 	}
-	if _, report, code := migrate(t, "../../examples/lvs-dr.hcl", "--format", string(conf.FormatHCL)); code != exitProblem {
-		t.Errorf("our own format: exit %d, %s", code, report)
+	const instance = "vrrp_instance VI_1 {\n  interface eth0\n  virtual_router_id 51\n  priority 150\n  virtual_ipaddress {\n    192.0.2.10/24\n  }\n}\n"
+	if err := os.WriteFile(in, []byte(instance), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, report, code := migrate(t, in, "--format", string(conf.FormatKeepalived)); code != 0 || !strings.Contains(out, "vrrp_instance \"VI_1\"") {
+		t.Errorf("keepalived.conf: exit %d, %s\n%s", code, report, out)
 	}
 }

@@ -1,9 +1,7 @@
 package daemon
 
 import (
-	"fmt"
 	"os"
-	"reflect"
 	"strings"
 
 	"github.com/vipd/vipd/conf"
@@ -33,14 +31,13 @@ func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
 			format = conf.DetectFormat(text)
 		}
 	}
-	translate := translators[format]
-	if translate == nil {
-		return nil, append(diags, conf.Diagnostic{
-			Severity: conf.Error, Code: "cannot_migrate", File: files[0], Summary: fmt.Sprintf("format %q cannot be converted", format),
-		})
+	o := conf.Options{Director: want.Director, Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp}
+	var doc *conf.Document
+	if translate := translators[format]; translate != nil {
+		doc, _, _ = translate(files, o)
+	} else {
+		doc = conf.Compose([]conf.Node{{Name: want.Director, Config: want}})
 	}
-	o := conf.Options{Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp}
-	doc, _, _ := translate(files, o)
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(files, ", ")+".")
 	text := doc.Bytes()
 	if !sameMeaning(text, want, o) {
@@ -64,10 +61,5 @@ func sameMeaning(text []byte, want *conf.Config, o conf.Options) bool {
 		return read(n)
 	}
 	got, _ := conf.Load([]string{name}, o)
-	if got == nil {
-		return false
-	}
-	have := *want
-	have.Files, got.Files = nil, nil
-	return reflect.DeepEqual(&have, got)
+	return got != nil && conf.Same(want, got)
 }

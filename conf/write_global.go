@@ -1,0 +1,117 @@
+package conf
+
+import "strconv"
+
+// global writes the settings of the daemon itself.
+func (w *writer) global() maker {
+	g := w.cfg.Global
+	m := newMaker(globalBlock)
+	m.set("autoreload", g.AutoReload)
+	if len(w.cfg.Routers) > 0 {
+		m.set("startup_delay", w.cfg.Routers[0].StartDelay)
+	}
+	m.set("keep_table_on_stop", g.KeepTable)
+	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
+	m.set("maintenance_dir", g.MaintenanceDir)
+	m.set("notify_fifo", g.NotifyFIFO)
+	log := m.child("log")
+	log.set("level", g.LogLevel)
+	log.set("format", g.LogFormat)
+	scripts := m.child("scripts")
+	scripts.set("user", g.Scripts.User)
+	scripts.set("timeout", g.Scripts.Timeout)
+	m.prune("log", "scripts")
+	if g.Mail != nil {
+		mail := m.child("mail")
+		mail.set("to", g.Mail.To)
+		mail.set("from", g.Mail.From)
+		mail.set("server", g.Mail.Server)
+		mail.set("security", g.Mail.Security)
+		mail.set("username", g.Mail.Username)
+		mail.set("password_file", g.Mail.PasswordFile)
+	}
+	return m
+}
+
+// tracking writes what elections depend on.
+func (w *writer) tracking() []maker {
+	var out []maker
+	add := func(spec *block, name string) maker {
+		m := newMaker(spec, name)
+		out = append(out, m)
+		return m
+	}
+	for _, t := range w.cfg.Tracking.Scripts {
+		m := add(trackScriptBlock, t.Name)
+		m.set("command", t.Command)
+		m.set("interval", t.Interval)
+		if t.Timeout != t.Interval {
+			m.set("timeout", t.Timeout)
+		}
+		m.set("rise", t.Rise)
+		m.set("fall", t.Fall)
+		if t.User != w.cfg.Global.Scripts.User {
+			m.set("user", t.User)
+		}
+	}
+	for _, t := range w.cfg.Tracking.Pings {
+		m := add(trackPingBlock, t.Name)
+		m.set("targets", t.Targets)
+		switch t.Require {
+		case 1:
+		case len(t.Targets):
+			m.set("require", "all")
+		default:
+			m.set("require", strconv.Itoa(t.Require))
+		}
+		m.set("interval", t.Interval)
+		m.set("timeout", t.Timeout)
+		m.set("rise", t.Rise)
+		m.set("fall", t.Fall)
+		m.set("hold", t.Hold)
+	}
+	for _, t := range w.cfg.Tracking.Files {
+		add(trackFileBlock, t.Name).set("path", t.Path)
+	}
+	for _, t := range w.cfg.Tracking.Processes {
+		m := add(trackProcessBlock, t.Name)
+		m.set("program", t.Program)
+		m.set("arguments", t.Args)
+		m.set("quorum", t.Quorum)
+		m.set("delay", t.Delay)
+	}
+	return out
+}
+
+// kernel writes connection synchronisation and the kernel's IPVS as a whole.
+func (w *writer) kernel() []maker {
+	var out []maker
+	if c := w.cfg.Sync; c != nil {
+		m := newMaker(syncBlock)
+		m.set("interface", c.Interface)
+		m.set("follow", c.Follow)
+		m.set("both", c.Both)
+		m.set("id", c.ID)
+		m.set("group", c.Group)
+		m.set("port", c.Port)
+		m.set("ttl", c.TTL)
+		m.set("max_length", c.MaxLen)
+		out = append(out, m)
+	}
+	k := w.cfg.IPVS
+	m := newMaker(ipvsBlock)
+	m.set("verify_interval", k.VerifyInterval)
+	m.set("resolve_interval", k.ResolveInterval)
+	m.set("tcp_timeout", k.Timeouts.TCP)
+	m.set("tcp_fin_timeout", k.Timeouts.TCPFin)
+	m.set("udp_timeout", k.Timeouts.UDP)
+	m.option("ip_forward", k.IPForward)
+	m.option("send_redirects", k.SendRedirects)
+	m.option("conntrack", k.Conntrack)
+	m.option("expire_nodest_conn", k.ExpireNoDest)
+	m.option("expire_quiescent_template", k.ExpireTemplates)
+	if len(m.Attrs) > 0 {
+		out = append(out, m)
+	}
+	return out
+}

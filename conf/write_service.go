@@ -1,0 +1,197 @@
+package conf
+
+import (
+	"net/netip"
+	"reflect"
+	"strconv"
+
+	"github.com/vipd/vipd/ipvs"
+)
+
+// services writes the virtual servers, and notes the named checks they use.
+func (w *writer) services() []maker {
+	var out []maker
+	for i := range w.cfg.Services {
+		out = append(out, w.service(&w.cfg.Services[i]))
+	}
+	return out
+}
+
+func (w *writer) service(s *Service) maker {
+	m := newMaker(serverBlock, s.Name)
+	w.keys(m, s)
+	forward := mainForward(s)
+	m.set("scheduler", s.Scheduler)
+	m.set("scheduler_flags", flagWords(s))
+	m.set("forward", forward.String())
+	if s.Quiescent != (s.Key.Protocol != ipvs.UDP && !s.OnePacket) {
+		m.force("quiescent", s.Quiescent)
+	}
+	m.set("one_packet", s.OnePacket)
+	m.set("alpha", s.Alpha)
+	m.set("omega", s.Omega)
+	m.set("ha_suspend", s.HASuspend)
+	m.set("slow_start", s.SlowStart)
+	switch {
+	case s.MinUp.Count > 0:
+		m.Set("min_up", s.MinUp.Count)
+	case s.MinUp.Percent > 0:
+		m.Set("min_up", strconv.Itoa(s.MinUp.Percent)+"%")
+	}
+	m.set("require", s.Require)
+	w.pool(m, s)
+	w.fallback(m, s, forward)
+	w.realServers(m, s, forward)
+	return m
+}
+
+// keys writes addresses and marks.
+func (w *writer) keys(m maker, s *Service) {
+	var addresses []string
+	var marks []int
+	protocol, family := "tcp", "ipv4"
+	for k := range s.Keys() {
+		if k.Mark == 0 {
+			addresses, protocol = append(addresses, k.Address.String()), k.Protocol.String()
+			continue
+		}
+		if marks = append(marks, int(k.Mark)); k.Family == ipvs.IPv6 {
+			family = "ipv6"
+		}
+	}
+	if len(addresses) > 0 {
+		m.set("address", addresses[0])
+		m.set("addresses", addresses[1:])
+	}
+	if len(marks) > 0 {
+		m.set("fwmark", marks[0])
+		m.set("fwmarks", marks[1:])
+		m.set("family", family)
+	}
+	m.set("protocol", protocol)
+}
+
+// mainForward is the method of most real servers.
+func mainForward(s *Service) ipvs.Forward {
+	count := map[ipvs.Forward]int{}
+	best := ipvs.Direct
+	for _, rs := range s.RealServers {
+		if count[rs.Forward]++; count[rs.Forward] > count[best] {
+			best = rs.Forward
+		}
+	}
+	return best
+}
+
+// flagWords are the words that the scheduler knows.
+func flagWords(s *Service) []string {
+	var out []string
+	var have ipvs.SchedulerFlags
+	for _, word := range ipvs.SchedulerFlagWords() {
+		bit, err := ipvs.ParseSchedulerFlag(s.Scheduler, word)
+		if err == nil && s.SchedulerFlags&bit != 0 && have&bit == 0 {
+			out, have = append(out, word), have|bit
+		}
+	}
+	return out
+}
+
+// pool writes persistence, quorum and alerts.
+func (w *writer) pool(m maker, s *Service) {
+	if s.Persistent > 0 {
+		p := m.child("persistence")
+		p.set("timeout", s.Persistent)
+		if s.Granularity > 0 {
+			p.set("netmask", "/"+strconv.Itoa(s.Granularity))
+		}
+		p.set("engine", s.Engine)
+	}
+	if s.Quorum > 0 || len(s.OnQuorumUp)+len(s.OnQuorumDown) > 0 {
+		q := m.child("quorum")
+		q.set("up", s.QuorumNeeded())
+		q.set("hysteresis", s.Hysteresis)
+		q.set("on_up", s.OnQuorumUp)
+		q.set("on_down", s.OnQuorumDown)
+	}
+	if a := s.Alert; a != nil {
+		k := m.child("alert")
+		k.set("down", a.Down)
+		k.set("up", a.Up)
+		k.set("after", a.After)
+		k.set("every", a.Every)
+		k.set("per_hour", a.PerHour)
+		k.set("mail", a.Mail)
+	}
+}
+
+func (w *writer) fallback(m maker, s *Service, forward ipvs.Forward) {
+	if s.Fallback == nil {
+		return
+	}
+	usual := forward
+	if s.Fallback.Address.Addr().IsLoopback() {
+		usual = ipvs.Direct
+	}
+	k := m.child("fallback", serverLabel(s, *s.Fallback))
+	if s.Fallback.Forward != usual {
+		k.force("forward", s.Fallback.Forward.String())
+	}
+	k.set("weight", s.Fallback.Weight)
+	k.set("inhibit", s.FallbackInhibit)
+	writeTunnel(k, s.Fallback.Tunnel)
+	if len(k.Attrs)+len(k.Blocks) == 0 {
+		m.prune("fallback")
+		m.set("fallback", k.Labels[0])
+	}
+}
+
+// serverLabel is the address of a real server, or its name, with the port if
+// it has one of its own.
+func serverLabel(s *Service, rs ipvs.RealServer) string {
+	host, port := rs.Address.Addr().String(), rs.Address.Port()
+	name := s.HostNames[rs.Address]
+	if port == 0 || rs.ServicePort && port == s.Key.Port() {
+		if name != "" {
+			return name
+		}
+		return host
+	}
+	if name != "" {
+		return name + ":" + strconv.Itoa(int(port))
+	}
+	return netip.AddrPortFrom(rs.Address.Addr(), port).String()
+}
+
+func writeTunnel(m maker, t ipvs.TunnelSettings) {
+	if t == (ipvs.TunnelSettings{}) {
+		return
+	}
+	k := m.child("tunnel")
+	k.set("type", t.Type.String())
+	k.set("port", t.Port)
+	k.set("checksum", t.Flags.String())
+}
+
+func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
+	shared := len(s.RealServers) > 0
+	for _, rs := range s.RealServers {
+		shared = shared && reflect.DeepEqual(s.Checks[rs.Address], s.Checks[s.RealServers[0].Address])
+	}
+	if shared {
+		w.checksOf(m, s.Checks[s.RealServers[0].Address])
+	}
+	for _, rs := range s.RealServers {
+		k := m.child("real_server", serverLabel(s, rs))
+		k.set("weight", rs.Weight)
+		if rs.Forward != forward {
+			k.force("forward", rs.Forward.String())
+		}
+		k.option("quiescent", rs.Quiescent)
+		k.set("upper_threshold", rs.UpperThreshold)
+		k.set("lower_threshold", rs.LowerThreshold)
+		writeTunnel(k, rs.Tunnel)
+		if !shared {
+			w.checksOf(k, s.Checks[rs.Address])
+		}
+	}
+}

@@ -1,0 +1,213 @@
+version = 1
+
+track_script "chk" {
+  command  = ["/usr/bin/true", "-v"]
+  interval = "2s"
+  timeout  = "1s"
+  rise     = 2
+  fall     = 3
+  user     = "nobody"
+}
+
+track_ping "gateway" {
+  targets  = ["192.0.2.1", "192.0.2.2", "192.0.2.3"]
+  require  = "2"
+  interval = "2s"
+  timeout  = "500ms"
+  rise     = 2
+  fall     = 4
+  hold     = "5s"
+}
+
+track_ping "all" {
+  targets = ["192.0.2.1", "192.0.2.2"]
+  require = "all"
+}
+
+track_file "manual" { path = "/run/weight" }
+
+track_process "nginx" {
+  program   = "/usr/sbin/nginx"
+  arguments = ["-g", "daemon off;"]
+  quorum    = 2
+  delay     = "3s"
+}
+
+global {
+  mail {
+    to     = ["ops@example.com"]
+    from   = "vipd@example.com"
+    server = "mail.example.com:25"
+  }
+}
+
+vrrp_instance "web" {
+  interface        = "eth0"
+  vrid             = 51
+  version          = 3
+  priority         = 150
+  advert_interval  = "500ms"
+  virtual_address  = ["192.0.2.10/24", "192.0.2.11/24"]
+  excluded_address = ["192.0.2.12/24"]
+  preempt          = true
+  preempt_delay    = "30s"
+  lease            = "heal"
+  hand_over        = "immediate"
+  checksum         = "plain"
+  down_adverts     = 4
+  accept           = false
+  source           = "192.0.2.2"
+  group            = "224.0.0.20"
+  auth "hmac" {
+    active_key  = 2
+    mode        = "permissive"
+    time_window = "20s"
+    key "1" { secret = "0123456789abcdef0123456789abcdef" }
+    key "2" { secret = "hex:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff" }
+  }
+  vmac {
+    name     = "vip0"
+    transmit = "base"
+  }
+  address "192.0.2.11/24" {
+    interface = "eth1"
+    label     = "eth1:vip"
+    broadcast = "192.0.2.255"
+    scope     = "link"
+  }
+  address "192.0.2.12/24" {
+    peer = "192.0.2.77"
+  }
+  route "198.51.100.0/24" {
+    via       = "192.0.2.1"
+    interface = "eth0"
+    on_link   = true
+    table     = 100
+    metric    = 5
+    source    = "192.0.2.10"
+    mtu       = 1400
+  }
+  route "0.0.0.0/0" {
+    hop {
+      via    = "192.0.2.1"
+      weight = 2
+    }
+    hop {
+      interface = "eth1"
+    }
+  }
+  route "198.51.101.0/24" { type = "blackhole" }
+  rule {
+    priority = 100
+    table    = 100
+    from     = "192.0.2.10"
+    to       = "198.51.100.0/24"
+    in       = "eth0"
+    out      = "eth1"
+    mark     = 7
+    mask     = 15
+    not      = true
+  }
+  rule {
+    priority = 101
+    action   = "prohibit"
+    family   = "ipv6"
+    mark     = 8
+  }
+  track "interface" "eth1" {
+    weight   = -20
+    debounce = "2s"
+  }
+  track "script" "chk" { reverse = true }
+  track "process" "nginx" { weight = 5 }
+  track "file" "manual" { weight = 1 }
+  track "ping" "gateway" {}
+  track "virtual_server" "svc" {}
+  notify {
+    master  = ["/usr/bin/true", "m"]
+    backup  = ["/usr/bin/true", "b"]
+    fault   = ["/usr/bin/true", "f"]
+    stop    = ["/usr/bin/true", "s"]
+    deleted = ["/usr/bin/true", "d"]
+    any     = ["/usr/bin/true", "a"]
+    mail    = true
+  }
+}
+
+vrrp_instance "inside" {
+  interface       = "eth1"
+  vrid            = 52
+  priority        = 150
+  preempt         = false
+  virtual_address = ["192.0.3.10/24"]
+  unicast {
+    peers        = ["192.0.3.3", "192.0.3.4"]
+    check_source = false
+    ttl          = 64
+    min_ttl      = 60
+  }
+  auth "password" { secret = "s3cr3t" }
+  garp {
+    repeat         = 3
+    delay          = "2s"
+    refresh        = "30s"
+    refresh_repeat = 2
+    interval       = "10ms"
+    interfaces     = ["eth2"]
+  }
+}
+
+vrrp_instance "both" {
+  interface       = "eth2"
+  vrid            = 53
+  virtual_address = ["192.0.4.10/24", "fe80::35/64", "2001:db8::10/64"]
+}
+
+vrrp_instance "ah" {
+  interface       = "eth2"
+  vrid            = 54
+  virtual_address = ["192.0.4.11/24"]
+  auth "ah" { secret = "12345678" }
+}
+
+vrrp_instance "clock" {
+  interface       = "eth2"
+  vrid            = 55
+  virtual_address = ["192.0.4.12/24"]
+  auth "hmac" {
+    anti_replay = "monotonic"
+    key "1" { secret = "0123456789abcdef0123456789abcdef" }
+  }
+}
+
+vrrp_sync_group "edge" {
+  members = ["web", "inside"]
+  track "interface" "eth3" {}
+  track "ping" "all" {
+    weight  = -5
+    reverse = true
+  }
+  notify {
+    master = ["/usr/bin/true"]
+  }
+}
+
+static {
+  address "192.0.2.5/24" {
+    interface = "eth0"
+    scope     = "link"
+  }
+  route "203.0.113.0/24" { via = "192.0.2.1" }
+  rule {
+    priority = 99
+    table    = 99
+  }
+}
+
+virtual_server "svc" {
+  address = "192.0.2.10:80"
+  forward = "direct"
+  real_server "192.0.2.21" {
+    check "on" {}
+  }
+}
