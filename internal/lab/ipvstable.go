@@ -81,6 +81,8 @@ func parseIPVS(text string) ([]VirtualServer, error) {
 			}
 			v := &out[len(out)-1]
 			v.Reals = append(v.Reals, r)
+		case len(f) >= 3 && f[0] == "FWM": // by firewall mark: it has no address
+			out = append(out, VirtualServer{Protocol: f[0], Scheduler: f[2]})
 		case len(f) >= 3:
 			addr, err := parseHexAddr(f[1])
 			if err != nil {
