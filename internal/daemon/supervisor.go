@@ -174,8 +174,8 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.warn("daemon", "start guard: "+err.Error(), nil)
 		}
 	}
-	notifySystemd(daemon.SdNotifyReady)
 	s.info("daemon", "ready", nil)
+	notifySystemd(daemon.SdNotifyReady)
 	roles.Go(func() { s.autoReload(life) })
 	roles.Go(func() { s.reloadOnSignal(life, signals.reload) })
 	s.serve(ctx, signals)
