@@ -76,7 +76,7 @@ func TestParseIPVS(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); err != nil || diff != "" {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	for _, bad := range []string{"FWM  1 rr", "  -> C000020C:0050 Route x 0 0", "TCP C0000264 wlc", "TCP C0000264:xx wlc", "?"} {
+	for _, bad := range []string{"  -> C000020C:0050 Route x 0 0", "TCP C0000264 wlc", "TCP C0000264:xx wlc", "?"} {
 		if v, err := parseIPVS(ipvsText + bad + "\n"); err == nil {
 			t.Errorf("%q read as %+v", bad, v)
 		}

@@ -16,10 +16,16 @@ func TestGuest(t *testing.T) {
 	if !lab.Guest(t) {
 		return
 	}
-	for _, method := range []string{"masquerade", "direct", "tunnel"} {
-		for _, family := range []string{"IPv4", "IPv6"} {
-			t.Run(method+"/"+family, func(t *testing.T) { testForwarding(t, method, family == "IPv6") })
-		}
+	// Tunnels over IPv6 are programmed and read back in ipvs/kernel; real
+	// servers that answer through one are not part of this run.
+	for method, families := range map[string][]string{
+		"masquerade": {"IPv4", "IPv6"}, "direct": {"IPv4", "IPv6"}, "tunnel": {"IPv4"},
+	} {
+		t.Run(method, func(t *testing.T) {
+			for _, family := range families {
+				t.Run(family, func(t *testing.T) { testForwarding(t, method, family == "IPv6") })
+			}
+		})
 	}
 	t.Run("Operator", testOperator)
 	t.Run("Failover", testFailover)

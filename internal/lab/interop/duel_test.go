@@ -144,6 +144,7 @@ func (d *duel) ownedBy(h *lab.Host, within time.Duration) time.Duration {
 func (d *duel) steady(h, other *lab.Host) {
 	d.t.Helper()
 	time.Sleep(d.interval / 2) // adverts that crossed on the wire
+	lab.WaitFor(d.t, h.Name+" has the VIP alone again", 3*d.interval+slack, func() error { return d.owners.Only(h) })
 	since := time.Now()
 	lab.Steady(d.t, h.Name+" alone has the VIP", 3*d.interval+slack/4, func() error { return d.owners.Only(h) })
 	if n := len(d.wire.Adverts(other, since)); n > 0 {
