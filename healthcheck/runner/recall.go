@@ -15,6 +15,17 @@ func (r *Runner) Memories() []healthcheck.Memory {
 	return all
 }
 
+// Memory returns what the results of one key say, and whether it has any.
+func (r *Runner) Memory(k healthcheck.Key) (healthcheck.Memory, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e := r.state.entries[k]
+	if e == nil || !e.health.Seen() {
+		return healthcheck.Memory{}, false
+	}
+	return e.health.Memory(e.key), true
+}
+
 // Recall gives the keys of the next Apply what an earlier Runner knew of them.
 // Keys that have changed their timing alone keep their verdict as well.
 func (r *Runner) Recall(all []healthcheck.Memory) {

@@ -173,6 +173,9 @@ func (c *checkerRole) programmed() {
 // observe takes a change of verdict from the probes.
 func (c *checkerRole) observe(u checks.Update) {
 	c.reminder.news.Store(true)
+	if m, known := c.probes.Memory(u.Key); known {
+		_ = c.peer.Notify(noticeVerdict, m)
+	}
 	if u.Old == u.New {
 		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
 			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),

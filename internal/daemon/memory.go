@@ -2,6 +2,8 @@ package daemon
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -9,8 +11,9 @@ import (
 	"github.com/vipd/vipd/healthcheck"
 )
 
-// How often the checker tells its supervisor what it knows: soon after a
-// verdict changed, and now and then for the counters.
+// How often the checker tells its supervisor all that it knows. A verdict that
+// changed is told at once, before it changes a weight: a checker that starts
+// again must not bring back a server that was just found dead.
 const (
 	memoryPause  = time.Second
 	memoryRounds = 10
@@ -19,20 +22,37 @@ const (
 // checkMemory is the supervisor's copy of what the checker knows of the real
 // servers: a checker that starts again goes on with it.
 type checkMemory struct {
-	mu  sync.Mutex
-	all []healthcheck.Memory
+	mu      sync.Mutex
+	all     []healthcheck.Memory
+	changed map[healthcheck.Key]healthcheck.Memory // told since all was
 }
 
 func (m *checkMemory) set(all []healthcheck.Memory) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.all = all
+	m.all, m.changed = all, nil
+}
+
+// replace takes what the checker found out about one target.
+func (m *checkMemory) replace(one healthcheck.Memory) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changed == nil {
+		m.changed = make(map[healthcheck.Key]healthcheck.Memory)
+	}
+	m.changed[one.Key] = one
 }
 
 func (m *checkMemory) get() []healthcheck.Memory {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.all
+	out := make([]healthcheck.Memory, 0, len(m.all)+len(m.changed))
+	for _, one := range m.all {
+		if _, newer := m.changed[one.Key]; !newer {
+			out = append(out, one)
+		}
+	}
+	return slices.AppendSeq(out, maps.Values(m.changed))
 }
 
 // reminder decides when the checker is to tell what it knows.

@@ -34,6 +34,7 @@ const (
 	noticeTransition = "transition"
 	noticeChange     = "change"
 	noticeMemory     = "memory"
+	noticeVerdict    = "verdict" // one changed memory
 )
 
 // routerConfig is the one message that configures the router role.

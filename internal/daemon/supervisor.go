@@ -271,6 +271,12 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 			s.checks.set(all)
 		}
 		return nil, err
+	case noticeVerdict:
+		one, err := decode[healthcheck.Memory](body)
+		if err == nil {
+			s.checks.replace(one)
+		}
+		return nil, err
 	case noticePeerHeard:
 		id, err := decode[vrrp.RouterID](body)
 		if err == nil {
