@@ -2,11 +2,8 @@ package daemon
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -72,15 +69,8 @@ type overrideSet struct {
 // that a server is drained would send it connections.
 func openOverrides(stateDir string) (*overrideStore, error) {
 	s := &overrideStore{path: filepath.Join(stateDir, "overrides.json")}
-	b, err := os.ReadFile(s.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return s, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read overrides: %w", err)
-	}
-	if err := json.Unmarshal(b, &s.list); err != nil {
-		return nil, fmt.Errorf("read overrides %s: %w", s.path, err)
+	if err := readState(s.path, &s.list); err != nil {
+		return nil, fmt.Errorf("overrides: %w", err)
 	}
 	return s, nil
 }

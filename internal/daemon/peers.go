@@ -59,16 +59,3 @@ func (m *peerMemory) add(id vrrp.RouterID) error {
 	}
 	return writeFile(m.path, b)
 }
-
-// writeFile replaces a file in one step, so that a crash leaves the old or
-// the new content.
-func writeFile(path string, b []byte) error {
-	tmp := path + ".new"
-	if err := os.WriteFile(tmp, b, 0o644); err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	if err := os.Rename(tmp, path); err != nil {
-		return fmt.Errorf("replace %s: %w", path, err)
-	}
-	return nil
-}

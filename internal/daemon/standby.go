@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,17 +26,10 @@ type standbyOrders struct {
 
 func openStandbyOrders(stateDir string) (*standbyOrders, error) {
 	o := &standbyOrders{path: filepath.Join(stateDir, "standby.json")}
-	b, err := os.ReadFile(o.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return o, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read standby orders: %w", err)
-	}
-	if err := json.Unmarshal(b, &o.orders); err != nil {
+	if err := readState(o.path, &o.orders); err != nil {
 		// To start as master against an order would be worse than not to
 		// start: somebody may be at work on this machine.
-		return nil, fmt.Errorf("read standby orders in %s (remove the file to forget them): %w", o.path, err)
+		return nil, fmt.Errorf("standby orders: %w", err)
 	}
 	return o, nil
 }

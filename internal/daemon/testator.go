@@ -27,14 +27,7 @@ func saveTestator(runtimeDir string, t testator) error {
 	if err != nil {
 		return fmt.Errorf("encode routers: %w", err)
 	}
-	path := filepath.Join(runtimeDir, testatorFile)
-	if err := os.WriteFile(path+".new", b, 0o600); err != nil {
-		return fmt.Errorf("record routers: %w", err)
-	}
-	if err := os.Rename(path+".new", path); err != nil {
-		return fmt.Errorf("record routers: %w", err)
-	}
-	return nil
+	return writeFileMode(filepath.Join(runtimeDir, testatorFile), b, 0o600)
 }
 
 // loadTestator reads the file; without one there is nobody to speak for.
