@@ -24,6 +24,13 @@ type event struct {
 // key names a test, or a package when test is empty.
 type key struct{ pkg, test string }
 
+func (k key) String() string {
+	if k.test == "" {
+		return k.pkg + " (the package as a whole)"
+	}
+	return k.pkg + " " + k.test
+}
+
 // tally counts tests, subtests included, and keeps the output of those that
 // run until their verdict is known.
 type tally struct {
@@ -34,7 +41,11 @@ type tally struct {
 
 	passed, failed, skipped, unexpected int
 
-	failures, skips, aborted []string
+	failures []key
+	broken   map[string]bool // packages whose failure is not a matter of timing
+	unsteady []key           // failed, then passed when run alone
+
+	skips, aborted []string
 }
 
 // read consumes the events. A line that is none is passed on.
@@ -62,6 +73,9 @@ func (t *tally) add(e event) {
 	case "build-output":
 		io.WriteString(t.out, e.Output)
 	case "output":
+		if beyondRepeat(e.Output) {
+			t.broken[e.Package] = true
+		}
 		t.output[k] = append(t.output[k], e.Output)
 	case "aborted": // not an event of go test's: it exited with an error
 		t.aborted = append(t.aborted, e.Package)
@@ -84,7 +98,7 @@ func (t *tally) endTest(e event) {
 		t.passed++
 	case "fail":
 		t.failed++
-		t.failures = append(t.failures, name)
+		t.failures = append(t.failures, key{e.Package, e.Test})
 		fmt.Fprint(t.out, strings.Join(t.output[key{e.Package, e.Test}], ""))
 	case "skip":
 		t.skipped++
@@ -116,7 +130,7 @@ func (t *tally) endPackage(e event) {
 		fmt.Fprintf(t.out, "FAIL  %-50s %5d tests %8v\n", e.Package, tests, took)
 		if !t.reported(e.Package) {
 			t.failed++
-			t.failures = append(t.failures, e.Package+" (the package as a whole)")
+			t.failures = append(t.failures, key{pkg: e.Package})
 		}
 	}
 }
@@ -124,7 +138,7 @@ func (t *tally) endPackage(e event) {
 // reported tells whether a failed test explains the package's failure.
 func (t *tally) reported(pkg string) bool {
 	for _, f := range t.failures {
-		if strings.HasPrefix(f, pkg+" ") {
+		if f.pkg == pkg {
 			return true
 		}
 	}
@@ -144,14 +158,17 @@ func reason(output []string) string {
 }
 
 func (t *tally) summary(strict bool) {
-	if t.failed == 0 { // else the exit status is explained
+	if t.failed == 0 && len(t.unsteady) == 0 { // else the exit status is explained
 		for _, a := range t.aborted {
 			t.failed++
-			t.failures = append(t.failures, a+": go test ended with an error")
+			fmt.Fprintln(t.out, "failed: ", a+": go test ended with an error")
 		}
 	}
 	for _, s := range t.skips {
 		fmt.Fprintln(t.out, "skipped:", s)
+	}
+	for _, u := range t.unsteady {
+		fmt.Fprintf(t.out, "unsteady: %s: failed at first, passed alone\n", u)
 	}
 	for _, f := range t.failures {
 		fmt.Fprintln(t.out, "failed: ", f)

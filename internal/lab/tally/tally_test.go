@@ -69,7 +69,7 @@ func TestRun(t *testing.T) {
 		"bad pattern": {in: "", allow: "(", status: 2, want: []string{"read -allow", "\n"}},
 	} {
 		var out strings.Builder
-		status := run(strings.NewReader(tc.in), &out, tc.strict, tc.allow)
+		status := run(strings.NewReader(tc.in), &out, tc.strict, tc.allow, secondRun{})
 		if status != tc.status {
 			t.Errorf("%s: status %d, want %d", name, status, tc.status)
 		}
@@ -83,6 +83,49 @@ func TestRun(t *testing.T) {
 		}
 		if rest != "" && tc.status != 2 {
 			t.Errorf("%s: output goes on after the totals: %q", name, rest)
+		}
+	}
+}
+
+func TestSecondRun(t *testing.T) {
+	t.Parallel()
+	failing := lines("run A", "run A/b", "fail A/b", "fail A", "run B", "pass B", "fail", "aborted")
+	for name, tc := range map[string]struct {
+		in     string
+		most   int
+		passes bool // the second time
+		status int
+		ran    string
+		want   []string
+	}{
+		"passes": {failing, 1, true, 0, "p A",
+			[]string{"unsteady: p A: failed at first", "unsteady: p A/b", "3 passed, 0 failed, 0 skipped"}},
+		"fails again": {failing, 1, false, 1, "p A", []string{"failed:  p A\n", "1 passed, 2 failed, 0 skipped"}},
+		"not asked":   {failing, 0, true, 1, "", []string{"1 passed, 2 failed, 0 skipped"}},
+		"too many": {failing + lines("run C", "fail C"), 1, true, 1, "",
+			[]string{"1 passed, 3 failed, 0 skipped"}},
+		"panic": {lines("run A", "output A panic:", "fail A", "fail"), 1, true, 1, "",
+			[]string{"0 passed, 1 failed, 0 skipped"}},
+		"race": {lines("run A", "output A DATA RACE", "fail A", "fail"), 1, true, 1, "",
+			[]string{"0 passed, 1 failed, 0 skipped"}},
+		"package": {lines("fail"), 1, true, 1, "", []string{"0 passed, 1 failed, 0 skipped"}},
+	} {
+		var out strings.Builder
+		var ran []string
+		status := run(strings.NewReader(tc.in), &out, false, "", secondRun{most: tc.most, test: func(pkg, test string) bool {
+			ran = append(ran, pkg+" "+test)
+			return tc.passes
+		}})
+		if status != tc.status {
+			t.Errorf("%s: status %d, want %d", name, status, tc.status)
+		}
+		if got := strings.Join(ran, ","); got != tc.ran {
+			t.Errorf("%s: ran %q again, want %q", name, got, tc.ran)
+		}
+		for _, w := range tc.want {
+			if !strings.Contains(out.String(), w) {
+				t.Errorf("%s: %q is missing in\n%s", name, w, out.String())
+			}
 		}
 	}
 }
