@@ -30,6 +30,7 @@ func connect(ctx context.Context, a *attempt) (net.Conn, error) {
 // connectUDP opens a UDP socket that sends to and receives from the target
 // only, and learns of ICMP errors.
 func connectUDP(ctx context.Context, a *attempt) (net.Conn, error) {
+	a.phase = phaseAnswer // there is no connection to wait for
 	n := a.key.Settings.Network
 	d := net.Dialer{Control: control(n)}
 	conn, err := d.DialUDP(ctx, "udp", localAddress(n), a.key.Target)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 	"unicode"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -39,7 +40,11 @@ var network = []syscall.Errno{
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN,
 }
 
-// classify tells what err means in the present phase.
+// classify tells what err means in the present phase. What happens after the
+// time is up is a timeout, whatever a library makes of a connection that was
+// closed under it: many keep the reason to themselves ("invalid connection").
+// Errors of the kernel and those that are known where they happen stand for
+// themselves.
 func (a *attempt) classify(ctx context.Context, err error) *failure {
 	var known *failure
 	var errno syscall.Errno
@@ -48,14 +53,21 @@ func (a *attempt) classify(ctx context.Context, err error) *failure {
 		return known
 	case errors.Is(ctx.Err(), context.Canceled):
 		return internal(errors.New("probe was cancelled"))
-	case timedOut(err):
-		return &failure{healthcheck.ClassTimeout, fmt.Sprintf("no %s within %s", a.phase.waiting, a.key.Settings.Timeout)}
 	case errors.As(err, &errno):
 		return a.classifyErrno(errno)
+	case timedOut(err), overdue(ctx):
+		return &failure{healthcheck.ClassTimeout, fmt.Sprintf("no %s within %s", a.phase.waiting, a.key.Settings.Timeout)}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return &failure{a.phase.class, "connection closed by the server while waiting for the " + a.phase.waiting}
 	}
 	return &failure{a.phase.class, err.Error()}
+}
+
+// overdue reports whether the time of a probe is up. The clock counts as well:
+// a socket's deadline, or a library's timer, may go off before that of ctx.
+func overdue(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 func timedOut(err error) bool {

@@ -115,7 +115,7 @@ func TestHostileServers(t *testing.T) {
 					if r.OK() || r.Class == healthcheck.ClassInternal {
 						t.Errorf("%s: %s %q", check, r.Class, r.Reason)
 					}
-					if r.Duration > 2*time.Second && !fine {
+					if r.Duration > 10*time.Second && !fine {
 						t.Errorf("%s took %v", check, r.Duration)
 					}
 					if r.Reason == "" || strings.ContainsFunc(r.Reason, func(c rune) bool { return !unicode.IsPrint(c) }) || len(r.Reason) > 4*maxReason+3 {
@@ -125,7 +125,7 @@ func TestHostileServers(t *testing.T) {
 			})
 		}
 	})
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			buf := make([]byte, 64<<10)
 			t.Fatalf("%d goroutines, %d before\n%s", runtime.NumGoroutine(), before, buf[:runtime.Stack(buf, true)])

@@ -146,7 +146,7 @@ type attempt struct {
 }
 
 func newAttempt(k healthcheck.Key) *attempt {
-	return &attempt{key: k, result: healthcheck.Result{At: time.Now()}}
+	return &attempt{key: k, phase: phaseConnect, result: healthcheck.Result{At: time.Now()}}
 }
 
 // enter begins a phase. The function it returns ends it and writes its length

@@ -127,7 +127,7 @@ server default {
 	forged.Secret = "other"
 	t.Run("wrong secret", func(t *testing.T) {
 		expect(t, p, keyOf(healthcheck.KindRADIUS, target, func(s *healthcheck.Settings) { short(s); s.Params = forged }),
-			healthcheck.ClassTimeout, "no answer within 50ms")
+			healthcheck.ClassTimeout, "no answer within 300ms")
 	})
 }
 

@@ -82,6 +82,9 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = termination // then KILL for the program, and an end to reading its output
 	if err := cmd.Start(); err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		return nil, internal(fmt.Errorf("start script: %w", err))
 	}
 	err := cmd.Wait()

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -68,29 +67,33 @@ func TestScriptThatIsNotThere(t *testing.T) {
 // none of its processes is left.
 func TestScriptsThatMisbehave(t *testing.T) {
 	tests := []struct{ name, line string }{
-		{"hangs", "sleep 100"},
-		{"ignores TERM", "trap '' TERM; while :; do sleep 100; done"},
-		{"prints for ever", "yes"},
-		{"forks and hangs", "sleep 100 & sleep 100 & wait"},
-		{"leaves a child behind", "sleep 100 >/dev/null 2>&1 &"},
-		{"leaves a child with its output", "sleep 100 &"},
-		{"stops itself", "kill -STOP $$"},
+		{"hangs", "READY; sleep 100"},
+		{"ignores TERM", "trap '' TERM; READY; while :; do sleep 100; done"},
+		{"prints for ever", "READY; yes"},
+		{"forks and hangs", "sleep 100 & sleep 100 & READY; wait"},
+		{"leaves a child behind", "READY; sleep 100 >/dev/null 2>&1 &"},
+		{"leaves a child with its output", "READY; sleep 100 &"},
+		{"stops itself", "READY; kill -STOP $$"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "pid")
-			begin := time.Now()
-			r := New(Options{}).Run(t.Context(), keyOf(healthcheck.KindScript, scriptTarget, func(s *healthcheck.Settings) {
-				shell(fmt.Sprintf("echo $$ >%s; %s", file, tt.line), "")(s)
-				s.Timeout = 200 * time.Millisecond
+			f := newFuse(t)
+			go f.burnWhen(func() bool {
+				text, _ := os.ReadFile(file)
+				return strings.HasSuffix(string(text), "\n")
+			})
+			r := New(Options{}).Run(f, keyOf(healthcheck.KindScript, scriptTarget, func(s *healthcheck.Settings) {
+				shell(strings.ReplaceAll(tt.line, "READY", "echo $$ >"+file), "")(s)
+				s.Timeout = time.Minute
 			}))
 			leaves := strings.HasPrefix(tt.name, "leaves")
-			if !leaves && (r.Class != healthcheck.ClassTimeout || r.Reason != "no end of the script within 200ms") {
+			if !leaves && (r.Class != healthcheck.ClassTimeout || r.Reason != "no end of the script within 1m0s") {
 				t.Errorf("result %s %q", r.Class, r.Reason)
 			}
-			if took := time.Since(begin); took > 5*time.Second {
-				t.Errorf("it took %v", took)
+			if r.Duration > 30*time.Second {
+				t.Errorf("it took %v", r.Duration)
 			}
 			text, err := os.ReadFile(file)
 			if err != nil {

@@ -121,8 +121,39 @@ func asking(change func(*healthcheck.HTTP)) func(*healthcheck.Settings) {
 	}
 }
 
-// short makes a probe of a server that hangs end soon.
-func short(s *healthcheck.Settings) { s.Timeout = 50 * time.Millisecond }
+// short makes a probe of a server that hangs end soon, and late enough that a
+// busy machine gets to where it hangs.
+func short(s *healthcheck.Settings) { s.Timeout = 300 * time.Millisecond }
+
+// fuse is a context whose time is up when a test says so: what a probe was
+// waiting for does not depend on how busy the machine is.
+type fuse struct {
+	context.Context
+	burnt chan struct{}
+}
+
+func newFuse(t *testing.T) fuse { return fuse{t.Context(), make(chan struct{})} }
+
+// burnWhen waits until reached reports true, or the test's patience ends, and
+// then lets the time be up.
+func (f fuse) burnWhen(reached func() bool) {
+	for end := time.Now().Add(20 * time.Second); !reached() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	close(f.burnt)
+}
+
+// Done implements context.Context.
+func (f fuse) Done() <-chan struct{} { return f.burnt }
+
+// Err implements context.Context.
+func (f fuse) Err() error {
+	select {
+	case <-f.burnt:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
 
 // shortFor shortens the timeout of probes that are expected to reach it, and
 // leaves others time on a busy machine.
@@ -137,12 +168,18 @@ func shortFor(c healthcheck.Class) func(*healthcheck.Settings) {
 // is the beginning of the reason.
 func expect(t *testing.T, p *Prober, k healthcheck.Key, class healthcheck.Class, reason string) healthcheck.Result {
 	t.Helper()
-	r := p.Run(context.Background(), k)
+	return expectWithin(t, context.Background(), p, k, class, reason)
+}
+
+// expectWithin is expect with a context.
+func expectWithin(t *testing.T, ctx context.Context, p *Prober, k healthcheck.Key, class healthcheck.Class, reason string) healthcheck.Result {
+	t.Helper()
+	r := p.Run(ctx, k)
 	begin, cut := strings.CutSuffix(reason, "…")
 	if r.Class != class || cut && !strings.HasPrefix(r.Reason, begin) || !cut && r.Reason != reason {
 		t.Errorf("result %s %q, want %s %q", r.Class, r.Reason, class, reason)
 	}
-	if r.At.IsZero() || r.Duration <= 0 || r.Duration > k.Settings.Timeout+2*time.Second {
+	if r.At.IsZero() || r.Duration <= 0 || r.Duration > k.Settings.Timeout+10*time.Second {
 		t.Errorf("probe began %v and took %v, timeout %v", r.At, r.Duration, k.Settings.Timeout)
 	}
 	return r

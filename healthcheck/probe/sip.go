@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/textproto"
@@ -117,8 +118,12 @@ func sipResponse(in *bufio.Reader, call string) (code int, ours bool, err error)
 		return 0, false, &failure{healthcheck.ClassProtocol, fmt.Sprintf("this is not SIP: %q", shorten(first))}
 	}
 	header, err := text.ReadMIMEHeader()
-	if err != nil {
+	var malformed textproto.ProtocolError
+	if errors.As(err, &malformed) {
 		return 0, false, &failure{healthcheck.ClassProtocol, "SIP header: " + err.Error()}
+	}
+	if err != nil {
+		return 0, false, err
 	}
 	length := header.Get("Content-Length") + header.Get("L") // short form
 	if n, err := strconv.ParseUint(length, 10, 16); err == nil {

@@ -2,12 +2,18 @@ package probe
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/vipd/vipd/healthcheck"
 )
@@ -39,7 +45,7 @@ func TestTCP(t *testing.T) {
 		expect(t, p, keyOf(healthcheck.KindTCP, closedPort(t), nil), healthcheck.ClassRefused, "connection refused")
 	})
 	t.Run("not accepted in time", func(t *testing.T) {
-		expect(t, p, keyOf(healthcheck.KindTCP, fullQueue(t), short), healthcheck.ClassTimeout, "no connection within 50ms")
+		expect(t, p, keyOf(healthcheck.KindTCP, fullQueue(t), short), healthcheck.ClassTimeout, "no connection within 300ms")
 	})
 	t.Run("no target", func(t *testing.T) {
 		expect(t, p, keyOf(healthcheck.KindTCP, netip.AddrPort{}, nil), healthcheck.ClassInternal, "probe has no target address")
@@ -103,10 +109,47 @@ func TestCancelledProbeIsOurDoing(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			time.AfterFunc(20*time.Millisecond, cancel)
 			r := New(Options{}).Run(ctx, k)
-			if r.Class != healthcheck.ClassInternal || r.Reason != "probe was cancelled" || r.Duration > 2*time.Second {
+			if r.Class != healthcheck.ClassInternal || r.Reason != "probe was cancelled" || r.Duration > 10*time.Second {
 				t.Errorf("result %s %q after %v", r.Class, r.Reason, r.Duration)
 			}
 		})
+	}
+}
+
+// TestTimeIsUpWhateverALibrarySays gives what libraries say of a connection
+// that was closed under them because the time was up.
+// TestDrippedSIP: a header that does not end is no malformed one.
+func TestDrippedSIP(t *testing.T) {
+	target := listen(t, func(c net.Conn) { _, _ = c.Write([]byte("SIP/2.0 200 OK\r\nVia: a")); hang(c) })
+	k := keyOf(healthcheck.KindSIP, target, func(s *healthcheck.Settings) {
+		short(s)
+		s.Params = healthcheck.SIP{User: "a", Transport: "tcp", Status: "200"}
+	})
+	expect(t, New(Options{}), k, healthcheck.ClassTimeout, "no answer within 300ms")
+}
+
+func TestTimeIsUpWhateverALibrarySays(t *testing.T) {
+	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	burnt := newFuse(t)
+	close(burnt.burnt)
+	for _, err := range []error{
+		mysql.ErrInvalidConn, driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, os.ErrDeadlineExceeded,
+		errors.New("conn closed"), errors.New("ldap: connection closed"), fmt.Errorf("read: %w", io.ErrClosedPipe),
+	} {
+		for name, ctx := range map[string]context.Context{"context done": burnt, "deadline passed": late} {
+			a := newAttempt(keyOf(healthcheck.KindTCP, netip.MustParseAddrPort("127.0.0.1:1"), nil))
+			a.phase = phaseAnswer
+			if f := a.classify(ctx, err); f.class != healthcheck.ClassTimeout || f.reason != "no answer within 3s" {
+				t.Errorf("%s, %v: %s %q", name, err, f.class, f.reason)
+			}
+		}
+	}
+	for _, err := range []error{syscall.ECONNREFUSED, errNoRow} {
+		a := newAttempt(keyOf(healthcheck.KindTCP, netip.MustParseAddrPort("127.0.0.1:1"), nil))
+		if f := a.classify(burnt, err); f.class == healthcheck.ClassTimeout {
+			t.Errorf("%v: %s %q", err, f.class, f.reason)
+		}
 	}
 }
 

@@ -107,7 +107,7 @@ func TestHTTPSHandshakeFailures(t *testing.T) {
 		class  healthcheck.Class
 		reason string
 	}{
-		{"says nothing", hang, healthcheck.ClassTimeout, "no TLS handshake within 50ms"},
+		{"says nothing", hang, healthcheck.ClassTimeout, "no TLS handshake within 300ms"},
 		{"speaks plain HTTP", func(c net.Conn) {
 			_, _ = c.Read(make([]byte, 4096))
 			_, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
