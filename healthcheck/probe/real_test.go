@@ -190,7 +190,6 @@ func probeAll(t *testing.T, p *Prober, rows []row) {
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
 			expect(t, p, keyOf(r.kind, r.target, func(s *healthcheck.Settings) {
-				s.Timeout = 10 * time.Second
 				if r.params != nil {
 					s.Params = r.params
 				}

@@ -102,10 +102,15 @@ func page(t *testing.T, h http.HandlerFunc) netip.AddrPort {
 	return addressOf(s)
 }
 
+// patience is the timeout of probes that are not expected to reach it: a busy
+// machine may stand still for seconds.
+const patience = 20 * time.Second
+
 // keyOf returns a key with the defaults of kind, a timeout for tests, and
 // changes.
 func keyOf(kind healthcheck.Kind, target netip.AddrPort, change func(*healthcheck.Settings)) healthcheck.Key {
 	k := healthcheck.Key{Target: target, Settings: healthcheck.Defaults(kind), Timing: healthcheck.DefaultTiming()}
+	k.Settings.Timeout = patience
 	if change != nil {
 		change(&k.Settings)
 	}

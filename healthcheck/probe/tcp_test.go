@@ -140,7 +140,7 @@ func TestTimeIsUpWhateverALibrarySays(t *testing.T) {
 		for name, ctx := range map[string]context.Context{"context done": burnt, "deadline passed": late} {
 			a := newAttempt(keyOf(healthcheck.KindTCP, netip.MustParseAddrPort("127.0.0.1:1"), nil))
 			a.phase = phaseAnswer
-			if f := a.classify(ctx, err); f.class != healthcheck.ClassTimeout || f.reason != "no answer within 3s" {
+			if f := a.classify(ctx, err); f.class != healthcheck.ClassTimeout || f.reason != "no answer within 20s" {
 				t.Errorf("%s, %v: %s %q", name, err, f.class, f.reason)
 			}
 		}
@@ -161,7 +161,7 @@ func TestClassify(t *testing.T) {
 	}{
 		{syscall.ECONNREFUSED, healthcheck.ClassRefused, "connection refused"},
 		{syscall.ETIMEDOUT, healthcheck.ClassTimeout, "connection timed out"},
-		{context.DeadlineExceeded, healthcheck.ClassTimeout, "no connection within 3s"},
+		{context.DeadlineExceeded, healthcheck.ClassTimeout, "no connection within 20s"},
 		{syscall.EHOSTUNREACH, healthcheck.ClassNetwork, "no route to host while waiting for the connection"},
 		{syscall.ENETUNREACH, healthcheck.ClassNetwork, "network is unreachable while waiting for the connection"},
 		{syscall.ECONNRESET, healthcheck.ClassNetwork, "connection reset by peer while waiting for the connection"},
