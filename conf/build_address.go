@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -12,7 +13,7 @@ import (
 )
 
 // scopes are the words for route scopes (linux/rtnetlink.h).
-var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254}
+var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
 
 // maxLabel is what fits into IFA_LABEL (IFNAMSIZ and its end).
 const maxLabel = 15
@@ -47,6 +48,19 @@ func (b *builder) addressOption(k *node, p netip.Prefix) vrrp.AddressOptions {
 	o := vrrp.AddressOptions{
 		Interface: get[string](k, "interface"), Label: get[string](k, "label"), Scope: scopes[get[string](k, "scope")],
 		Broadcast: get[netip.Addr](k, "broadcast"), Peer: get[netip.Addr](k, "peer"),
+	}
+	if k.has("as_source") {
+		o.Source = map[bool]vrrp.SourceUse{true: vrrp.SourceAlways, false: vrrp.SourceNever}[get[bool](k, "as_source")]
+	}
+	if o.DetectDuplicates = get[bool](k, "detect_duplicates"); o.DetectDuplicates && p.Addr().Is4() {
+		b.errorf("no_effect", k.at("detect_duplicates"), "", "%s: the kernel looks for duplicates of IPv6 addresses only", p.Addr())
+	}
+	for _, flag := range get[[]located[string]](k, "flags") {
+		bit, known := vrrp.AddressFlags[flag.v]
+		if !known {
+			b.errorf("unknown_flag", flag.rng, didYouMean(flag.v, slices.Sorted(maps.Keys(vrrp.AddressFlags))), "there is no flag %q", flag.v)
+		}
+		o.Flags |= bit
 	}
 	for _, name := range []string{"label", "broadcast"} {
 		if k.has(name) && p.Addr().Is6() {

@@ -3,6 +3,7 @@ package conf
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/hcl/v2"
 
@@ -15,7 +16,7 @@ var routeTypes = map[string]vrrp.RouteType{
 }
 
 var ruleActions = map[string]vrrp.RuleAction{
-	"lookup": vrrp.RuleLookup, "blackhole": vrrp.RuleBlackhole,
+	"lookup": vrrp.RuleLookup, "goto": vrrp.RuleGoto, "nop": vrrp.RuleNop, "blackhole": vrrp.RuleBlackhole,
 	"unreachable": vrrp.RuleUnreachable, "prohibit": vrrp.RuleProhibit,
 }
 
@@ -60,7 +61,21 @@ func (b *builder) route(k *node) vrrp.Route {
 		Via: get[netip.Addr](k, "via"), Interface: get[string](k, "interface"), OnLink: get[bool](k, "on_link"),
 		Table: uint32(get[int64](k, "table")), Metric: uint32(get[int64](k, "metric")),
 		Source: get[netip.Addr](k, "source"), MTU: uint32(get[int64](k, "mtu")),
+		TOS: uint8(get[int64](k, "tos")), Realm: uint32(get[int64](k, "realm")), Protocol: uint8(get[int64](k, "protocol")),
+		Order: routeOrders[get[string](k, "order")], Preference: routePreferences[get[string](k, "preference")],
+		Expires: get[time.Duration](k, "expires").Truncate(time.Second),
 	}
+	if k.has("from") {
+		r.From = b.pathNetwork(k.at("from"), "from", get[string](k, "from"))
+	}
+	if k.has("scope") {
+		scope := scopes[get[string](k, "scope")]
+		r.Scope = &scope
+	}
+	for _, t := range k.all("tuning") {
+		r.Tuning = b.tuning(t)
+	}
+	b.onlyIPv6(k, r.Destination, "from", "preference", "expires")
 	for _, h := range k.all("hop") {
 		hop := vrrp.Hop{Via: get[netip.Addr](h, "via"), Interface: get[string](h, "interface"), Weight: int(get[int64](h, "weight"))}
 		if !h.has("via") && !h.has("interface") && !h.bad("via", "interface") {
@@ -77,7 +92,7 @@ func (b *builder) route(k *node) vrrp.Route {
 		b.errorf("no_gateway", k.def, "", "%s needs either a gateway (via) or an interface, or hop blocks", k)
 	}
 	for _, name := range []string{"via", "source"} {
-		if a := get[netip.Addr](k, name); a.IsValid() && r.Destination.IsValid() && a.Is4() != r.Destination.Addr().Is4() {
+		if a := get[netip.Addr](k, name); a.IsValid() && r.Destination.IsValid() && a.Is4() != r.Destination.Addr().Is4() && (name != "via" || a.Is4()) {
 			b.errorf("mixed_families", k.at(name), "", "%s %s is of another family than %s", name, a, r.Destination)
 		}
 	}
@@ -93,6 +108,7 @@ func (b *builder) rule(k *node) vrrp.Rule {
 	if k.has("mark") && r.Mask == 0 {
 		r.Mask = ^uint32(0)
 	}
+	b.matches(k, &r)
 	for name, to := range map[string]*netip.Prefix{"from": &r.From, "to": &r.To} {
 		if k.has(name) {
 			*to = b.pathNetwork(k.at(name), name, get[string](k, name))
@@ -106,7 +122,7 @@ func (b *builder) rule(k *node) vrrp.Rule {
 			b.errorf("mixed_families", k.def, "", "%s mixes IPv4 and IPv6", k)
 		}
 	}
-	if r.Action == vrrp.RuleLookup && !k.has("table") && !k.bad("table", "action") {
+	if r.Action == vrrp.RuleLookup && !r.L3Master && !k.has("table") && !k.bad("table", "action") {
 		b.errorf("missing_key", k.def, "", "%s needs a table", k)
 	}
 	return r

@@ -15,6 +15,9 @@ var addressBlock = &block{
 		{name: "scope", kind: kindWord, def: `"global"`, words: []string{"global", "site", "link", "host"}, help: "Where the address is valid (`ip address … scope`). The kernel wants the same for all IPv4 addresses of one network."},
 		{name: "broadcast", kind: kindIP, defNote: "none", help: "Broadcast address of an IPv4 address."},
 		{name: "peer", kind: kindIP, help: "Address of the far end of a point-to-point interface."},
+		{name: "as_source", kind: kindBool, defNote: "`true` for IPv4, `false` for IPv6", help: "The host may choose the address as source of its own connections."},
+		{name: "detect_duplicates", kind: kindBool, def: "false", help: "Let the kernel look for others with the same IPv6 address first. Nobody can use it for about a second after every takeover."},
+		{name: "flags", kind: kindStrings, help: "Further flags of the address, as `ip address` calls them: `home`, `mngtmpaddr`, `autojoin`, `noprefixroute` (IPv6 addresses have that one always)."},
 	},
 }
 

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -177,6 +178,17 @@ func textsOf[T fmt.Stringer](list []T) []string {
 	var out []string
 	for _, v := range list {
 		out = append(out, v.String())
+	}
+	return out
+}
+
+// wordsOf are the names of the bits that are set, sorted.
+func wordsOf(table map[string]uint32, bits uint32) []string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if bits&table[name] != 0 {
+			out = append(out, name)
+		}
 	}
 	return out
 }

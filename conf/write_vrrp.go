@@ -217,47 +217,11 @@ func writeOptions(m maker, addresses, excluded []netip.Prefix, options map[netip
 		a.set("scope", word(scopes, o.Scope))
 		a.set("broadcast", o.Broadcast)
 		a.set("peer", o.Peer)
-	}
-}
-
-func writePaths(m maker, p vrrp.Paths) {
-	for _, r := range p.Routes {
-		k := m.child("route", r.Destination.String())
-		k.set("type", word(routeTypes, r.Type))
-		k.set("via", r.Via)
-		k.set("interface", r.Interface)
-		k.set("on_link", r.OnLink)
-		k.set("table", r.Table)
-		k.set("metric", r.Metric)
-		k.set("source", r.Source)
-		k.set("mtu", r.MTU)
-		for _, h := range r.Hops {
-			hop := k.child("hop")
-			hop.set("via", h.Via)
-			hop.set("interface", h.Interface)
-			hop.set("weight", h.Weight)
+		if o.Source != vrrp.SourceDefault {
+			a.force("as_source", o.Source == vrrp.SourceAlways)
 		}
-	}
-	for _, r := range p.Rules {
-		writeRule(m.child("rule"), r)
-	}
-}
-
-func writeRule(k maker, r vrrp.Rule) {
-	k.set("priority", r.Priority)
-	k.set("action", word(ruleActions, r.Action))
-	k.set("table", r.Table)
-	k.set("from", r.From)
-	k.set("to", r.To)
-	k.set("in", r.In)
-	k.set("out", r.Out)
-	k.set("mark", r.Mark)
-	if r.Mark == 0 || r.Mask != ^uint32(0) {
-		k.set("mask", r.Mask)
-	}
-	k.set("not", r.NotMatch)
-	if r.Family == vrrp.IPv6 && !r.From.IsValid() && !r.To.IsValid() {
-		k.set("family", "ipv6")
+		a.set("detect_duplicates", o.DetectDuplicates)
+		a.set("flags", wordsOf(vrrp.AddressFlags, o.Flags))
 	}
 }
 

@@ -38,7 +38,28 @@ type AddressOptions struct {
 	Broadcast netip.Addr
 	// Peer is the far end of a point-to-point interface.
 	Peer netip.Addr
+	// Source says whether the host may choose the address as the source of its
+	// own connections.
+	Source SourceUse `json:",omitempty"`
+	// DetectDuplicates lets the kernel look for others with the same IPv6
+	// address; until it is done nobody can use it.
+	DetectDuplicates bool `json:",omitempty"`
+	// Flags are further ones of the kernel, of AddressFlags.
+	Flags uint32 `json:",omitempty"`
 }
+
+// SourceUse says whether an address may be chosen as source.
+type SourceUse uint8
+
+// Uses as source.
+const (
+	SourceDefault SourceUse = iota // IPv4 yes, IPv6 no
+	SourceAlways
+	SourceNever
+)
+
+// AddressFlags are flags that an address may have (linux/if_addr.h, IFA_F_…).
+var AddressFlags = map[string]uint32{"home": 0x10, "mngtmpaddr": 0x100, "noprefixroute": 0x200, "autojoin": 0x400}
 
 // Held returns all addresses that a master holds: the advertised ones, then
 // the others.

@@ -25,6 +25,7 @@ type reader struct {
 	statics   []vip
 	paths     vrrp.Paths // static ones
 	runs      bool       // some program
+	autoRules int        // rules that got their preference here
 
 	// What the statements of an open block belong to.
 	inst    *instance

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/vipd/vipd/vrrp"
 )
 
 // addressKeywords are the words that may follow a virtual address.
@@ -11,10 +13,12 @@ func addressKeywords() []*keyword {
 	return concat(
 		many(does("<ADDR>[/LEN]", nil), does("dev", nil), does("label", nil), does("scope", nil).note("global, site, link, host or a number"),
 			does("brd", nil), does("broadcast", nil), does("peer", nil)),
-		without("virtual addresses are never chosen as source where they must not be", "preferred_lft", "-nodad", "noprefixroute"),
-		without("an address that somebody removes is put back or given up, always", "no_track"),
-		refused(notYet, "home", "mngtmpaddr", "autojoin", "use_vmac"),
-		without("it is for static addresses", "track_group"),
+		many(does("preferred_lft", nil).note("0 keeps the address from being chosen as source, forever allows it; a time counts as forever"),
+			does("-nodad", nil), does("noprefixroute", nil).note("IPv6 addresses never make a route here"),
+			does("home", nil), does("mngtmpaddr", nil), does("autojoin", nil),
+			does("no_track", nil).note("always so: that somebody removes an address does not cost the mastership; it is put back")),
+		refused(notYet, "use_vmac"),
+		without("a static address that somebody removes is put back", "track_group"),
 	)
 }
 
@@ -64,7 +68,16 @@ func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
 		return
 	}
 	value := k.arg(i + 1)
+	if bit, is := vrrp.AddressFlags[known.name]; is {
+		v.options.Flags |= bit
+		return
+	}
 	switch known.name {
+	case "no_track":
+	case "-nodad":
+		v.options.DetectDuplicates = v.prefix.Addr().Is6()
+	case "preferred_lft":
+		r.preferred(k, i+1, v)
 	case "dev":
 		v.options.Interface = value
 	case "label":
@@ -86,6 +99,22 @@ func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
 		v.options.Peer = a
 	default:
 		v.options.Broadcast = r.broadcast(k, i+1, v.prefix)
+	}
+}
+
+// preferred reads a time, or "forever".
+func (r *reader) preferred(k *statement, i int, v *vip) {
+	v.options.Source = vrrp.SourceAlways
+	if text := k.arg(i); text != "forever" {
+		n, ok := r.number(k, i, 0, 1<<31-1)
+		switch {
+		case !ok:
+			v.options.Source = vrrp.SourceDefault
+		case n == 0:
+			v.options.Source = vrrp.SourceNever
+		default:
+			r.notef(k.where(i), "no_effect", "0 or forever", "preferred_lft %d counts as forever: the address is renewed all the time", n)
+		}
 	}
 }
 

@@ -74,6 +74,8 @@ vrrp_instance "web" {
     label     = "eth1:vip"
     broadcast = "192.0.2.255"
     scope     = "link"
+    as_source = false
+    flags     = ["autojoin", "noprefixroute"]
   }
   address "192.0.2.12/24" {
     peer = "192.0.2.77"
@@ -86,6 +88,29 @@ vrrp_instance "web" {
     metric    = 5
     source    = "192.0.2.10"
     mtu       = 1400
+    scope     = "site"
+    tos       = 16
+    realm     = 7
+    protocol  = 18
+    order     = "append"
+    tuning {
+      lock                     = ["mss", "mtu"]
+      hop_limit                = 9
+      mss                      = 1300
+      window                   = 65536
+      rtt                      = "300ms"
+      rtt_variance             = "40ms"
+      min_rto                  = "50ms"
+      reordering               = 4
+      congestion_window        = 20
+      slow_start_threshold     = 30
+      initial_window           = 11
+      initial_receive          = 12
+      ecn                      = true
+      quick_ack                = true
+      fast_open_without_cookie = true
+      congestion               = "reno"
+    }
   }
   route "0.0.0.0/0" {
     hop {
@@ -107,6 +132,25 @@ vrrp_instance "web" {
     mark     = 7
     mask     = 15
     not      = true
+  }
+  rule {
+    priority          = 102
+    action            = "goto"
+    goto              = 200
+    tos               = 16
+    tunnel_id         = 5
+    realm             = 7
+    protocol          = 18
+    ip_protocol       = 6
+    source_ports      = "1024-65535"
+    destination_ports = "80"
+    users             = "0-999"
+    min_prefix        = 1
+    not_group         = 3
+  }
+  rule {
+    priority  = 103
+    l3_master = true
   }
   rule {
     priority = 101
@@ -197,7 +241,19 @@ static {
     interface = "eth0"
     scope     = "link"
   }
+  address "2001:db8::5/64" {
+    interface         = "eth0"
+    detect_duplicates = true
+    as_source         = true
+  }
   route "203.0.113.0/24" { via = "192.0.2.1" }
+  route "203.0.113.0/25" { via = "2001:db8::1" }
+  route "2001:db8:1::/48" {
+    via        = "2001:db8::1"
+    from       = "2001:db8:2::/48"
+    preference = "high"
+    expires    = "1h0m0s"
+  }
   rule {
     priority = 99
     table    = 99

@@ -183,10 +183,9 @@ func (a *addresses) refresh(index int, p netip.Prefix, how manner) error {
 // has to repeat them.
 const ipv6Flags = unix.IFA_F_NODAD | unix.IFA_F_NOPREFIXROUTE
 
-// set is RTM_NEWADDR, without a broadcast address unless one is given. For
-// IPv4 the preferred lifetime is the valid one: a deprecated address would be
-// no source address. For IPv6 it is zero: the host must not choose the address
-// as source for connections of its own.
+// set is RTM_NEWADDR, without a broadcast address unless one is given. An
+// address with a preferred lifetime of zero is not chosen as source for
+// connections of this host.
 func (a *addresses) set(flags, index int, p netip.Prefix, how manner) error {
 	lifetime := uint32(vrrp.LifetimeForever)
 	if how.lease > 0 {
@@ -207,16 +206,35 @@ func (a *addresses) set(flags, index int, p netip.Prefix, how manner) error {
 		req.AddData(nl.NewRtAttr(unix.IFA_BROADCAST, how.Broadcast.AsSlice()))
 	}
 	info := nl.IfaCacheInfo{IfaCacheinfo: unix.IfaCacheinfo{Valid: lifetime, Prefered: lifetime}}
-	switch {
-	case p.Addr().Is6():
+	if !how.asSource(p.Addr()) {
 		info.Prefered = 0
-		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(ipv6Flags)))
-	case how.noRoute:
-		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(unix.IFA_F_NOPREFIXROUTE)))
+	}
+	if f := how.flags(p.Addr()); f != 0 {
+		req.AddData(nl.NewRtAttr(unix.IFA_FLAGS, nl.Uint32Attr(f)))
 	}
 	req.AddData(nl.NewRtAttr(unix.IFA_CACHEINFO, info.Serialize()))
 	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
 	return err
+}
+
+// flags are the kernel's flags of an address.
+func (m *manner) flags(a netip.Addr) uint32 {
+	f := m.Flags
+	if m.noRoute {
+		f |= unix.IFA_F_NOPREFIXROUTE
+	}
+	if a.Is6() {
+		f |= ipv6Flags
+	}
+	if m.DetectDuplicates {
+		f &^= unix.IFA_F_NODAD
+	}
+	return f
+}
+
+// asSource tells whether the host may choose an address as source.
+func (m *manner) asSource(a netip.Addr) bool {
+	return m.Source == vrrp.SourceAlways || m.Source == vrrp.SourceDefault && a.Is4()
 }
 
 // remove takes an address from an interface. That it or the interface is

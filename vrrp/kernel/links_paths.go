@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"time"
 
@@ -44,14 +45,7 @@ func (l *Links) planPaths(plan map[vrrp.RouterID]vrrp.Paths) {
 }
 
 func containsRoute(all []vrrp.Route, r vrrp.Route) bool {
-	return slices.ContainsFunc(all, func(o vrrp.Route) bool { return sameRoute(o, r) })
-}
-
-func sameRoute(a, b vrrp.Route) bool {
-	hops := slices.Equal(a.Hops, b.Hops)
-	a.Hops, b.Hops = nil, nil
-	return hops && a.Destination == b.Destination && a.Type == b.Type && a.Via == b.Via && a.Interface == b.Interface &&
-		a.OnLink == b.OnLink && a.Table == b.Table && a.Metric == b.Metric && a.Source == b.Source && a.MTU == b.MTU
+	return slices.ContainsFunc(all, func(o vrrp.Route) bool { return reflect.DeepEqual(o, r) })
 }
 
 // addPaths adds all routes and rules of a router whose addresses are there.

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -30,12 +31,9 @@ type kernelPaths struct{}
 var errForeignRoute = errors.New("the host has a route to the same destination with the same metric")
 
 func (kernelPaths) addRoute(r vrrp.Route) error {
-	route, err := netlinkRoute(r)
-	if err == nil {
-		err = netlink.RouteAdd(route)
-	}
+	err := sendRoute(unix.RTM_NEWROUTE, unix.NLM_F_CREATE|routeOrders[r.Order], r)
 	if errors.Is(err, unix.EEXIST) {
-		err = foreign(route)
+		err = foreign(r)
 	}
 	if err != nil {
 		return fmt.Errorf("add route to %s: %w", r.Destination, err)
@@ -44,10 +42,12 @@ func (kernelPaths) addRoute(r vrrp.Route) error {
 }
 
 // foreign returns an error unless the route that is there is ours.
-func foreign(r *netlink.Route) error {
-	want := *r
+func foreign(r vrrp.Route) error {
+	want := &netlink.Route{
+		Dst: ipNet(r.Destination), Table: int(tableOf(r)), Priority: int(r.Metric), Protocol: netlink.RouteProtocol(protocolOf(r.Protocol)),
+	}
 	filter := netlink.RT_FILTER_TABLE | netlink.RT_FILTER_DST | netlink.RT_FILTER_PROTOCOL | netlink.RT_FILTER_PRIORITY
-	have, err := netlink.RouteListFiltered(r.Family, &want, filter)
+	have, err := netlink.RouteListFiltered(int(netlinkFamily(r.Destination.Addr().Is6())), want, filter)
 	if err == nil && len(have) == 0 {
 		err = errForeignRoute
 	}
@@ -55,12 +55,9 @@ func foreign(r *netlink.Route) error {
 }
 
 func (kernelPaths) removeRoute(r vrrp.Route) error {
-	route, err := netlinkRoute(r)
+	err := sendRoute(unix.RTM_DELROUTE, 0, r)
 	if errors.Is(err, errNoInterface) {
 		return nil // it went with its interface
-	}
-	if err == nil {
-		err = netlink.RouteDel(route)
 	}
 	if err != nil && !errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("remove route to %s: %w", r.Destination, err)
@@ -69,46 +66,17 @@ func (kernelPaths) removeRoute(r vrrp.Route) error {
 }
 
 func (kernelPaths) addRule(r vrrp.Rule) error {
-	if err := netlink.RuleAdd(netlinkRule(r)); err != nil && !errors.Is(err, unix.EEXIST) {
+	if err := sendRule(unix.RTM_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_EXCL, r); err != nil && !errors.Is(err, unix.EEXIST) {
 		return fmt.Errorf("add rule with priority %d: %w", r.Priority, err)
 	}
 	return nil
 }
 
 func (kernelPaths) removeRule(r vrrp.Rule) error {
-	if err := netlink.RuleDel(netlinkRule(r)); err != nil && !errors.Is(err, unix.ENOENT) {
+	if err := sendRule(unix.RTM_DELRULE, 0, r); err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("remove rule with priority %d: %w", r.Priority, err)
 	}
 	return nil
-}
-
-func netlinkRoute(r vrrp.Route) (*netlink.Route, error) {
-	out := &netlink.Route{
-		Family: netlinkFamily(r.Destination.Addr().Is6()), Dst: ipNet(r.Destination), Type: int(r.Type),
-		Gw: ipOf(r.Via), Src: ipOf(r.Source), Table: int(r.Table), Priority: int(r.Metric), MTU: int(r.MTU),
-		Protocol: pathProtocol,
-	}
-	if out.Table == 0 {
-		out.Table = unix.RT_TABLE_MAIN
-	}
-	if r.OnLink {
-		out.Flags = int(netlink.FLAG_ONLINK)
-	}
-	if r.Type == vrrp.RouteUnicast && !r.Via.IsValid() && len(r.Hops) == 0 {
-		out.Scope = netlink.SCOPE_LINK
-	}
-	var err error
-	if out.LinkIndex, err = indexOf(r.Interface); err != nil {
-		return nil, err
-	}
-	for _, h := range r.Hops {
-		hop := &netlink.NexthopInfo{Gw: ipOf(h.Via), Hops: max(0, h.Weight-1)}
-		if hop.LinkIndex, err = indexOf(h.Interface); err != nil {
-			return nil, err
-		}
-		out.MultiPath = append(out.MultiPath, hop)
-	}
-	return out, nil
 }
 
 // indexOf returns the index of an interface, 0 for no name.
@@ -123,32 +91,10 @@ func indexOf(name string) (int, error) {
 	return ifi.Index, nil
 }
 
-func netlinkRule(r vrrp.Rule) *netlink.Rule {
-	out := netlink.NewRule()
-	out.Family, out.Protocol = netlinkFamily(r.Family == vrrp.IPv6), pathProtocol
-	out.IifName, out.OifName, out.Invert = r.In, r.Out, r.NotMatch
-	if r.Action != vrrp.RuleLookup {
-		out.Type = uint8(r.Action)
-	} else {
-		out.Table = int(r.Table)
-	}
-	if r.Priority > 0 {
-		out.Priority = int(r.Priority)
-	}
-	if r.From.IsValid() {
-		out.Src = ipNet(r.From)
-	}
-	if r.To.IsValid() {
-		out.Dst = ipNet(r.To)
-	}
-	if r.Mask > 0 {
-		mask := r.Mask
-		out.Mark, out.Mask = r.Mark, &mask
-	}
-	return out
-}
+// protocolOf is who made a route or rule: this daemon, unless it is said.
+func protocolOf(p uint8) uint8 { return cmp.Or(p, pathProtocol) }
 
-func netlinkFamily(six bool) int {
+func netlinkFamily(six bool) uint8 {
 	if six {
 		return netlink.FAMILY_V6
 	}
