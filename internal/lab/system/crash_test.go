@@ -60,6 +60,32 @@ func TestKilledDirectorRestartsWithinLease(t *testing.T) {
 	}
 }
 
+// A strict lease ends before the backup takes over: whether the master is
+// killed or frozen, the VIP is on nobody for a moment and never on two.
+func TestStrictLease(t *testing.T) {
+	for name, fault := range map[string]func(*testing.T, *lab.Vipd){
+		"killed": func(_ *testing.T, v *lab.Vipd) { v.Kill() },
+		"frozen": freeze,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			hcl := strings.Replace(config(`lease = "strict"`), interval.String(), "1s", 1)
+			v1 := p.lb1.Vipd(hcl)
+			p.ownedBy(p.lb1, settle)
+			v2 := p.lb2.Vipd(hcl)
+			p.state(v2, vrrp.StateBackup)
+			if in := p.instance(v1); in.Lease != "strict" || in.LeaseTime >= 3*time.Second {
+				t.Errorf("lease %s, %v, want strict and less than the three intervals a backup waits", in.Lease, in.LeaseTime)
+			}
+			fault(t, v1)
+			p.ownedBy(p.lb2, 4*time.Second+slack)
+			if n := p.owners.Overlap(); n > 0 {
+				t.Errorf("both had the VIP for %v", n)
+			}
+		})
+	}
+}
+
 // role is the process of a role, "router" or "checker".
 func (p *pair) role(v *lab.Vipd, name string) int {
 	p.t.Helper()
@@ -130,24 +156,27 @@ func TestKilledSupervisor(t *testing.T) {
 	}
 }
 
+// freeze stops every process of a daemon.
+func freeze(t *testing.T, v *lab.Vipd) { signalAll(t, v, syscall.SIGSTOP) }
+
+func signalAll(t *testing.T, v *lab.Vipd, sig syscall.Signal) {
+	t.Helper()
+	for _, pid := range v.Tree() {
+		if err := syscall.Kill(pid, sig); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A frozen master loses its VIP as a dead one does, and must not behave as the
 // master that it believes to be when it thaws.
 func TestFrozenDirector(t *testing.T) {
 	p := newPair(t)
 	v1, v2 := p.start()
-	tree := v1.Tree()
-	for _, pid := range tree {
-		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
-			t.Fatal(err)
-		}
-	}
+	freeze(t, v1)
 	p.ownedBy(p.lb2, lease+slack)
 	before := len(p.owners.Spans(p.lb2))
-	for _, pid := range tree {
-		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil {
-			t.Fatal(err)
-		}
-	}
+	signalAll(t, v1, syscall.SIGCONT)
 	// lb1 is the better one: it may preempt, after listening.
 	p.ownedBy(p.lb1, takeover)
 	p.steady(p.lb1, 10*interval)
