@@ -20,8 +20,9 @@ func releaseCommand(c *common) *cobra.Command {
 were master until a moment ago and remove their addresses once a successor is
 heard. The systemd unit runs it as ExecStopPost.
 
-It does nothing while a process of the daemon lives, after a clean stop (also
-when systemd says so in SERVICE_RESULT), and for routers whose backups have taken over already.`,
+It waits for a router role that outlived its supervisor. It does nothing while
+the daemon runs, after a clean stop (also when systemd says so in
+SERVICE_RESULT), and for routers whose backups have taken over already.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error

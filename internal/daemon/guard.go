@@ -2,13 +2,11 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -27,13 +25,7 @@ func Guard(ctx context.Context, opt Options, pid int) error {
 	if readHolder(opt.RuntimeDir) != strconv.Itoa(pid) {
 		return nil
 	}
-	// Its roles notice its end themselves: they hand over and go.
-	for deadline := time.Now().Add(willBound); time.Now().Before(deadline); time.Sleep(lockRetry) {
-		if err = releaseLocked(ctx, opt, f); !errors.Is(err, ErrAlive) {
-			return err
-		}
-	}
-	return err
+	return releaseAfterRoles(ctx, opt, f)
 }
 
 // startGuard starts a guard that is no child of this process, in a session of

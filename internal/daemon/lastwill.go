@@ -36,7 +36,8 @@ var ErrAlive = errors.New("vipd is running")
 // removed once a successor is heard or the bound ends, so that the backup takes
 // over after its skew instead of its master-down interval. It does nothing
 // after a clean stop, and nothing for a router whose peers have given up on it
-// already. The supervisor and every router role have to be gone.
+// already. A router role that outlived its supervisor hands over by itself: it is
+// left the time for that.
 func Release(ctx context.Context, opt Options) error {
 	f, err := tryLock(filepath.Join(opt.RuntimeDir, instanceLock))
 	switch {
@@ -46,7 +47,18 @@ func Release(ctx context.Context, opt Options) error {
 		return err
 	}
 	defer f.Close()
-	return releaseLocked(ctx, opt, f)
+	return releaseAfterRoles(ctx, opt, f)
+}
+
+// releaseAfterRoles is releaseLocked once no router role lives any more: those
+// notice the end of their supervisor themselves, hand over and go.
+func releaseAfterRoles(ctx context.Context, opt Options, f *os.File) (err error) {
+	for deadline := time.Now().Add(willBound); time.Now().Before(deadline); time.Sleep(lockRetry) {
+		if err = releaseLocked(ctx, opt, f); !errors.Is(err, ErrAlive) {
+			break
+		}
+	}
+	return err
 }
 
 // releaseLocked is Release for the holder of the instance lock.

@@ -42,6 +42,7 @@ func spawnProcess(opt Options) spawner {
 		}
 		defer theirs.Close()
 		cmd := exec.Command(ownBinary, "role", name, "--runtime-dir", opt.RuntimeDir)
+		cmd.Args[0] = os.Args[0] // what ps shows
 		cmd.ExtraFiles = []*os.File{theirs}
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Start(); err != nil {

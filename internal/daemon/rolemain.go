@@ -13,6 +13,7 @@ import (
 // `vipd role NAME`. It returns when its link ends.
 func RunRole(ctx context.Context, name string, opt Options) error {
 	ignoreSignals()
+	showName(name)
 	conn, err := inheritedLink()
 	if err != nil {
 		return err
@@ -24,6 +25,13 @@ func RunRole(ctx context.Context, name string, opt Options) error {
 		return fmt.Errorf("role %s: %w", name, err)
 	}
 	return nil
+}
+
+// showName makes top and the service manager show the role and not the name of
+// the file that was executed, which is "exe" (proc(5), /proc/pid/comm: at most
+// 15 bytes). Nothing depends on it.
+func showName(role string) {
+	_ = os.WriteFile("/proc/self/comm", []byte("vipd-"+role), 0)
 }
 
 // oomScore spares the router role, but not before the kernel's own helpers.

@@ -297,8 +297,9 @@ func (s *supervisor) markTableReady() {
 	s.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	// A router between two lives learns it from its next configuration.
-	if err := s.router.call(ctx, callReady, nil, nil); err != nil && !errors.Is(err, errNotRunning) {
+	// A router between two lives learns it from its next configuration, one
+	// that leaves needs it no more.
+	if err := s.router.call(ctx, callReady, nil, nil); err != nil && !errors.Is(err, errNotRunning) && !s.router.isStopping() {
 		s.warn("role", err.Error(), nil)
 	}
 }

@@ -14,7 +14,7 @@ const statusMark = "\x00guest-exit "
 
 // guestModuleNames are loaded into every guest, those that exist.
 var guestModuleNames = []string{
-	"veth", "bridge", "dummy", "macvlan", "8021q", "bonding", "vrf", "ipip", "ip6_tunnel", "sch_netem", "nf_tables",
+	"veth", "bridge", "dummy", "macvlan", "8021q", "bonding", "vrf", "ipip", "ip6_tunnel", "sch_netem", "nf_tables", "overlay",
 	"ip_vs", "ip_vs_rr", "ip_vs_wrr", "ip_vs_lc", "ip_vs_wlc", "ip_vs_lblc", "ip_vs_lblcr", "ip_vs_dh", "ip_vs_sh",
 	"ip_vs_mh", "ip_vs_sed", "ip_vs_nq", "ip_vs_fo", "ip_vs_ovf", "ip_vs_twos",
 }

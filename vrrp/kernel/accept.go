@@ -20,6 +20,17 @@ const acceptTable = "vipd"
 // of virtual servers out of the way.
 const afterIPVS = 110
 
+// nothingThere tells whether nftables refused because it has no such table, or
+// because the kernel has no nftables.
+func nothingThere(err error) bool {
+	for _, no := range []error{unix.ENOENT, unix.EOPNOTSUPP, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT} {
+		if errors.Is(err, no) {
+			return true
+		}
+	}
+	return false
+}
+
 // RefuseTraffic drops packets to the addresses of routers that must not accept
 // any, in place of what was dropped before. Neighbour discovery passes, as RFC
 // 9568 §6.1 demands. The rules stand whoever is master: they mean nothing on a
@@ -41,7 +52,7 @@ func RefuseTraffic(routers []vrrp.Config) error {
 	if len(four)+len(six) == 0 {
 		c.DelTable(table)
 		// Without the table, or without nftables, nothing is dropped either.
-		if err := c.Flush(); err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EOPNOTSUPP) {
+		if err := c.Flush(); err != nil && !nothingThere(err) {
 			return fmt.Errorf("remove nftables table %s: %w", acceptTable, err)
 		}
 		return nil

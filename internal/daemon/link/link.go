@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"syscall"
 )
 
 // Handler answers calls and takes notices. A notice's result is discarded.
@@ -59,8 +60,8 @@ func New(conn io.ReadWriteCloser, h Handler) *Peer {
 	}
 }
 
-// Run reads and writes until the stream ends, which it reports as nil for a
-// clean end of file. Handlers see a context that ends with the link.
+// Run reads and writes until the stream ends, which it reports as nil when
+// the other side is gone. Handlers see a context that ends with the link.
 func (p *Peer) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -71,7 +72,7 @@ func (p *Peer) Run(ctx context.Context) error {
 	r := bufio.NewReader(p.conn)
 	for {
 		m, err := readFrame(r)
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) {
+		if hungUp(err) {
 			return nil
 		}
 		if err != nil {
@@ -79,6 +80,17 @@ func (p *Peer) Run(ctx context.Context) error {
 		}
 		p.dispatch(ctx, m)
 	}
+}
+
+// hungUp tells whether the other side is gone. A process that is killed before
+// it has read everything resets the stream.
+func hungUp(err error) bool {
+	for _, end := range []error{io.EOF, io.ErrClosedPipe, syscall.ECONNRESET} {
+		if errors.Is(err, end) {
+			return true
+		}
+	}
+	return false
 }
 
 // readError hides the error of a stream that we closed ourselves.

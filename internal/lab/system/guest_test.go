@@ -29,6 +29,7 @@ func TestGuest(t *testing.T) {
 	t.Run("ServiceRemovedWhileDown", testServiceRemovedWhileDown)
 	t.Run("ExampleDirectRouting", testExampleDirectRouting)
 	t.Run("ExampleNAT", testExampleNAT)
+	t.Run("Unit", testUnit)
 }
 
 // balancer is one director with two real servers and a client, direct routing.

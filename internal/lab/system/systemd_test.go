@@ -1,0 +1,132 @@
+//go:build !race
+
+package system
+
+import (
+	"fmt"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// unitOverride is what the trial of the unit changes: a watchdog that barks
+// sooner and a log that the test can show.
+const unitOverride = `[Service]
+WatchdogSec=2s
+StandardOutput=append:/run/vipd.log
+StandardError=append:/run/vipd.log
+`
+
+// patience bounds waits that are no claims: programs start slowly in the guest.
+const patience = time.Minute
+
+// unit is the shipped unit under a real systemd on lb1, with lb2 as backup.
+type unit struct {
+	*pair
+	sd *lab.Systemd
+	v2 *lab.Vipd
+}
+
+func newUnit(t *testing.T) *unit {
+	shipped, err := filepath.Abs("../../../packaging/vipd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &unit{pair: newPair(t)}
+	hcl := slowly()
+	u.sd = u.lb1.Systemd(map[string]string{
+		"/usr/sbin/vipd":                              lab.Binary(t),
+		"/etc/vipd/vipd.hcl":                          u.lb1.WriteFile("unit.hcl", hcl),
+		"/etc/systemd/system/vipd.service":            shipped,
+		"/etc/systemd/system/vipd.service.d/lab.conf": u.lb1.WriteFile("lab.conf", unitOverride),
+	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := u.sd.Run("cat", "/run/vipd.log")
+			t.Log(log)
+		}
+	})
+	u.run("systemctl", "start", "vipd")
+	u.v2 = u.lb2.Vipd(hcl)
+	u.ownedBy(u.lb1, patience)
+	u.state(u.v2, vrrp.StateBackup)
+	return u
+}
+
+// run runs a program beside the unit.
+func (u *unit) run(arg ...string) string {
+	u.t.Helper()
+	out, err := u.sd.Run(arg...)
+	if err != nil {
+		u.t.Fatalf("%v\n%s", err, out)
+	}
+	return out
+}
+
+// restarted waits until systemd has started the unit again, n times in all.
+func (u *unit) restarted(n int) {
+	u.t.Helper()
+	lab.WaitFor(u.t, "the unit is active again", patience, func() error {
+		if p := u.sd.Show("vipd", "ActiveState", "NRestarts"); p["ActiveState"] != "active" || p["NRestarts"] != fmt.Sprint(n) {
+			return fmt.Errorf("%v", p)
+		}
+		return nil
+	})
+}
+
+func (u *unit) pid() (pid int) {
+	fmt.Sscan(u.sd.Show("vipd", "MainPID")["MainPID"], &pid)
+	return pid
+}
+
+// The shipped unit under a real systemd: start returns when the daemon is
+// ready, reload reaches it, its watchdog and its last will work, stop is clean.
+func testUnit(t *testing.T) {
+	u := newUnit(t)
+	if p := u.sd.Show("vipd", "Type", "ActiveState", "WatchdogUSec"); p["ActiveState"] != "active" || p["Type"] != "notify" || p["WatchdogUSec"] != "2s" {
+		t.Errorf("unit: %v", p)
+	}
+	u.run("sed", "-i", "s/priority = 150/priority = 160/", "/etc/vipd/vipd.hcl")
+	u.run("systemctl", "reload", "vipd")
+	lab.WaitFor(t, "the reload has arrived", patience, func() error {
+		_, err := u.sd.Run("sh", "-c", "vipd status | grep -q 'priority 160'")
+		return err
+	})
+	u.steady(u.lb1, time.Second)
+
+	// The supervisor hangs: the watchdog ends it, the router role hands over.
+	frozen := time.Now()
+	u.run("kill", "-STOP", fmt.Sprint(u.pid()))
+	u.restarted(1)
+	u.goodbye(u.lb1, frozen)
+	u.ownedBy(u.lb1, patience)
+
+	// All processes are killed at once: ExecStopPost hands over.
+	killed, before := time.Now(), len(u.owners.Spans(u.lb2))
+	u.run("systemctl", "kill", "-s", "KILL", "vipd")
+	lab.WaitFor(t, "lb2 takes over", patience, func() error {
+		if len(u.owners.Spans(u.lb2)) == before {
+			return errStillThere
+		}
+		return nil
+	})
+	u.goodbye(u.lb1, killed)
+	u.restarted(2)
+	u.ownedBy(u.lb1, patience)
+
+	stopped := time.Now()
+	u.run("systemctl", "stop", "vipd")
+	u.ownedBy(u.lb2, patience)
+	u.goodbye(u.lb1, stopped)
+	if p := u.sd.Show("vipd", "ActiveState", "Result"); p["ActiveState"] != "inactive" || p["Result"] != "success" {
+		t.Errorf("stopped unit: %v", p)
+	}
+	if n := u.owners.Overlap(); n > slack {
+		t.Errorf("both had the VIP for %v", n)
+	}
+	u.sd.Signal(syscall.SIGKILL)
+}
