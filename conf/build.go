@@ -44,6 +44,7 @@ func (b *builder) global(n *node) {
 		AutoReload:       get[bool](n, "autoreload"),
 		KeepTable:        get[bool](n, "keep_table_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
+		RealTimePriority: int(get[int64](n, "realtime_priority")),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
 		NotifyFIFO:       get[string](n, "notify_fifo"),
 		Mail:             b.mail(n.all("mail")),

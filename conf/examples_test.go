@@ -74,7 +74,7 @@ func TestExampleTwoDirectors(t *testing.T) {
 	for director, priority := range map[string]uint8{"lb1": 150, "lb2": 100} {
 		want := &Config{
 			Director: director, Directors: twoDirectors,
-			Global:  Global{LogLevel: "info", LogFormat: "text", Scripts: Scripts{Timeout: 30 * time.Second}},
+			Global:  Global{LogLevel: "info", LogFormat: "text", RealTimePriority: DefaultRealTimePriority, Scripts: Scripts{Timeout: 30 * time.Second}},
 			Routers: []vrrp.Config{webRouter("web", priority)},
 			IPVS:    defaultIPVS,
 			Files:   []string{"../examples/two-directors.hcl"},
@@ -99,7 +99,7 @@ func TestExampleDirectRouting(t *testing.T) {
 	}}
 	want := &Config{
 		Director: "lb1", Directors: twoDirectors,
-		Global:  Global{LogLevel: "info", LogFormat: "text", Scripts: Scripts{Timeout: 30 * time.Second}},
+		Global:  Global{LogLevel: "info", LogFormat: "text", RealTimePriority: DefaultRealTimePriority, Scripts: Scripts{Timeout: 30 * time.Second}},
 		Routers: []vrrp.Config{webRouter("web", 150)},
 		Services: []Service{{
 			Config: ipvs.Config{

@@ -189,7 +189,7 @@ func TestDirectorUnknownIsOneError(t *testing.T) {
 
 func TestGlobal(t *testing.T) {
 	c, _ := loadText(t, "global {\n keep_table_on_stop = true\n other_vrrp_daemon = \"allow\"\n log {\n level = \"debug\"\n format = \"json\"\n }\n}")
-	want := Global{LogLevel: "debug", LogFormat: "json", KeepTable: true, AllowOtherDaemon: true, Scripts: Scripts{Timeout: 30 * time.Second}}
+	want := Global{LogLevel: "debug", LogFormat: "json", KeepTable: true, AllowOtherDaemon: true, RealTimePriority: DefaultRealTimePriority, Scripts: Scripts{Timeout: 30 * time.Second}}
 	if c.Global != want {
 		t.Errorf("got %+v, want %+v", c.Global, want)
 	}

@@ -44,6 +44,10 @@ type Director struct {
 	Priority uint8      // 0 = not given
 }
 
+// DefaultRealTimePriority is the lowest there is: ahead of everything that is
+// not real-time, behind everything else that is.
+const DefaultRealTimePriority = 1
+
 // Global holds settings of the daemon itself.
 type Global struct {
 	LogLevel  string // debug, info, warn, error
@@ -55,6 +59,9 @@ type Global struct {
 	// AllowOtherDaemon starts instances even though another VRRP daemon of
 	// this host holds a VRRP socket on the same interface.
 	AllowOtherDaemon bool
+	// RealTimePriority is the real-time priority of the router role, 1..99;
+	// 0 leaves it to the ordinary scheduling.
+	RealTimePriority int
 	// MaintenanceDir holds a file for each real server that is taken out of
 	// service; empty = none.
 	MaintenanceDir string

@@ -87,6 +87,7 @@ var configNames = map[string]string{
 	"Announce":         "garp",
 	"Persistent":       "persistence.timeout",
 	"AutoReload":       "autoreload",
+	"RealTimePriority": "realtime_priority",
 	"KeepTable":        "keep_table_on_stop",
 	"AllowOtherDaemon": "other_vrrp_daemon.allow",
 	"LogLevel":         "log.level",

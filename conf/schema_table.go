@@ -50,6 +50,8 @@ var globalBlock = &block{
 			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
 		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},
 			help: "What to do with instances on an interface where another VRRP daemon of this host is at work."},
+		{name: "realtime_priority", kind: kindInt, def: "1", min: 0, max: 99,
+			help: "Real-time priority (`SCHED_RR`) of the router role, the process that sends adverts and starts no other; checks and scripts never have one. The lowest is enough to be ahead of everything that is not real-time: docs/storm.md shows the difference on a busy machine. 0: none. Where the kernel does not permit it vipd says so and works without."},
 		{name: "maintenance_dir", kind: kindString,
 			help: "Directory with a file for each real server that is to be out of service, whatever its checks say: its name is the address, `address:port`, a host name or `name:port`."},
 		{name: "notify_fifo", kind: kindString,

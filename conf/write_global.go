@@ -12,6 +12,7 @@ func (w *writer) global() maker {
 	}
 	m.set("keep_table_on_stop", g.KeepTable)
 	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
+	m.set("realtime_priority", g.RealTimePriority)
 	m.set("maintenance_dir", g.MaintenanceDir)
 	m.set("notify_fifo", g.NotifyFIFO)
 	log := m.child("log")

@@ -19,7 +19,7 @@ const (
 // defaults.
 func (r *reader) build() *conf.Config {
 	cfg := &conf.Config{
-		Global: conf.Global{LogLevel: "info", LogFormat: "text"},
+		Global: conf.Global{LogLevel: "info", LogFormat: "text", RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
 		IPVS: conf.IPVS{
 			VerifyInterval: verifyInterval,
 			Timeouts:       ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},

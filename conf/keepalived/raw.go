@@ -60,6 +60,7 @@ type globals struct {
 	checkUnicastSource, skipCheck, strict, ignored *bool
 	fifo, vrrpFIFO, lvsFIFO                        *string
 	startupDelay                                   *time.Duration
+	realTime                                       *int // priority
 	lowerPrioNoAdvert, higherPrioSend              *bool
 	dynamicInterfaces                              *bool
 	scriptUser                                     *string

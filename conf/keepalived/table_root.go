@@ -13,7 +13,7 @@ const (
 	noDBus      = "vipd has no D-Bus service; its control socket has the same and more"
 	noBFD       = "vipd does not speak BFD"
 	noFilter    = "vipd sets no packet filter"
-	processCare = "vipd's router role is a process of its own that needs no priority"
+	processCare = "vipd's router role is a process of its own with a real-time priority, locked in memory"
 	ownBuffers  = "vipd reads the kernel's messages at once and resynchronises when it missed any"
 	ownNames    = "vipd's processes have names of their own"
 	notYet      = "it is not implemented"
@@ -129,6 +129,7 @@ func globalVRRP() []*keyword {
 		does("vrrp_strict", toggle(global(func(g *globals) **bool { return &g.strict }))).
 			note("vipd keeps to the RFC and says where it does not; the filter that makes addresses unreachable is not set"),
 		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))),
+		does("vrrp_rt_priority", integer(1, 99, global(func(g *globals) **int { return &g.realTime }))),
 		does("vrrp_startup_delay", seconds(global(func(g *globals) **time.Duration { return &g.startupDelay }))),
 	)
 }
@@ -236,7 +237,7 @@ func globalWithout() []*keyword {
 		without("mail is sent with a bound of its own", "smtp_connect_timeout"),
 		refused(notYet, "startup_script", "shutdown_script"),
 		without("the scripts that it is for are not supported", "startup_script_timeout", "shutdown_script_timeout"),
-		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "vrrp_no_swap", "vrrp_rt_priority",
+		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "vrrp_no_swap",
 			"vrrp_cpu_affinity", "vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_priority", "checker_no_swap", "checker_rt_priority",
 			"checker_cpu_affinity", "checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),

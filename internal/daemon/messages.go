@@ -45,6 +45,7 @@ type routerConfig struct {
 	AwaitReady       bool
 	Resume           bool // this role was restarted by a supervisor that lived on
 	AllowOtherDaemon bool
+	RealTime         int // priority of all threads, 0 = ordinary scheduling
 	Groups           []vrrp.Group
 	StandBy          []vrrp.Standby
 	Observed         []vrrp.Observed // the last verdicts about what is tracked

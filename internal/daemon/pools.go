@@ -34,7 +34,7 @@ func (s *supervisor) instanceStates() instanceStates {
 	out := instanceStates{Seq: s.electionSeq}
 	var held []netip.Addr
 	for _, r := range s.cfg.Routers {
-		for _, a := range r.Addresses {
+		for _, a := range r.Held() {
 			if s.masters[r.Name] {
 				held = append(held, a.Addr())
 			} else {
@@ -94,7 +94,7 @@ func (s *supervisor) removalBound() time.Duration {
 func virtualAddresses(cfg *conf.Config) []netip.Addr {
 	var out []netip.Addr
 	for _, r := range cfg.Routers {
-		for _, a := range r.Addresses {
+		for _, a := range r.Held() {
 			out = append(out, a.Addr())
 		}
 	}

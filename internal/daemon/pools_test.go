@@ -60,11 +60,13 @@ func TestInstanceStates(t *testing.T) {
 	router := func(name, addr string) vrrp.Config {
 		return vrrp.Config{Name: name, Addresses: []netip.Prefix{netip.MustParsePrefix(addr)}}
 	}
+	more := router("b", "192.0.2.2/24")
+	more.Excluded = []netip.Prefix{netip.MustParsePrefix("192.0.2.9/24")}
 	s := &supervisor{
-		cfg:     &conf.Config{Routers: []vrrp.Config{router("a", "192.0.2.1/24"), router("b", "192.0.2.2/24"), router("b6", "192.0.2.1/32")}},
+		cfg:     &conf.Config{Routers: []vrrp.Config{router("a", "192.0.2.1/24"), more, router("b6", "192.0.2.1/32")}},
 		masters: map[string]bool{"a": true, "gone": true}, electionSeq: 4,
 	}
-	want := instanceStates{Seq: 4, Masters: []string{"a"}, Away: []netip.Addr{netip.MustParseAddr("192.0.2.2")}}
+	want := instanceStates{Seq: 4, Masters: []string{"a"}, Away: []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.9")}}
 	if diff := cmp.Diff(want, s.instanceStates(), equateAddrs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

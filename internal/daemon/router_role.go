@@ -24,6 +24,9 @@ type routerRole struct {
 	cancel   context.CancelFunc // makes the runner leave
 	done     chan struct{}      // closed when it has left
 	observer *observer
+	// realTimeRefused is what was last said about a priority that the kernel
+	// does not grant.
+	realTimeRefused string
 }
 
 // runRouter serves the router role until its link ends; then, or when told
@@ -124,6 +127,7 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 
 // configure turns the supervisor's message into one event for the engine.
 func (r *routerRole) configure(cfg routerConfig) error {
+	r.setRealTime(cfg.RealTime)
 	ev := &vrrp.Configure{
 		Routers: cfg.Routers, Groups: cfg.Groups, StandBy: cfg.StandBy, AwaitReady: cfg.AwaitReady,
 		PeerHeard: make(map[vrrp.RouterID]bool, len(cfg.PeerHeard)),
@@ -143,6 +147,22 @@ func (r *routerRole) configure(cfg routerConfig) error {
 	r.run.Do(ev)
 	r.observed(cfg.Observed)
 	return nil
+}
+
+// setRealTime puts the role's priority in force. Without the right to it the
+// role works as any process does, which is said once. A role that shares its
+// process with others has none.
+func (r *routerRole) setRealTime(priority int) {
+	if r.opt.OneProcess {
+		return
+	}
+	said := r.realTimeRefused
+	r.realTimeRefused = ""
+	if err := setRealTime(priority); err != nil {
+		if r.realTimeRefused = err.Error(); r.realTimeRefused != said {
+			r.observer.send("warn", "realtime", r.realTimeRefused+": a busy machine can delay adverts", nil)
+		}
+	}
 }
 
 // observed passes verdicts about what is tracked on.

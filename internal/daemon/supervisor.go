@@ -331,6 +331,7 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),
 		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.tracks.verdicts(),
 		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
+		RealTime: s.cfg.Global.RealTimePriority,
 	}
 	s.mu.Unlock()
 	if err := saveTestator(s.opt.RuntimeDir, testator{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {

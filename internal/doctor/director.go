@@ -68,7 +68,7 @@ func (x *examination) instances(cfg *conf.Config) {
 			x.add(Problem, r.Name, "", "interface %s: %v", r.ID.Interface, err)
 			continue
 		}
-		for _, vip := range r.Addresses {
+		for _, vip := range r.Held() {
 			x.prefix(r.Name, r.ID.Interface, vip, have)
 		}
 	}

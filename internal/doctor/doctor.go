@@ -146,6 +146,7 @@ func Director(h *Host, cfg *conf.Config) []Finding {
 	x.instances(cfg)
 	x.realServers(cfg)
 	x.firewall(cfg)
+	x.realTime(cfg)
 	x.otherDaemons()
 	return x.found
 }

@@ -61,6 +61,9 @@ func with(more map[string]string) map[string]string {
 	return out
 }
 
+// realTime asks for a real-time priority.
+func realTime(_ *Host, c *conf.Config) { c.Global.RealTimePriority = 1 }
+
 func TestDirector(t *testing.T) {
 	for name, tt := range map[string]struct {
 		files  map[string]string
@@ -76,12 +79,16 @@ func TestDirector(t *testing.T) {
 		"no interface": {files: healthy, change: func(h *Host, _ *conf.Config) {
 			h.Addresses = func(string) ([]netip.Prefix, error) { return nil, errors.New("gone") }
 		}, want: "interface eth0: gone"},
-		"second daemon":     {files: healthy, change: func(h *Host, _ *conf.Config) { h.OtherDaemon = func(string) string { return "keepalived (12)" } }, want: "another VRRP daemon is at work on eth0: keepalived (12)"},
-		"starts at boot":    {files: with(map[string]string{"etc/systemd/system/multi-user.target.wants/ldirectord.service": ""}), want: "ldirectord starts at boot too"},
-		"starts from rc":    {files: with(map[string]string{"etc/rc3.d/S20heartbeat": ""}), want: "heartbeat starts at boot too, from /etc/init.d"},
-		"snooping":          {files: with(map[string]string{"sys/class/net/eth0/bridge/multicast_snooping": "1", "sys/class/net/eth0/bridge/multicast_querier": "0", "sys/class/net/eth0/bridge/stp_state": "0"}), want: "snoops IGMP"},
-		"snooping, querier": {files: with(map[string]string{"sys/class/net/eth0/bridge/multicast_snooping": "1", "sys/class/net/eth0/bridge/multicast_querier": "1", "sys/class/net/eth0/bridge/stp_state": "0"})},
-		"spanning tree":     {files: with(map[string]string{"sys/class/net/eth0/bridge/stp_state": "1", "sys/class/net/eth0/bridge/forward_delay": "1500"}), want: "forward delay (1500/100 s)"},
+		"second daemon":         {files: healthy, change: func(h *Host, _ *conf.Config) { h.OtherDaemon = func(string) string { return "keepalived (12)" } }, want: "another VRRP daemon is at work on eth0: keepalived (12)"},
+		"starts at boot":        {files: with(map[string]string{"etc/systemd/system/multi-user.target.wants/ldirectord.service": ""}), want: "ldirectord starts at boot too"},
+		"starts from rc":        {files: with(map[string]string{"etc/rc3.d/S20heartbeat": ""}), want: "heartbeat starts at boot too, from /etc/init.d"},
+		"snooping":              {files: with(map[string]string{"sys/class/net/eth0/bridge/multicast_snooping": "1", "sys/class/net/eth0/bridge/multicast_querier": "0", "sys/class/net/eth0/bridge/stp_state": "0"}), want: "snoops IGMP"},
+		"snooping, querier":     {files: with(map[string]string{"sys/class/net/eth0/bridge/multicast_snooping": "1", "sys/class/net/eth0/bridge/multicast_querier": "1", "sys/class/net/eth0/bridge/stp_state": "0"})},
+		"spanning tree":         {files: with(map[string]string{"sys/class/net/eth0/bridge/stp_state": "1", "sys/class/net/eth0/bridge/forward_delay": "1500"}), want: "forward delay (1500/100 s)"},
+		"no right to real time": {files: with(map[string]string{"proc/self/status": "CapEff:\t0000000000000000"}), change: realTime, want: "takes the capability CAP_SYS_NICE"},
+		"real time forbidden":   {files: with(map[string]string{"proc/self/status": "CapEff:\t0000000000800000", "proc/sys/kernel/sched_rt_runtime_us": "0"}), change: realTime, want: "refuses real-time"},
+		"real time unbounded":   {files: with(map[string]string{"proc/self/status": "CapEff:\t000001ffffffffff", "proc/sys/kernel/sched_rt_runtime_us": "-1"}), change: realTime, want: "nothing keeps a real-time thread"},
+		"real time":             {files: with(map[string]string{"proc/self/status": "Name:\tvipd\nCapEff:\t000001ffffffffff", "proc/sys/kernel/sched_rt_runtime_us": "950000"}), change: realTime},
 		"unreachable": {files: healthy, change: func(h *Host, _ *conf.Config) {
 			h.Route = func(netip.Addr) (Route, error) { return Route{}, errors.New("no route") }
 		}, want: "cannot be reached: no route"},

@@ -2,6 +2,7 @@ version = 1
 
 global {
   autoreload         = true
+  realtime_priority  = 0
   startup_delay      = "5s"
   keep_table_on_stop = true
   other_vrrp_daemon  = "allow"
