@@ -1,0 +1,85 @@
+package storm
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+const (
+	// busyLoops are endless loops, each in a session of its own.
+	busyLoops = 12
+	// busyChecks real servers at checkInterval are more handshakes than a
+	// processor can make.
+	busyChecks    = 400
+	checkInterval = 100 * time.Millisecond
+	targetPort    = 8443
+)
+
+// burn keeps a processor busy until the end of the test, in a session of its
+// own: the kernel shares processors between sessions first.
+func burn(t *testing.T) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", "while :; do :; done")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// targets answers the handshakes of a host's checks on all its own addresses.
+func targets(t *testing.T, h *lab.Host) {
+	t.Helper()
+	ln, err := h.Listen(fmt.Sprintf(":%d", targetPort))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	s.Listener.Close()
+	s.Listener = ln
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.TLS = &tls.Config{SessionTicketsDisabled: true}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+}
+
+// worked returns how much processor time the checker role of a daemon took so
+// far, by the kernel's count in hundredths of a second (proc(5), stat).
+func worked(t *testing.T, p *lab.Proc) time.Duration {
+	t.Helper()
+	for _, pid := range p.Tree() {
+		dir := fmt.Sprintf("/proc/%d", pid)
+		args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		if err != nil || !strings.Contains(string(args), "\x00role\x00checker\x00") {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		var user, system int64
+		if fields := strings.Fields(rest); len(fields) > 12 {
+			fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
+		}
+		return time.Duration(user+system) * (time.Second / 100)
+	}
+	t.Fatal("there is no checker role")
+	return 0
+}
