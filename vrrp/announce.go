@@ -10,6 +10,11 @@ const (
 	// switches that were still learning and hosts that lost it.
 	announceEarly = 250 * time.Millisecond
 	announceSoon  = time.Second
+	// announceMoved and announceStays follow where the predecessor had the same
+	// MAC address: what it still sent after our first announcement made the
+	// switches look for us where it is.
+	announceMoved = 10 * time.Millisecond
+	announceStays = 50 * time.Millisecond
 	// announceAfterLease is how long after the end of the predecessor's lease
 	// the last block follows: hosts that asked while both answered may have
 	// learned the wrong one.
@@ -27,7 +32,7 @@ type block struct {
 
 // announcement is the plan of a master's gratuitous ARPs, earliest first.
 type announcement struct {
-	blocks  [4]block
+	blocks  [6]block
 	n, done int
 	started time.Time
 	// refresh is the next announcement of a lasting master.
@@ -36,9 +41,14 @@ type announcement struct {
 }
 
 // plan schedules everything after the first block, which is sent at once.
-// predecessor is the lease of the previous owner, zero when it had none.
-func (a *announcement) plan(now time.Time, set Announce, predecessor time.Duration) {
+// predecessor is the lease of the previous owner, zero when it had none;
+// sameMAC tells that it had our MAC address.
+func (a *announcement) plan(now time.Time, set Announce, predecessor time.Duration, sameMAC bool) {
 	*a = announcement{started: now, set: set}
+	if sameMAC {
+		a.add(now.Add(announceMoved), 1)
+		a.add(now.Add(announceStays), 1)
+	}
 	if set.Refresh > 0 {
 		a.refresh = now.Add(set.Refresh)
 	}
@@ -82,7 +92,11 @@ func (a *announcement) take(now time.Time) (repeat int) {
 // announce sends the first block and plans the others.
 func (r *router) announce(now time.Time) {
 	r.gratuitousBlock(r.held, r.cfg.Announce.Repeat)
-	r.announced.plan(now, r.cfg.Announce, r.leaseTime)
+	r.planAnnouncements(now)
+}
+
+func (r *router) planAnnouncements(now time.Time) {
+	r.announced.plan(now, r.cfg.Announce, r.leaseTime, r.cfg.VMAC.Name != "")
 }
 
 // reannounce announces again after another master was heard and beaten: its

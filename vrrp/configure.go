@@ -17,7 +17,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 				r.endHandOver(now)
 			}
 		}
-		e.stopped = false
+		e.stopped, e.departing = false, false
 		clear(e.routers)
 		e.order = e.order[:0]
 	}
@@ -31,7 +31,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	for i := range ev.Routers {
 		wanted[ev.Routers[i].ID] = &ev.Routers[i]
 	}
-	e.removeUnwanted(now, wanted)
+	departing := e.removeUnwanted(now, wanted)
 	for _, r := range e.order {
 		r.releaseUnwanted(wanted[r.cfg.ID])
 	}
@@ -42,13 +42,9 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 			e.order = append(e.order, e.applyConfig(now, c, ev))
 		}
 	}
-	e.shortest = 0
-	for i, r := range e.order {
-		r.order = i
-		if down := r.cfg.MasterDown(); i == 0 || down < e.shortest {
-			e.shortest = down
-		}
-	}
+	e.order = append(e.order, departing...)
+	e.departing = len(departing) > 0
+	e.number()
 	e.collectSources()
 	e.collectGroups(ev.Groups)
 	e.standBy(now, ev.StandBy, false)
@@ -60,16 +56,24 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	}
 }
 
-// removeUnwanted lets the routers leave that are no longer configured.
-func (e *Engine) removeUnwanted(now time.Time, wanted map[RouterID]*Config) {
+// removeUnwanted lets the routers leave that are no longer configured, and
+// returns those that hand over first.
+func (e *Engine) removeUnwanted(now time.Time, wanted map[RouterID]*Config) (departing []*router) {
 	e.order = slices.DeleteFunc(e.order, func(r *router) bool {
-		if c := wanted[r.cfg.ID]; c != nil && c.Carrier() == r.cfg.Carrier() {
+		c := wanted[r.cfg.ID]
+		switch {
+		case c != nil && c.Carrier() == r.cfg.Carrier():
+			r.remains()
 			return false
+		case c == nil && r.departs(now, wanted):
+			departing = append(departing, r)
+		default:
+			r.leave(now, cause{reason: ReasonRemoved})
+			delete(e.routers, r.cfg.ID)
 		}
-		r.leave(now, cause{reason: ReasonRemoved})
-		delete(e.routers, r.cfg.ID)
 		return true
 	})
+	return departing
 }
 
 // applyConfig starts the router of c or changes it in place.
@@ -140,7 +144,7 @@ func (r *router) change(now time.Time, c Config) {
 func (r *router) announceAdded(now time.Time, added []netip.Prefix) {
 	if len(added) > 0 && !r.handing.active() {
 		r.gratuitousBlock(added, r.cfg.Announce.Repeat)
-		r.announced.plan(now, r.cfg.Announce, r.leaseTime)
+		r.planAnnouncements(now)
 	}
 }
 

@@ -30,6 +30,8 @@ type Engine struct {
 	// can have slept through one while the agenda is less late than that.
 	shortest time.Duration
 	stopped  bool
+	// departing is set while routers hand over that are no longer configured.
+	departing bool
 	// period is how often heal leases are refreshed.
 	period time.Duration
 
@@ -91,8 +93,9 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 	case *Stop:
 		e.stop(now, ev)
 	}
+	e.bury()
 	return Output{
-		Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle()), Leaving: e.leaving(),
+		Actions: e.out.actions, Next: earliest(e.agenda.next(), e.nextSettle()), Leaving: e.leaving(), Departing: e.departing,
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 type Event interface{ event() }
 
 // Configure replaces the whole set of virtual routers in one step: unknown
-// ones start, missing ones leave (priority 0, addresses removed), the others
-// change in place without a transition.
+// ones start, missing ones leave by the hand-over of their configuration, the
+// others change in place without a transition.
 type Configure struct {
 	Routers []Config
 	// Groups tie routers together; a router is in one group at most.
@@ -245,4 +245,7 @@ type Output struct {
 	Next time.Time
 	// Leaving is set after a Stop as long as a hand-over goes on.
 	Leaving bool
+	// Departing is set as long as routers hand over that the last Configure
+	// lacked: what they need of the outside has to stay.
+	Departing bool
 }

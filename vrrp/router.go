@@ -78,6 +78,9 @@ type router struct {
 	leaving bool
 
 	handing handOver
+	// departing is set while the router hands over because it is no longer
+	// configured.
+	departing bool
 	// reasserted is when an advert was last sent out of turn.
 	reasserted time.Time
 	// What authentication remembers: the last sequence number of the

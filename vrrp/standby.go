@@ -34,6 +34,9 @@ func (e *Engine) standBy(now time.Time, orders []Standby, command bool) {
 		return // it leaves for good; the next start brings the orders along
 	}
 	for _, r := range e.order {
+		if r.departing {
+			continue
+		}
 		var order *Standby
 		if i := slices.IndexFunc(orders, func(s Standby) bool { return s.ID == r.cfg.ID }); i >= 0 {
 			order = &orders[i]

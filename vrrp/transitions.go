@@ -16,6 +16,9 @@ func (r *router) reconsider(now time.Time) {
 }
 
 func (r *router) reconsiderAlone(now time.Time) {
+	if r.departing {
+		return
+	}
 	why, ok := r.obstacle()
 	switch {
 	case ok && !r.running():

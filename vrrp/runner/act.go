@@ -21,7 +21,7 @@ func (r *Runner) step(ev vrrp.Event) {
 // act carries out actions in the order given and returns the adverts that
 // failed.
 func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
-	r.next, r.leaving = out.Next, out.Leaving
+	r.next, r.leaving, r.departing = out.Next, out.Leaving, out.Departing
 	r.reached = r.reached[:0]
 	for _, a := range out.Actions {
 		switch a := a.(type) {

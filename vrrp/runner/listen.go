@@ -41,25 +41,58 @@ func (r *Runner) event(ev vrrp.Event) {
 }
 
 // configure listens at every place the new configuration needs before the
-// engine learns of it.
+// engine learns of it. What routers need that it lacks stays until they have
+// handed over.
 func (r *Runner) configure(c *vrrp.Configure) {
+	all := *c
+	all.Routers = append(r.missing(c), c.Routers...)
+	names, listenErr := r.provide(&all)
+	r.step(c)
+	r.present, r.final = all.Routers, nil
+	if len(all.Routers) > len(c.Routers) {
+		r.final = c
+	}
+	r.forget(names)
+	if listenErr != nil {
+		for _, name := range names {
+			r.relink(name)
+		}
+	}
+}
+
+// missing returns the routers that a configuration lacks.
+func (r *Runner) missing(c *vrrp.Configure) (gone []vrrp.Config) {
+	for _, p := range r.present {
+		if !slices.ContainsFunc(c.Routers, func(n vrrp.Config) bool { return n.ID == p.ID }) {
+			gone = append(gone, p)
+		}
+	}
+	return gone
+}
+
+// provide prepares the outside for the routers of a configuration.
+func (r *Runner) provide(c *vrrp.Configure) (names []string, err error) {
 	ports, names := places(c)
 	if r.opt.Claim != nil {
 		r.opt.Claim(c.Routers)
 	}
 	r.limit = drainPerPort * max(1, len(ports))
-	listenErr := r.opt.Wire.Listen(ports)
+	err = r.opt.Wire.Listen(ports)
 	if r.opt.Watch != nil {
 		r.opt.Watch(names)
 	}
-	r.step(c)
-	r.forget(names)
-	if listenErr == nil {
+	return names, err
+}
+
+// conclude takes away what the departed routers needed. A place that cannot be
+// listened to is known already.
+func (r *Runner) conclude() {
+	if r.final == nil || r.departing {
 		return
 	}
-	for _, name := range names {
-		r.relink(name)
-	}
+	names, _ := r.provide(r.final)
+	r.forget(names)
+	r.present, r.final = r.final.Routers, nil
 }
 
 // places returns where the routers listen and the interfaces that they use or

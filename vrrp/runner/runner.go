@@ -77,7 +77,10 @@ type Runner struct {
 	// What follows belongs to the loop.
 	next      time.Time // of the engine's last output
 	leaving   bool      // the engine stopped and hands over
-	limit     int       // packets per round
+	departing bool      // routers hand over that are no longer configured
+	present   []vrrp.Config
+	final     *vrrp.Configure // once they have departed
+	limit     int             // packets per round
 	clockTold time.Time
 	received  vrrp.Received
 	reached   []vrrp.RouterID        // whose adverts of the present step left, to one peer at least
@@ -187,6 +190,7 @@ func (r *Runner) round() bool {
 	r.tellClock()
 	more := r.drain()
 	r.tick()
+	r.conclude()
 	r.retry()
 	ev, left := r.pop()
 	if ev != nil {

@@ -482,3 +482,42 @@ func TestWallClockIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A removed master is heard, and its addresses are claimed, until it has handed
+// over; then nothing of it is left.
+func TestRemovedRouterKeepsItsPlaceUntilItHasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &segment{}
+		var claimed []int
+		a := run(t, s, Options{Claim: func(c []vrrp.Config) { claimed = append(claimed, len(c)) }})
+		b := run(t, s, Options{})
+		for i, n := range []*node{a, b} {
+			c := config([]uint8{200, 100}[i])
+			c.HandOver = vrrp.HandOverGraceful
+			n.Do(&vrrp.Configure{Routers: []vrrp.Config{c}})
+			n.Do(link(byte(i + 1)))
+		}
+		time.Sleep(20 * time.Second)
+		left := time.Since(a.host.start)
+		a.Do(&vrrp.Configure{})
+		synctest.Wait()
+		if len(a.wire.ports) != 1 || a.host.holds() != 1 {
+			t.Errorf("while it hands over: %d ports, %d addresses", len(a.wire.ports), a.host.holds())
+		}
+		time.Sleep(10 * time.Second)
+		if len(a.wire.ports) != 0 || a.host.holds() != 0 || b.host.holds() != 1 {
+			t.Errorf("after it has left: %d ports, %d addresses, the successor has %d", len(a.wire.ports), a.host.holds(), b.host.holds())
+		}
+		if diff := cmp.Diff([]int{1, 1, 0}, claimed); diff != "" {
+			t.Errorf("claims (-want +got):\n%s", diff)
+		}
+		skew := vrrp.SkewTime(3, 100, time.Second)
+		changes := a.host.changes()
+		want := change{left + skew + 50*time.Millisecond, vrrp.StateInitialize, vrrp.ReasonRemoved}
+		if got := changes[len(changes)-1]; got != want {
+			t.Errorf("it left %v, want %v", got, want)
+		}
+		a.stop()
+		b.stop()
+	})
+}

@@ -143,8 +143,7 @@ func (d *duel) ownedBy(h *lab.Host, within time.Duration) time.Duration {
 // sends no adverts.
 func (d *duel) steady(h, other *lab.Host) {
 	d.t.Helper()
-	time.Sleep(d.interval / 2) // adverts that crossed on the wire
-	lab.WaitFor(d.t, h.Name+" has the VIP alone again", 3*d.interval+slack, func() error { return d.owners.Only(h) })
+	d.uncrossed(h, other)
 	since := time.Now()
 	lab.Steady(d.t, h.Name+" alone has the VIP", 3*d.interval+slack/4, func() error { return d.owners.Only(h) })
 	if n := len(d.wire.Adverts(other, since)); n > 0 {
@@ -152,6 +151,28 @@ func (d *duel) steady(h, other *lab.Host) {
 	}
 	if n := len(d.wire.Adverts(h, since)); n < 2 {
 		d.t.Errorf("%s, master, sent %d adverts in %v", h.Name, n, time.Since(since))
+	}
+}
+
+// uncrossed waits until the host has the last word. Two timers may run out
+// within one flight of an advert: then both are master until the worse one has
+// heard the better one, which was sent at once (RFC 9568 §6.4.2, §6.4.3). It may
+// have said one advert by then, and no second one.
+func (d *duel) uncrossed(h, other *lab.Host) {
+	d.t.Helper()
+	began := time.Now()
+	lab.WaitFor(d.t, h.Name+" alone is heard and has the VIP", 2*d.interval+slack, func() error {
+		var last time.Time
+		if all := d.wire.Adverts(other, time.Time{}); len(all) > 0 {
+			last = all[len(all)-1].At
+		}
+		if len(d.wire.Adverts(h, last)) == 0 {
+			return fmt.Errorf("%s spoke last", other.Name)
+		}
+		return d.owners.Only(h)
+	})
+	if n := len(d.wire.Adverts(other, began)); n > 1 {
+		d.t.Errorf("%s sent %d adverts beside a better master, want one at most", other.Name, n)
 	}
 }
 

@@ -31,9 +31,9 @@ type ours struct{}
 
 func (ours) String() string { return "vipd" }
 
-func (ours) start(h *lab.Host, s setup, priority int) *lab.Proc {
+func (ours) start(h *lab.Host, s setup, _ int) *lab.Proc {
 	var b strings.Builder
-	b.WriteString("version = 1\ndirector \"lb1\" {}\ndirector \"lb2\" {}\n")
+	b.WriteString("version = 1\ndirector \"lb1\" {\n  priority = 150\n}\ndirector \"lb2\" {\n  priority = 100\n}\n")
 	if s.ordinary {
 		b.WriteString("global {\n  realtime_priority = 0\n}\n")
 	}
@@ -42,14 +42,14 @@ func (ours) start(h *lab.Host, s setup, priority int) *lab.Proc {
   interface       = "eth0"
   vrid            = %d
   version         = 3
-  priority        = %d
+  priority        = director.priority
   advert_interval = "%v"
   virtual_address = ["10.0.1.%d/32"]
 }
-`, i, i, priority, s.interval, i)
+`, i, i, s.interval, i)
 	}
 	if s.checks > 0 {
-		fmt.Fprintf(&b, "virtual_server \"web\" {\n  address = \"10.0.2.1:443\"\n  forward = \"masquerade\"\n  check \"https\" {\n    interval = \"%v\"\n    timeout  = \"%v\"\n  }\n",
+		fmt.Fprintf(&b, "virtual_server \"web\" {\n  address = \"10.0.2.1:8443\"\n  forward = \"direct\"\n  check \"https\" {\n    interval = \"%v\"\n    timeout  = \"%v\"\n  }\n",
 			checkInterval, checkInterval)
 		for i := range s.checks {
 			fmt.Fprintf(&b, "  real_server \"127.0.%d.%d:%d\" {}\n", 1+i/250, 1+i%250, targetPort)

@@ -18,17 +18,24 @@ var bound = vrrp.HandOverBound(3, interval) + slack
 // stop loses more than 10.
 const tolerable = 4
 
-// handOver stops a master under a client that pings the VIP every 5 ms, and
-// returns which pings were lost.
+// handOver stops a master under a client that pings the VIP every 5 ms.
 func (p *pair) handOver(v *lab.Vipd, from, to *lab.Host) {
+	p.t.Helper()
+	p.leave(from, to, func() {
+		v.Signal(syscall.SIGTERM)
+		if status, err := v.Wait(bound); status != 0 || err != nil {
+			p.t.Errorf("exit status %d, %v", status, err)
+		}
+	})
+}
+
+// leave makes a master leave under a client that pings the VIP every 5 ms.
+func (p *pair) leave(from, to *lab.Host, how func()) {
 	p.t.Helper()
 	client := p.net.Host("client", "lan", "192.0.2.9/24").Ping(vip, 5*time.Millisecond)
 	time.Sleep(500 * time.Millisecond)
 	stopped := time.Now()
-	v.Signal(syscall.SIGTERM)
-	if status, err := v.Wait(bound); status != 0 || err != nil {
-		p.t.Errorf("exit status %d, %v", status, err)
-	}
+	how()
 	took := time.Since(stopped)
 	p.ownedBy(to, slack)
 	time.Sleep(500 * time.Millisecond)
@@ -63,6 +70,17 @@ func TestHandOverLosesNothing(t *testing.T) {
 			p.state(v2, vrrp.StateBackup)
 			p.handOver(v1, p.lb1, p.lb2)
 		})
+	}
+}
+
+// An instance that a reload removes hands over as if it were stopped.
+func TestHandOverOfRemovedInstance(t *testing.T) {
+	p := newPair(t)
+	v1, v2 := p.start()
+	p.state(v2, vrrp.StateBackup)
+	p.leave(p.lb1, p.lb2, func() { p.reload(v1, directors, true) })
+	if all := p.status(v1).Instances; len(all) != 0 {
+		t.Errorf("it still has %+v", all)
 	}
 }
 
