@@ -1,17 +1,14 @@
 package conf
 
 import (
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/vipd/vipd/internal/golden"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected outputs")
 
 // badOptions are those that all of testdata/bad is read with.
 func badOptions() Options {
@@ -44,7 +41,7 @@ func TestBad(t *testing.T) {
 			if len(diags) == 0 {
 				t.Error("nothing is wrong with the file")
 			}
-			golden(t, strings.TrimSuffix(name, ".hcl")+".txt", text(t, diags))
+			golden.Compare(t, strings.TrimSuffix(name, ".hcl")+".txt", text(t, diags))
 		})
 	}
 }
@@ -59,23 +56,5 @@ func TestBadOrphans(t *testing.T) {
 		if _, err := os.Stat(strings.TrimSuffix(name, ".txt") + ".hcl"); err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-// golden compares got with a file, or rewrites the file.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/vipd/vipd/internal/golden"
 )
 
 const (
@@ -37,10 +39,8 @@ func readPage(t *testing.T) (before, generated, after string) {
 func TestReference(t *testing.T) {
 	before, generated, after := readPage(t)
 	want := reference()
-	if *update {
-		if err := os.WriteFile(page, []byte(before+pageBegin+want+pageEnd+after), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if golden.Update() {
+		golden.Write(t, page, before+pageBegin+want+pageEnd+after)
 		return
 	}
 	if generated != want {

@@ -2,22 +2,18 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/golden"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func TestExitCodes(t *testing.T) {
 	bad := filepath.Join(t.TempDir(), "bad.hcl")
@@ -57,19 +53,7 @@ func TestRenderStatus(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	var buf bytes.Buffer
 	renderStatus(&buf, sample(now))
-	golden := "testdata/status.txt"
-	if *update {
-		if err := os.WriteFile(golden, buf.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), buf.String()); diff != "" {
-		t.Errorf("status (-want +got):\n%s", diff)
-	}
+	golden.Compare(t, "testdata/status.txt", buf.String())
 }
 
 // sample has a master with a contested address and a pool that lives on its

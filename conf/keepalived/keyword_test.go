@@ -2,16 +2,15 @@ package keepalived
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-)
 
-var update = flag.Bool("update", false, "rewrite the expected outputs")
+	"github.com/vipd/vipd/internal/golden"
+)
 
 // testdata is the folder of files that only tests read.
 var testdata = filepath.Join("..", "..", "testdata", "keepalived")
@@ -76,16 +75,7 @@ func TestKeywordsPage(t *testing.T) {
 		fmt.Fprintf(&page, "| %s | %d | %d | %d |\n", use, count[[2]string{use, "supported"}], count[[2]string{use, "accepted"}], count[[2]string{use, "rejected"}])
 	}
 	page.WriteString("\n| keyword | use | vipd | remark |\n|---|---|---|---|\n" + rows.String())
-	name := filepath.Join("..", "..", "docs", "keepalived-keywords.md")
-	if *update {
-		if err := os.WriteFile(name, []byte(page.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(name)
-	if err != nil || string(have) != page.String() {
-		t.Errorf("%s is not up to date (%v): run with -update", name, err)
-	}
+	golden.Compare(t, filepath.Join("..", "..", "docs", "keepalived-keywords.md"), page.String())
 }
 
 func sortedKeywords() []Keyword {

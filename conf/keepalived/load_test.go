@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,26 +13,9 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/golden"
 	"github.com/vipd/vipd/vrrp"
 )
-
-// golden compares got with a file, or rewrites the file.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
 
 func remarks(t *testing.T, d conf.Diagnostics) string {
 	t.Helper()
@@ -61,7 +43,7 @@ func TestBad(t *testing.T) {
 			if len(diags) == 0 {
 				t.Error("nothing is wrong with the file")
 			}
-			golden(t, strings.TrimSuffix(name, ".conf")+".txt", remarks(t, diags))
+			golden.Compare(t, strings.TrimSuffix(name, ".conf")+".txt", remarks(t, diags))
 		})
 	}
 }
@@ -77,7 +59,7 @@ func TestModel(t *testing.T) {
 		if len(diags) > 0 || c == nil {
 			t.Fatalf("%s", remarks(t, diags))
 		}
-		golden(t, "pair."+host+".json", written(t, c))
+		golden.Compare(t, "pair."+host+".json", written(t, c))
 	}
 }
 

@@ -1,7 +1,6 @@
 package ldirectord
 
 import (
-	"flag"
 	"fmt"
 	"io/fs"
 	"net/netip"
@@ -15,10 +14,9 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/internal/golden"
 	"github.com/vipd/vipd/ipvs"
 )
-
-var update = flag.Bool("update", false, "rewrite the expected outputs")
 
 // options read the files of testdata and nothing else.
 func options() conf.Options {
@@ -59,23 +57,6 @@ func said(t *testing.T, d conf.Diagnostics) string {
 	return b.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(name, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
-}
-
 func files(t *testing.T, dir string) []string {
 	t.Helper()
 	t.Chdir(filepath.Join("..", "..", "testdata", "ldirectord", dir))
@@ -100,8 +81,8 @@ func TestTranslate(t *testing.T) {
 			if len(all) < len(diags) {
 				t.Errorf("%d remarks of translating, %d of loading", len(diags), len(all))
 			}
-			golden(t, base+".txt", said(t, all))
-			golden(t, base+".hcl", string(doc.Bytes()))
+			golden.Compare(t, base+".txt", said(t, all))
+			golden.Compare(t, base+".hcl", string(doc.Bytes()))
 			again, _ := conf.Load([]string{base + ".hcl"}, options())
 			if again == nil {
 				t.Fatal("the text cannot be read")
@@ -127,7 +108,7 @@ func TestBad(t *testing.T) {
 					t.Errorf("%s is said about %s:%d", d.Summary, d.File, d.Line)
 				}
 			}
-			golden(t, strings.TrimSuffix(name, ".cf")+".txt", said(t, diags))
+			golden.Compare(t, strings.TrimSuffix(name, ".cf")+".txt", said(t, diags))
 		})
 	}
 }

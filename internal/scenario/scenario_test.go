@@ -3,7 +3,6 @@ package scenario_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,10 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/golden"
 	"github.com/vipd/vipd/vrrp/sim"
 )
-
-var update = flag.Bool("update", false, "write the golden traces of testdata/scenarios anew")
 
 // load reads a scenario's configuration as the daemon of the director would.
 func load(director string, data []byte) (sim.Setup, error) {
@@ -73,10 +71,8 @@ func runScenario(t *testing.T, file string, data []byte) {
 	if err != nil || again.Trace != got.Trace {
 		t.Errorf("a second run differs: %v", err)
 	}
-	if *update {
-		if err := os.WriteFile(file, sim.Format(data, got.Trace), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if golden.Update() {
+		golden.Write(t, file, string(sim.Format(data, got.Trace)))
 		return
 	}
 	if diff := cmp.Diff(s.Trace, got.Trace); diff != "" {
