@@ -12,12 +12,11 @@ import (
 	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
-	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
-// maxFileSize bounds one file: 3,000 services with ten real servers each have
-// that size, and the parser needs more than a hundred times as much memory.
-const maxFileSize = 2 << 20
+// maxFileSize bounds one file: a hundred thousand real servers have room in it,
+// each with a block of 300 bytes.
+const maxFileSize = 32 << 20
 
 // setDefaults puts the operating system's functions where none are given. It
 // is used in this file alone.
@@ -77,13 +76,13 @@ func (r *reader) read(name string, from hcl.Range) {
 		r.partial = true
 		return
 	}
-	parsed, diags := hclsyntax.ParseConfig(text, name, hcl.InitialPos)
-	if diags.HasErrors() {
+	body := r.parse(name, text)
+	if body == nil {
 		r.partial = true
-		(&decoder{report: r.report}).hclDiags("syntax", diags, nil)
+		return
 	}
-	r.out = append(r.out, file{name, parsed.Body})
-	r.include(name, parsed.Body)
+	r.out = append(r.out, file{name, body})
+	r.include(name, body)
 }
 
 // unreadable reports a file that could not be read: at the include that names
@@ -115,11 +114,9 @@ func (r *reader) acceptable(name string, text []byte) bool {
 		r.errorf("not_text", at(bad), "a configuration is UTF-8 text", "the file contains a byte %#02x, which is no text", text[bad])
 	case len(text) > maxFileSize:
 		r.errorf("too_large", hcl.Range{Filename: name}, "spread it over several files", "the file is larger than %d MiB", maxFileSize>>20)
+	case longLine(text) >= 0:
+		r.errorf("unreasonable", at(longLine(text)), "", "a line of more than %d KiB", maxLine>>10)
 	default:
-		if rng, why := unreasonable(name, text); why != "" {
-			r.errorf("unreasonable", rng, "", "%s", why)
-			return false
-		}
 		return true
 	}
 	return false
@@ -134,6 +131,21 @@ func firstNotText(text []byte) int {
 			return i
 		}
 		i += size
+	}
+	return -1
+}
+
+// maxLine bounds one line in bytes.
+const maxLine = 256 << 10
+
+// longLine returns the offset of the first line that is too long, or -1.
+func longLine(text []byte) int {
+	begin := 0
+	for line := range bytes.Lines(text) {
+		if len(line) > maxLine {
+			return begin
+		}
+		begin += len(line)
 	}
 	return -1
 }

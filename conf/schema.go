@@ -23,6 +23,8 @@ type block struct {
 	byLabel []*variant
 	// free accepts every attribute name (locals).
 	free bool
+
+	schema *hcl.BodySchema // for labels that add nothing
 }
 
 // label is one of the quoted words between a block's name and its brace.
@@ -101,6 +103,9 @@ func (b *block) child(name string) *block {
 // bodySchema is what the HCL library needs to split a body. Missing attributes
 // are reported by the decoder, which points at the block's header.
 func (b *block) bodySchema(labels []string) *hcl.BodySchema {
+	if b.variantFor(labels) == nil && b.schema != nil {
+		return b.schema
+	}
 	s := &hcl.BodySchema{}
 	for _, a := range b.attributes(labels) {
 		s.Attributes = append(s.Attributes, hcl.AttributeSchema{Name: a.name})
@@ -115,7 +120,7 @@ func (b *block) bodySchema(labels []string) *hcl.BodySchema {
 	return s
 }
 
-// withDefaults converts the written defaults of a tree of blocks, so that the
+// withDefaults completes a tree of blocks. It converts the written defaults, so that the
 // page and the loader cannot disagree. A default that does not convert is a
 // mistake in the table and panics when the program starts.
 func withDefaults(b *block) *block {
@@ -131,6 +136,7 @@ func withDefaults(b *block) *block {
 	for _, c := range b.blocks {
 		withDefaults(c)
 	}
+	b.schema = b.bodySchema(nil)
 	return b
 }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"regexp"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 )
 
@@ -31,40 +30,46 @@ type nesting struct {
 	literals int // in a row
 }
 
-// unreasonable returns where and why a file cannot be meant as it is and would
-// be a danger to the parser, "" if it is not so.
-func unreasonable(name string, text []byte) (hcl.Range, string) {
-	// Noise shows early, and to take apart megabytes of it costs seconds.
-	for _, size := range []int{min(firstLook, len(text)), len(text)} {
-		if rng, why := prefixUnreasonable(name, text[:size]); why != "" {
-			return rng, why
-		}
+// unreasonable tells why a file cannot be meant as it is, up to the token t,
+// and would be a danger to the parser; "" if it is not so.
+func (n *nesting) unreasonable(t hclsyntax.Token) string {
+	switch {
+	case n.open > maxDepth:
+		return fmt.Sprintf("more than %d brackets, braces or quotes are open", maxDepth)
+	case n.chain > maxChain:
+		return fmt.Sprintf("more than %d operators in a row", maxChain)
+	case t.Type == hclsyntax.TokenNumberLit && hugeExponent.Match(t.Bytes):
+		return "a number with more than three digits of exponent"
+	case n.literals > maxLiterals:
+		return fmt.Sprintf("a text of more than %d lines", maxLiterals)
+	case n.controls > maxControls:
+		return fmt.Sprintf("more than %d template directives", maxControls)
 	}
-	return hcl.Range{}, ""
+	return ""
 }
 
-// firstLook is how much of a file is looked at first, in bytes.
-const firstLook = 64 << 10
-
-func prefixUnreasonable(name string, text []byte) (hcl.Range, string) {
-	tokens, _ := hclsyntax.LexConfig(text, name, hcl.InitialPos)
-	var n nesting
-	for _, t := range tokens {
-		n.step(t.Type)
-		switch {
-		case n.open > maxDepth:
-			return t.Range, fmt.Sprintf("more than %d brackets, braces or quotes are open", maxDepth)
-		case n.chain > maxChain:
-			return t.Range, fmt.Sprintf("more than %d operators in a row", maxChain)
-		case t.Type == hclsyntax.TokenNumberLit && hugeExponent.Match(t.Bytes):
-			return t.Range, "a number with more than three digits of exponent"
-		case n.literals > maxLiterals:
-			return t.Range, fmt.Sprintf("a text of more than %d lines", maxLiterals)
-		case n.controls > maxControls:
-			return t.Range, fmt.Sprintf("more than %d template directives", maxControls)
+// plain reports whether a short text is reasonable, without taking it apart:
+// brackets inside of texts and comments count, too.
+func plain(text []byte) bool {
+	open, chain := 0, 0
+	for _, c := range text {
+		switch c {
+		case '{', '[', '(':
+			open++
+		case '}', ']', ')':
+			open--
+		case '!', '-', '?':
+			chain++
+		case '\n':
+			chain = 0
+		case '<', '%', '$': // perhaps a heredoc, a directive, a template
+			return false
+		}
+		if open > maxDepth/2 || chain > maxChain {
+			return false
 		}
 	}
-	return hcl.Range{}, ""
+	return !hugeExponent.Match(text)
 }
 
 func (n *nesting) step(t hclsyntax.TokenType) {
