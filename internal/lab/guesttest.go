@@ -8,8 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -92,7 +94,7 @@ func runTestInGuest(t *testing.T) error {
 		in.Close()
 		done <- exit{status, err}
 	}()
-	ran, err := report(t, events)
+	ran, err := collect(events, func(name string, r *reported) { conclude(t, name, r) })
 	result := <-done
 	err = errors.Join(err, result.err, convert.Wait())
 	switch {
@@ -121,41 +123,66 @@ type event struct {
 	Output string
 }
 
-// report turns the guest's events into subtests of t, as each ends, and
-// returns how many tests it heard of. What belongs to no subtest is t's.
-func report(t *testing.T, events io.Reader) (ran int, err error) {
-	output := map[string]*strings.Builder{}
+// collect hands on each subtest as it ends and returns how many tests it heard
+// of. What belongs to no subtest goes by the name "". A subtest here is
+// everything up to the first slash, also when no test of that name is
+// reported: a name may contain slashes of its own.
+func collect(events io.Reader, conclude func(name string, r *reported)) (ran int, err error) {
+	all := map[string]*reported{}
 	lines := json.NewDecoder(bufio.NewReader(events))
 	for {
 		var e event
 		if err := lines.Decode(&e); err == io.EOF {
-			return ran, nil
+			break
 		} else if err != nil {
 			return ran, fmt.Errorf("read test events: %w", err)
 		}
 		top, sub, _ := strings.Cut(e.Test, "/")
 		name, _, nested := strings.Cut(sub, "/")
-		if output[name] == nil {
-			output[name] = &strings.Builder{}
+		if all[name] == nil {
+			all[name] = &reported{}
 		}
 		switch e.Action {
 		case "output":
-			output[name].WriteString(e.Output)
+			all[name].output.WriteString(e.Output)
 		case "pass", "fail", "skip":
 			if top == "" { // of the binary as a whole: its exit status says it too
 				continue
 			}
 			ran++
+			all[name].add(e.Action)
 			if !nested {
-				conclude(t, name, e.Action, output[name].String())
+				conclude(name, all[name])
+				delete(all, name)
 			}
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if r := all[name]; r.action != "" {
+			conclude(name, r)
+		}
+	}
+	return ran, nil
+}
+
+// reported is what was heard of one subtest.
+type reported struct {
+	output strings.Builder
+	action string
+}
+
+// add takes the result of the subtest or of one below it; the worst counts.
+func (r *reported) add(action string) {
+	rank := []string{"", "pass", "skip", "fail"}
+	if slices.Index(rank, action) > slices.Index(rank, r.action) {
+		r.action = action
 	}
 }
 
 // conclude reports the result of one subtest, or of t itself for name "".
-func conclude(t *testing.T, name, action, output string) {
+func conclude(t *testing.T, name string, r *reported) {
 	t.Helper()
+	action, output := r.action, r.output.String()
 	verdict := func(t *testing.T) {
 		t.Helper()
 		t.Logf("in the guest:\n%s", output)

@@ -127,6 +127,24 @@ func (h *Host) AddAddress(iface, address string) {
 	}
 }
 
+// AddVirtual adds an address as a director holds it: never the source of what
+// the host sends by itself. Of an IPv6 address that is a matter of its
+// lifetime. The newest one would else be the source of a director's tunnels,
+// and real servers, which have it too, drop what seems to come from themselves.
+func (h *Host) AddVirtual(iface, address string) {
+	h.lab.tb.Helper()
+	a, err := netlink.ParseAddr(address)
+	if err == nil && a.IP.To4() == nil {
+		a.PreferedLft, a.ValidLft = 0, int(^uint32(0)>>1)
+	}
+	if err == nil {
+		err = h.ns.links.AddrAdd(h.Link(iface), a)
+	}
+	if err != nil {
+		h.lab.tb.Fatalf("add %s to %s of %s: %v", address, iface, h.Name, err)
+	}
+}
+
 // DeleteAddress removes an address, as an administrator would.
 func (h *Host) DeleteAddress(iface, address string) {
 	h.lab.tb.Helper()

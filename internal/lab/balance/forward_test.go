@@ -16,15 +16,10 @@ func TestGuest(t *testing.T) {
 	if !lab.Guest(t) {
 		return
 	}
-	// Tunnels over IPv6 are programmed and read back in ipvs/kernel; real
-	// servers that answer through one are not part of this run.
-	for method, families := range map[string][]string{
-		"masquerade": {"IPv4", "IPv6"}, "direct": {"IPv4", "IPv6"}, "tunnel": {"IPv4"},
-	} {
+	for _, method := range []string{"masquerade", "direct", "tunnel"} {
 		t.Run(method, func(t *testing.T) {
-			for _, family := range families {
-				t.Run(family, func(t *testing.T) { testForwarding(t, method, family == "IPv6") })
-			}
+			t.Run("IPv4", func(t *testing.T) { testForwarding(t, method, false) })
+			t.Run("IPv6", func(t *testing.T) { testForwarding(t, method, true) })
 		})
 	}
 	t.Run("Operator", testOperator)
@@ -78,7 +73,7 @@ func (n *network) addIPv6(method string) {
 	n.vip = "2001:db8:1::100"
 	n.client.AddAddress("eth0", "2001:db8:1::50/64")
 	n.lb.AddAddress("eth0", "2001:db8:1::1/64")
-	n.lb.AddAddress("eth0", n.vip+"/64")
+	n.lb.AddVirtual("eth0", n.vip+"/64")
 	prefix := "2001:db8:1::"
 	if method == "masquerade" {
 		prefix = "2001:db8:2::"
