@@ -2,12 +2,14 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
 )
 
-// The invariants, checked after every event and at least every checkEvery:
+// The invariants, checked after every event that touches what they speak of, at
+// the ends of the times to settle, and at least every checkEvery:
 //
 //  1. A running node holds all addresses of a router if it is master, and none
 //     otherwise, except those an earlier life left and nobody decided about.
@@ -21,7 +23,7 @@ import (
 //     count and by the world's: while nothing is disturbed a master sends at
 //     least one in each of its intervals.
 const (
-	checkEvery = 250 * time.Millisecond
+	checkEvery = time.Second
 	// margin covers drifting clocks and the rounding of instants.
 	margin = 20 * time.Millisecond
 	// maxViolations of each kind are kept; one bug breaks an invariant again
@@ -33,6 +35,7 @@ const (
 type checker struct {
 	world      *World
 	disturbed  time.Duration // last command
+	touched    bool          // something changed since the last check
 	groups     []*group
 	counts     map[string]int
 	violations []string
@@ -40,26 +43,39 @@ type checker struct {
 
 func newChecker(w *World) *checker { return &checker{world: w, counts: make(map[string]int)} }
 
-// disturb restarts the time to settle.
-func (c *checker) disturb() { c.disturbed = c.world.now }
+// touch asks for a check after the present event.
+func (c *checker) touch() { c.touched = true }
+
+// disturb restarts the time to settle and plans the checks at its ends.
+func (c *checker) disturb() {
+	c.disturbed = c.world.now
+	c.touch()
+	for _, g := range c.groups {
+		g.bound(c.world)
+		c.world.queue.plan(c.world.now+g.settled+1, c.touch)
+	}
+}
 
 // checkRegularly makes sure that silence is checked too.
 func (w *World) checkRegularly() {
+	w.checker.touch()
 	w.queue.plan(w.now+checkEvery, w.checkRegularly)
 }
 
-// check looks at all invariants now.
+// check looks at all invariants now if there is something to see.
 func (c *checker) check() {
+	if !c.touched {
+		return
+	}
+	c.touched = false
 	for _, n := range c.world.nodes {
 		if n.awake() {
 			c.checkHeld(n)
-			if c.world.now-c.disturbed > c.longestSettle() {
-				c.checkGroups(n)
-			}
+			c.checkGroups(n)
 		}
 	}
 	for _, g := range c.groups {
-		for side := range g.sides() {
+		for side := range c.world.sides {
 			c.checkGroup(g, side)
 		}
 	}
@@ -98,25 +114,10 @@ func (c *checker) checkHeld(n *node) {
 // checkGroup is invariants 2 and 3 for one virtual router on one side.
 func (c *checker) checkGroup(g *group, side int) {
 	w := c.world
-	var able, masters []*member
-	for i := range g.members {
-		m := &g.members[i]
-		if m.node.side != side || !m.able() {
-			continue
-		}
-		able = append(able, m)
-		if m.state() == vrrp.StateMaster {
-			masters = append(masters, m)
-		}
-	}
-	down := g.longestDown() + w.opts.Delay + w.opts.Jitter + margin
-	if len(able) == 0 || len(masters) > 0 {
-		g.served[side] = w.now
-	}
-	if gap := w.now - max(g.served[side], c.disturbed); gap > down {
-		c.violate("gap", "nobody is master of %s for %v, bound %v", g.id, gap, down)
-	}
-	if w.opts.Loss > 0 || w.now-c.disturbed < g.settles(down) {
+	g.bound(w)
+	able, masters := g.ableOn(side)
+	c.checkGap(g, side, len(able) > 0 && len(masters) == 0)
+	if w.opts.Loss > 0 || w.now-c.disturbed < g.settled {
 		return
 	}
 	if len(able) > 0 && len(masters) != 1 {
@@ -126,6 +127,22 @@ func (c *checker) checkGroup(g *group, side int) {
 		c.checkBest(g, masters[0], able)
 	}
 	c.checkHolders(g, side)
+}
+
+// checkGap is invariant 2. What is so now was so since the last check.
+func (c *checker) checkGap(g *group, side int, lacking bool) {
+	since, lacked := g.lacking[side]
+	if lacked {
+		if gap := c.world.now - max(since, c.disturbed); gap > g.down {
+			c.violate("gap", "nobody is master of %s for %v, bound %v", g.id, gap, g.down)
+		}
+	}
+	switch {
+	case !lacking:
+		delete(g.lacking, side)
+	case !lacked:
+		g.lacking[side] = c.world.now
+	}
 }
 
 // checkBest asks for the best master when every router preempts, unless a
@@ -145,20 +162,13 @@ func (c *checker) checkBest(g *group, master *member, able []*member) {
 
 // checkHolders asks that no leased address is on two nodes of a side.
 func (c *checker) checkHolders(g *group, side int) {
-	holders := make(map[string]string)
 	for i := range g.members {
-		m := &g.members[i]
-		if m.node.side != side || !m.node.usable(g.id.Interface) {
-			continue
-		}
-		for _, e := range m.node.kernel {
-			if e.id != g.id || e.expires == 0 && !m.node.awake() {
-				continue
+		for _, e := range g.members[i].holdsOn(side) {
+			for j := range i {
+				if slices.ContainsFunc(g.members[j].holdsOn(side), func(o *entry) bool { return o.prefix == e.prefix }) {
+					c.violate("holders", "%s is on %s and on %s", e.prefix, g.members[j].node.name, g.members[i].node.name)
+				}
 			}
-			if other := holders[e.prefix.String()]; other != "" {
-				c.violate("holders", "%s is on %s and on %s", e.prefix, other, m.node.name)
-			}
-			holders[e.prefix.String()] = m.node.name
 		}
 	}
 }
@@ -196,7 +206,7 @@ func (c *checker) lateness() {
 func (c *checker) longestSettle() time.Duration {
 	var longest time.Duration
 	for _, g := range c.groups {
-		longest = max(longest, g.settles(g.longestDown()+c.world.opts.Delay+c.world.opts.Jitter+margin))
+		longest = max(longest, g.settled)
 	}
 	return longest
 }

@@ -66,7 +66,7 @@ func TestCheckerSees(t *testing.T) {
 // stall delays a node's next tick without the world's knowledge.
 func (w *World) stall(name string, d time.Duration) {
 	n := w.byName[name]
-	n.wake = -1
+	n.wake = never
 	w.queue.plan(w.now+d, func() { n.step(&vrrp.Tick{}) })
 }
 

@@ -121,6 +121,9 @@ func (n *node) tracked() []string {
 // checkGroups asks that the members of a group on one node are master together
 // or not at all, once the world has settled.
 func (c *checker) checkGroups(n *node) {
+	if c.world.now-c.disturbed <= c.longestSettle() {
+		return
+	}
 	for _, g := range n.groups {
 		masters := 0
 		for _, id := range g.Members {

@@ -27,9 +27,9 @@ func (w *World) Start(name string, s Start) {
 	if s.AwaitReady {
 		w.queue.plan(w.now+vrrp.ReadyBound, w.checker.disturb)
 	}
-	n.stopped, n.paused, n.rested, n.wake = false, false, false, -1
+	n.stopped, n.paused, n.rested, n.wake = false, false, false, never
 	n.states = make(map[vrrp.RouterID]vrrp.State)
-	n.dropped = make(map[string]bool)
+	n.dropped = make(map[vrrp.Drop]bool)
 	c := &vrrp.Configure{PeerHeard: n.heard, AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
 	for _, r := range n.routers {
 		last, ok := n.lastAdvert[r.ID]
@@ -95,7 +95,7 @@ func (w *World) PowerOff(name string) {
 }
 
 func (n *node) die() {
-	n.engine, n.inbox, n.wake, n.paused = nil, nil, -1, false
+	n.engine, n.inbox, n.wake, n.paused = nil, nil, never, false
 }
 
 // Stop ends the daemon as SIGTERM does.
@@ -121,7 +121,7 @@ func (w *World) Resume(name string) {
 		return
 	}
 	w.disturb(name, "resume")
-	n.paused, n.wake = false, -1
+	n.paused, n.wake = false, never
 	inbox := n.inbox
 	n.inbox = nil
 	for _, ev := range inbox {
@@ -179,6 +179,7 @@ func (w *World) Partition(sides ...[]string) {
 			w.byName[name].side = i
 		}
 	}
+	w.sides = max(1, len(sides))
 	w.disturb("net", "partition "+strings.Join(words, " | "))
 }
 
@@ -187,6 +188,7 @@ func (w *World) Heal() {
 	for _, n := range w.nodes {
 		n.side = 0
 	}
+	w.sides = 1
 	w.disturb("net", "heal")
 }
 

@@ -13,7 +13,10 @@ import (
 type group struct {
 	id      vrrp.RouterID
 	members []member
-	served  map[int]time.Duration // by side: when it last had a master
+	lacking map[int]time.Duration // by side: since when it has no master although it could
+	// down is how long nobody may be master, settled how long after a command
+	// the group may take to have the best one: as of the last check.
+	down, settled time.Duration
 }
 
 // member is one node's part in a group.
@@ -77,7 +80,7 @@ func (c *checker) regroup() {
 	for _, g := range c.groups {
 		for _, o := range old {
 			if o.id == g.id {
-				maps.Copy(g.served, o.served)
+				maps.Copy(g.lacking, o.lacking)
 			}
 		}
 	}
@@ -92,7 +95,7 @@ func (c *checker) join(m member) {
 			return
 		}
 	}
-	c.groups = append(c.groups, &group{id: m.config.ID, members: []member{m}, served: make(map[int]time.Duration)})
+	c.groups = append(c.groups, &group{id: m.config.ID, members: []member{m}, lacking: make(map[int]time.Duration)})
 }
 
 // understands reports whether two members accept each other's adverts.
@@ -111,13 +114,39 @@ func (m member) understands(o member) bool {
 	return false
 }
 
-// sides returns the sides of the network that have members.
-func (g *group) sides() map[int]bool {
-	sides := make(map[int]bool)
+// ableOn returns the members on a side that could serve and those that do.
+func (g *group) ableOn(side int) (able, masters []*member) {
 	for i := range g.members {
-		sides[g.members[i].node.side] = true
+		m := &g.members[i]
+		if m.node.side != side || !m.able() {
+			continue
+		}
+		able = append(able, m)
+		if m.state() == vrrp.StateMaster {
+			masters = append(masters, m)
+		}
 	}
-	return sides
+	return able, masters
+}
+
+// holdsOn returns the addresses on the member's node that others of its side
+// can meet; those of a dead daemon only if they have a lease, which will end.
+func (m *member) holdsOn(side int) (held []*entry) {
+	if m.node.side != side || !m.node.usable(m.config.ID.Interface) {
+		return nil
+	}
+	for _, e := range m.node.kernel {
+		if e.id == m.config.ID && (e.expires > 0 || m.node.awake()) {
+			held = append(held, e)
+		}
+	}
+	return held
+}
+
+// bound computes the bounds anew.
+func (g *group) bound(w *World) {
+	g.down = g.longestDown() + w.opts.Delay + w.opts.Jitter + margin
+	g.settled = g.settles(g.down)
 }
 
 // longestDown is the longest master-down interval that any member may use.

@@ -51,7 +51,11 @@ func (n *node) hold(h *vrrp.Hold) {
 			n.kernel = append(n.kernel, e)
 			n.tellHold(e, true)
 		}
-		e.found, e.expires = false, 0
+		if e.found {
+			e.found = false
+			n.world.checker.touch()
+		}
+		e.expires = 0
 		if h.Lease > 0 {
 			e.expires = n.world.now + h.Lease + expiryDelay
 			n.planExpiry(e)
@@ -87,6 +91,7 @@ func (n *node) remove(id vrrp.RouterID, p netip.Prefix) {
 
 // tellHold tells who follows the addresses.
 func (n *node) tellHold(e *entry, held bool) {
+	n.world.checker.touch()
 	if tell := n.world.opts.OnHold; tell != nil {
 		tell(n.world.now, n.name, e.id.Interface, e.prefix, held)
 	}

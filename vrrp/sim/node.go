@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -31,14 +30,16 @@ type node struct {
 	engine  *vrrp.Engine
 	states  map[vrrp.RouterID]vrrp.State
 	running []vrrp.Config // what the engine was configured with
-	wake    time.Duration // when the next tick is planned, -1 = never
+	wake    time.Duration // when the next tick is due
+	planned time.Duration // when the queue looks at wake, which is not before
+	tick    vrrp.Tick
 	// overhears is how long others' announcements are fed to the engine.
 	overhears time.Time
 	stopped   bool
 	paused    bool
 	rested    bool // was ever paused
 	inbox     []vrrp.Event
-	dropped   map[string]bool // drops already in the trace
+	dropped   map[vrrp.Drop]bool // drops already in the trace
 }
 
 // plug brings up all interfaces that the configuration names.
@@ -109,24 +110,39 @@ func (n *node) step(ev vrrp.Event) {
 	}
 }
 
-// planWake plans the tick for a deadline of the node's clock.
+// never is the time of what is not planned.
+const never time.Duration = -1
+
+// planWake plans the tick for a deadline of the node's clock. A deadline that
+// moves away, as that of a backup does with every advert, is planned anew only
+// when the old one comes.
 func (n *node) planWake(next time.Time) {
 	if next.IsZero() {
-		n.wake = -1
+		n.wake = never
 		return
 	}
-	at := max(n.world.now, n.clock.world(next))
-	if at == n.wake {
-		return
+	n.wake = max(n.world.now, n.clock.world(next))
+	if n.planned == never || n.wake < n.planned {
+		n.planned = n.wake
+		n.world.queue.plan(n.wake, n.ring)
 	}
-	n.wake = at
-	engine := n.engine
-	n.world.queue.plan(at, func() {
-		if n.wake == at && n.engine == engine && !n.paused {
-			n.wake = -1
-			n.step(&vrrp.Tick{})
-		}
-	})
+}
+
+// ring is a planned wake-up: the tick, or nothing when the deadline has moved.
+func (n *node) ring() {
+	now := n.world.now
+	if now == n.planned {
+		n.planned = never
+	}
+	switch {
+	case n.wake == never || n.engine == nil || n.paused:
+	case n.wake == now:
+		n.wake = never
+		n.step(&n.tick)
+	case n.planned == never:
+		n.planned = n.wake
+		n.world.queue.plan(n.wake, n.ring)
+	}
 }
 
 // carryOut does what the engine asks for, in order, and returns the adverts
@@ -137,19 +153,20 @@ func (n *node) carryOut(ev vrrp.Event, actions []vrrp.Action) (failed []vrrp.Sen
 		_, transition := a.(*vrrp.Transition)
 		return transition
 	})
-	unsent := make(map[vrrp.RouterID]bool)
+	unsent := func(id vrrp.RouterID) bool {
+		return slices.ContainsFunc(failed, func(f vrrp.SendFailed) bool { return f.ID == id })
+	}
 	for _, a := range actions {
 		hidden := false
 		switch a := a.(type) {
 		case *vrrp.SendAdvert:
 			hidden = routine
 			if !n.send(a) {
-				unsent[a.ID] = true
 				failed = append(failed, vrrp.SendFailed{ID: a.ID, Err: "network is down"})
 			}
 		case *vrrp.Hold:
 			hidden = a.Refresh
-			if !a.AfterAdvert || !unsent[a.ID] {
+			if !a.AfterAdvert || !unsent(a.ID) {
 				n.hold(a)
 			}
 		case *vrrp.Release:
@@ -160,33 +177,23 @@ func (n *node) carryOut(ev vrrp.Event, actions []vrrp.Action) (failed []vrrp.Sen
 			n.announce(a)
 		case *vrrp.Transition:
 			n.states[a.ID] = a.To
+			n.world.checker.touch()
 		case *vrrp.Drop:
 			hidden = n.known(a)
 		case *vrrp.Report:
+			n.world.checker.touch()
 			if a.Kind == vrrp.ReportPeerHeard {
 				n.heard[a.ID] = true
 			}
 		}
-		n.tell(a, hidden)
+		n.world.record.action(n.world.now, n.name, a, hidden)
 	}
 	return failed
 }
 
-// tell writes an action to the trace, or only to the digest.
-func (n *node) tell(a vrrp.Action, hidden bool) {
-	if text := fmt.Sprint(a); hidden {
-		n.world.record.hidden(n.world.now, n.name, text)
-	} else {
-		n.world.note(n.name, text)
-	}
-}
-
 // known reports whether a drop like this one is in the trace already.
 func (n *node) known(d *vrrp.Drop) bool {
-	text := d.String()
-	if n.dropped[text] {
-		return true
-	}
-	n.dropped[text] = true
-	return false
+	known := n.dropped[*d]
+	n.dropped[*d] = true
+	return known
 }

@@ -38,6 +38,7 @@ type World struct {
 	nodes   []*node
 	byName  map[string]*node
 	segs    []string // in order of appearance, for numbering
+	sides   int      // of the network; more than one while it is split
 	record  *recorder
 	checker *checker
 }
@@ -46,12 +47,13 @@ type World struct {
 func New(o Options) *World {
 	w := &World{
 		opts:   o,
+		sides:  1,
 		rng:    rand.New(rand.NewPCG(o.Seed, 112)),
 		byName: make(map[string]*node),
 		record: newRecorder(o.Quiet),
 	}
 	w.checker = newChecker(w)
-	w.queue.plan(checkEvery, w.checkRegularly)
+	w.checkRegularly()
 	return w
 }
 
@@ -59,7 +61,7 @@ func New(o Options) *World {
 func (w *World) Add(name string, routers []vrrp.Config) {
 	n := &node{
 		world: w, name: name, number: len(w.nodes) + 1, routers: routers,
-		kernel: kernel{}, links: make(map[string]*vrrp.Link), heard: make(map[vrrp.RouterID]bool),
+		kernel: kernel{}, planned: never, wake: never, links: make(map[string]*vrrp.Link), heard: make(map[vrrp.RouterID]bool),
 		observed: make(map[vrrp.TrackID]vrrp.Observed),
 	}
 	if w.opts.DriftPPM > 0 {
@@ -148,4 +150,4 @@ func (w *World) segment(iface string) int {
 }
 
 // note writes one line to the trace.
-func (w *World) note(who, what string) { w.record.line(w.now, who, what) }
+func (w *World) note(who, what string) { w.record.note(w.now, who, what) }
