@@ -14,9 +14,10 @@ SYSTEM  := ./vrrp/kernel/... ./ipvs/kernel/... ./internal/daemon/... ./internal/
 UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e /internal/lab)
 FUZZTIME ?= 30s
 STORMTIME ?= 60s
+SCRIPTS  ?= 1000000
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop storm lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop storm scripts lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -60,6 +61,9 @@ interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/int
 storm: deps bin/vipd ## many fast instances on a saturated machine, beside keepalived, into docs/storm.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/storm -count=1 -v -timeout 60m -run TestStorm \
 	-full $(STORMTIME) -page $(CURDIR)/docs/storm.md -commit $(VERSION)
+
+scripts: ## a million random scripts of faults in virtual time, about half an hour
+	@GOGC=2000 $(GO) test ./internal/simulate -run TestScripts -count=1 -v -timeout 0 -scripts $(SCRIPTS) -each 1000
 
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"

@@ -73,7 +73,7 @@ type authMark struct {
 // remember takes note of an accepted advert's sequence number.
 func (r *router) remember(p *Received, m authMark) {
 	if m.header != 0 {
-		r.headerSeq = m.header
+		r.headerHeard, r.headerSeq = m.header, m.header
 	}
 	if m.trailer != 0 {
 		r.marks.put(p.Src, m.trailer, max(minMarks, len(r.cfg.Delivery.Peers)))

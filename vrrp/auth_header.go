@@ -51,7 +51,9 @@ func headerValue(key Secret, ip, payload []byte) (value [ahValueLen]byte) {
 
 // verifyHeader checks an authentication header: its form, its value, that it
 // names the sender, and that its sequence number is new. keepalived counts
-// all senders of a virtual router together.
+// all senders of a virtual router together. A number that we have sent is new
+// all the same as long as nobody else was heard with it: two masters that began
+// at the same time count alike, and would otherwise never hear each other.
 func (r *router) verifyHeader(p *Received) (authMark, DropReason) {
 	if len(p.Header) != ipv4Header || len(p.Payload) < headerAHLen || p.Payload[0] != protocolVRRP || p.Payload[1] != ahLength {
 		return authMark{}, DropAuthFailed
@@ -62,7 +64,7 @@ func (r *router) verifyHeader(p *Received) (authMark, DropReason) {
 		return authMark{}, DropAuthFailed
 	}
 	seq := binary.BigEndian.Uint32(p.Payload[ahSequence:])
-	if seq <= r.headerSeq {
+	if seq < r.headerSeq || seq == r.headerHeard {
 		return authMark{}, DropReplay
 	}
 	return authMark{header: seq}, ""

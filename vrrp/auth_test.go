@@ -219,6 +219,29 @@ func TestKeepalived_Q9_SequenceIsShared(t *testing.T) {
 	}
 }
 
+// TestTwoMastersCountAlike: two masters that began in the same second send the
+// same numbers. They hear each other nevertheless, once with each number.
+func TestTwoMastersCountAlike(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(authHeader("k")))
+	other := &rig{t: t, e: vrrp.NewEngine()}
+	link := linkUp("eth0")
+	link.Primary = higher
+	other.step(link)
+	other.step(configure(settings(authHeader("k"))))
+	other.wait(g.now)
+	heard := append([]byte{}, other.out.Actions[0].(*vrrp.SendAdvert).Payload...)
+	g.step(whole(heard))
+	if s := g.status(); s.State != vrrp.StateBackup || s.LastReason != vrrp.ReasonTieBreak {
+		t.Errorf("%s because of %s, want backup by the higher address", s.State, s.LastReason)
+	}
+	g.step(whole(heard))
+	if n := g.status().Counters.Dropped[vrrp.DropReplay]; n != 1 {
+		t.Errorf("%d repetitions found", n)
+	}
+}
+
+
 // TestSecretsAreNotPrinted: whatever the verb, also inside of structures.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()

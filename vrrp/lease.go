@@ -33,6 +33,9 @@ func LeaseTime(mode LeaseMode, interval time.Duration) time.Duration {
 	return leaseTime(mode, &Config{AdvertInterval: interval}, leastPeriod)
 }
 
+// HealLease is LeaseTime of a heal lease for this router.
+func (c *Config) HealLease() time.Duration { return leaseTime(LeaseHeal, c, leastPeriod) }
+
 // RefreshPeriod returns how often heal leases are renewed, in whole seconds,
 // when renewing all of a director's addresses once takes cost.
 func RefreshPeriod(cost time.Duration) time.Duration {

@@ -84,11 +84,12 @@ type router struct {
 	// reasserted is when an advert was last sent out of turn.
 	reasserted time.Time
 	// What authentication remembers: the last sequence number of the
-	// authentication header, sent or heard, and those of the HMAC trailer.
-	headerSeq  uint32
-	trailerSeq uint64
-	marks      marks
-	signer     signer
+	// authentication header, sent or heard, and the last one heard; and those
+	// of the HMAC trailer.
+	headerSeq, headerHeard uint32
+	trailerSeq             uint64
+	marks                  marks
+	signer                 signer
 
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool

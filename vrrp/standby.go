@@ -57,11 +57,12 @@ func (r *router) takeOrder(now time.Time, order *Standby, command bool) {
 		return
 	}
 	r.summoned = command && was != nil && order == nil
+	old := r.priority
+	changed := r.weigh(now) // first: the timer of one that leaves is not to be skewed anew
 	if r.state == StateMaster && order != nil && !order.Force {
 		r.handToAnybody(now)
 	}
-	old := r.priority
-	if r.weigh(now) {
+	if changed {
 		r.tellPriority(now, old)
 	}
 	r.reconsider(now)

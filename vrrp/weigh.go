@@ -164,7 +164,8 @@ func (r *router) awaitingVerdicts() bool {
 
 // collectTracks gathers what the routers and their groups track, after the
 // configuration changed. Members of a group share the tracks of all, each once,
-// so that their priorities move together.
+// so that their priorities move together; one thing tracked in two ways counts
+// in both.
 func (e *Engine) collectTracks(now time.Time) {
 	e.debounced = nil
 	for _, o := range e.observed {
@@ -172,8 +173,9 @@ func (e *Engine) collectTracks(now time.Time) {
 	}
 	for _, r := range e.order {
 		r.tracks = nil
-		r.addTracks(r.cfg.Tracks)
-		if r.group != nil {
+		if r.group == nil {
+			r.addTracks(r.cfg.Tracks)
+		} else {
 			r.addTracks(r.group.cfg.Tracks)
 			for _, m := range r.group.members {
 				r.addTracks(m.cfg.Tracks)
@@ -202,7 +204,8 @@ func (e *Engine) use(t *Track) {
 // addTracks adds tracks that are not there yet.
 func (r *router) addTracks(tracks []Track) {
 	for _, t := range tracks {
-		if !slices.ContainsFunc(r.tracks, func(have Track) bool { return have.ID == t.ID }) {
+		same := func(have Track) bool { return have.ID == t.ID && have.Weight == t.Weight && have.Reverse == t.Reverse }
+		if !slices.ContainsFunc(r.tracks, same) {
 			r.tracks = append(r.tracks, t)
 		}
 	}

@@ -57,13 +57,18 @@ func setup(c *conf.Config) sim.Setup {
 }
 
 // loader gives each director its own configuration; a scenario may bring
-// further ones for reloads.
+// further ones for reloads, which are read once.
 func loader(directors []Director, o conf.Options) sim.Loader {
+	read := make(map[string]sim.Setup)
 	return func(name string, data []byte) (sim.Setup, error) {
 		for _, d := range directors {
 			if d.Name == name && data == nil {
 				return setup(d.Config), nil
 			}
+		}
+		key := name + "\n" + string(data)
+		if s, ok := read[key]; ok {
+			return s, nil
 		}
 		own := o
 		own.Director, own.Hostname = name, name
@@ -72,6 +77,7 @@ func loader(directors []Director, o conf.Options) sim.Loader {
 		if c == nil {
 			return sim.Setup{}, fmt.Errorf("load configuration: %s", diags[0].Summary)
 		}
-		return setup(c), nil
+		read[key] = setup(c)
+		return read[key], nil
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -16,8 +15,9 @@ import (
 // Failure is a random script that broke something, as short as it could be
 // made.
 type Failure struct {
-	Seed   uint64
-	Script string // a scenario file's commands
+	Seed uint64
+	// Script is the text of a scenario without its files.
+	Script string
 	Report *Report
 }
 
@@ -29,7 +29,7 @@ func (s *Simulation) Random(n int, first uint64, progress func(done int)) (diges
 	for i := range n {
 		seed := first + uint64(i)
 		steps := s.randomSteps(seed)
-		r, err := s.runSteps(seed, steps, true)
+		r, err := s.run(s.script(seed, steps), true)
 		if err != nil {
 			return "", nil, err
 		}
@@ -45,14 +45,14 @@ func (s *Simulation) Random(n int, first uint64, progress func(done int)) (diges
 	return hex.EncodeToString(sum.Sum(nil)[:8]), nil, nil
 }
 
-// runSteps runs a script on the network of its seed.
-func (s *Simulation) runSteps(seed uint64, steps []sim.Step, quiet bool) (*Report, error) {
+// script makes a scenario of steps, on the network of its seed.
+func (s *Simulation) script(seed uint64, steps []sim.Step) *sim.Scenario {
 	sc := s.blank()
 	rng := rand.New(rand.NewPCG(seed, 2))
 	sc.Options.Seed, sc.Options.DriftPPM = seed, rng.Int64N(200)
 	sc.Options.Delay, sc.Options.Jitter = time.Duration(rng.IntN(2_000_000)), time.Duration(rng.IntN(5_000_000))
-	sc.Steps = slices.Clone(steps)
-	return s.run(sc, quiet)
+	sc.Steps = steps
+	return sc
 }
 
 const randomFaults = 20
@@ -75,7 +75,7 @@ func (s *Simulation) randomSteps(seed uint64) []sim.Step {
 	for _, words := range s.repairs() {
 		add(words...)
 	}
-	at += 2 * s.settle()
+	at += s.settle() + s.settle()/2
 	add("end")
 	return steps
 }
@@ -84,7 +84,7 @@ func (s *Simulation) randomSteps(seed uint64) []sim.Step {
 func (s *Simulation) pause(rng *rand.Rand) time.Duration {
 	switch rng.IntN(4) {
 	case 0:
-		return time.Duration(rng.Int64N(int64(2 * s.settle())))
+		return time.Duration(rng.Int64N(int64(s.settle())))
 	case 1:
 		return time.Duration(rng.IntN(300)) * time.Millisecond
 	}
@@ -94,27 +94,61 @@ func (s *Simulation) pause(rng *rand.Rand) time.Duration {
 // fault draws one command.
 func (s *Simulation) fault(rng *rand.Rand) []string {
 	d := s.directors[rng.IntN(len(s.directors))]
-	ifaces, tracks, routers := parts(&d)
-	switch n := rng.IntN(16); {
-	case n < 5:
-		return []string{[]string{"kill", "poweroff", "stop", "pause", "resume"}[n], d.Name}
-	case n < 8:
-		return []string{"start", d.Name}
-	case n == 8 && len(ifaces) > 0:
-		return []string{"link", d.Name, ifaces[rng.IntN(len(ifaces))], "down"}
-	case n == 9 && len(ifaces) > 0:
-		return []string{"link", d.Name, ifaces[rng.IntN(len(ifaces))], "up"}
-	case n < 13 && len(tracks) > 0:
-		t := tracks[rng.IntN(len(tracks))]
-		return []string{"track", d.Name, string(t.Kind), t.Name, []string{"up", "down"}[rng.IntN(2)]}
-	case n == 13 && len(routers) > 0:
-		return []string{[]string{"standby", "active"}[rng.IntN(2)], d.Name, routers[rng.IntN(len(routers))]}
-	case n == 14 && len(s.directors) > 1:
+	switch rng.IntN(10) {
+	case 0, 1, 2:
+		return []string{pick(rng, "kill", "poweroff", "stop", "pause", "resume"), d.Name}
+	case 3, 4:
+		return slices.Concat([]string{"start", d.Name}, pick(rng, nil, nil, []string{"resume"}, []string{"await"}))
+	case 5:
+		return s.netFault(rng)
+	case 6:
+		if len(s.changes) > 0 {
+			return []string{"reload", d.Name, pick(rng, s.changes...)}
+		}
+		return []string{"ready", d.Name}
+	}
+	return ownFault(rng, &d)
+}
+
+// netFault draws a fault of the network.
+func (s *Simulation) netFault(rng *rand.Rand) []string {
+	switch n := rng.IntN(6); {
+	case n < 2 && len(s.directors) > 1:
 		cut := 1 + rng.IntN(len(s.directors)-1)
 		return slices.Concat([]string{"partition"}, s.names()[:cut], []string{"|"}, s.names()[cut:])
+	case n == 2:
+		return []string{"duplicate", pick(rng, "0", "30")}
+	case n == 3:
+		return []string{"delay", pick(rng, "0s", "1ms", "20ms"), "25ms"}
+	case n == 4:
+		return []string{"loss", pick(rng, "0", "10", "50")}
 	}
 	return []string{"heal"}
 }
+
+// ownFault draws a fault of an interface or of something tracked, or an
+// operator's order.
+func ownFault(rng *rand.Rand, d *Director) []string {
+	ifaces, tracks, routers := parts(d)
+	switch n := rng.IntN(4); {
+	case n == 0 && len(ifaces) > 0:
+		return []string{"link", d.Name, pick(rng, ifaces...), pick(rng, "up", "down")}
+	case n == 1 && len(routers) > 0:
+		order := pick(rng, []string{"active"}, []string{"standby"}, []string{"standby", "force"})
+		return slices.Concat([]string{order[0], d.Name, pick(rng, routers...)}, order[1:])
+	case n > 1 && len(tracks) > 0:
+		t := pick(rng, tracks...)
+		state := pick(rng, "up", "down")
+		if t.Kind == vrrp.TrackFile {
+			state = fmt.Sprint(rng.IntN(200) - 100)
+		}
+		return []string{"track", d.Name, string(t.Kind), t.Name, state}
+	}
+	return []string{"start", d.Name}
+}
+
+// pick draws one of the values.
+func pick[T any](rng *rand.Rand, values ...T) T { return values[rng.IntN(len(values))] }
 
 // parts lists what can fail in a director: interfaces, tracked things,
 // instances.
@@ -141,7 +175,7 @@ func parts(d *Director) (ifaces []string, tracks []vrrp.TrackID, routers []strin
 
 // repairs are the commands that make everything well.
 func (s *Simulation) repairs() [][]string {
-	all := [][]string{{"heal"}}
+	all := [][]string{{"heal"}, {"loss", "0"}}
 	for i := range s.directors {
 		d := &s.directors[i]
 		ifaces, tracks, routers := parts(d)
@@ -149,12 +183,16 @@ func (s *Simulation) repairs() [][]string {
 			all = append(all, []string{"link", d.Name, name, "up"})
 		}
 		for _, t := range tracks {
-			all = append(all, []string{"track", d.Name, string(t.Kind), t.Name, "up"})
+			well := "up"
+			if t.Kind == vrrp.TrackFile {
+				well = "0"
+			}
+			all = append(all, []string{"track", d.Name, string(t.Kind), t.Name, well})
 		}
 		for _, name := range routers {
 			all = append(all, []string{"active", d.Name, name})
 		}
-		all = append(all, []string{"resume", d.Name}, []string{"start", d.Name})
+		all = append(all, []string{"resume", d.Name}, []string{"start", d.Name}, []string{"ready", d.Name})
 	}
 	return all
 }
@@ -165,7 +203,7 @@ func (s *Simulation) shrink(seed uint64, steps []sim.Step) (*Failure, error) {
 		changed = false
 		for i := len(steps) - 1; i >= 0; i-- {
 			fewer := slices.Delete(slices.Clone(steps), i, i+1)
-			r, err := s.runSteps(seed, fewer, true)
+			r, err := s.run(s.script(seed, fewer), true)
 			if err != nil {
 				return nil, err
 			}
@@ -174,14 +212,10 @@ func (s *Simulation) shrink(seed uint64, steps []sim.Step) (*Failure, error) {
 			}
 		}
 	}
-	r, err := s.runSteps(seed, steps, false)
+	sc := s.script(seed, steps)
+	r, err := s.run(sc, false)
 	if err != nil {
 		return nil, err
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d\n", seed)
-	for _, step := range steps {
-		fmt.Fprintf(&b, "at %v %s %s\n", step.At, step.Name, strings.Join(step.Args, " "))
-	}
-	return &Failure{Seed: seed, Script: b.String(), Report: r}, nil
+	return &Failure{Seed: seed, Script: sc.String(), Report: r}, nil
 }

@@ -2,12 +2,12 @@ package simulate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/sim"
 )
 
@@ -15,12 +15,19 @@ import (
 type Simulation struct {
 	directors []Director
 	options   conf.Options
+	// changes are the names of the configurations that random scripts reload,
+	// files their contents.
+	changes []string
+	files   map[string][]byte
+	// engine replaces the engine of production.
+	engine func() sim.Engine
+	loader sim.Loader
 }
 
 // New prepares simulations of the directors; o is for configurations that a
 // scenario brings along.
 func New(directors []Director, o conf.Options) *Simulation {
-	return &Simulation{directors: directors, options: o}
+	return &Simulation{directors: directors, options: o, loader: loader(directors, o)}
 }
 
 // names returns the directors' names.
@@ -70,7 +77,7 @@ func (s *Simulation) Kill(name string) (*Report, error) {
 
 // blank is a scenario without steps.
 func (s *Simulation) blank() *sim.Scenario {
-	return &sim.Scenario{Options: sim.Options{Delay: 100 * time.Microsecond}, Files: map[string][]byte{}}
+	return &sim.Scenario{Options: sim.Options{Delay: 100 * time.Microsecond}, Files: maps.Clone(s.files)}
 }
 
 // settle is how long a fault of these configurations may take to heal, in
@@ -80,7 +87,7 @@ func (s *Simulation) settle() time.Duration {
 	for _, d := range s.directors {
 		for i := range d.Config.Routers {
 			c := &d.Config.Routers[i]
-			longest = max(longest, 4*c.MasterDown()+vrrp.LeaseTime(vrrp.LeaseHeal, c.AdvertInterval))
+			longest = max(longest, 4*c.MasterDown()+c.HealLease()+c.PreemptDelay)
 		}
 	}
 	return (longest + 2*time.Second).Truncate(time.Second)
@@ -97,8 +104,8 @@ func (s *Simulation) run(sc *sim.Scenario, quiet bool) (*Report, error) {
 	}
 	sc.Files[sim.DefaultConfig] = nil
 	r := &Report{}
-	sc.Options.Quiet, sc.Options.OnHold = quiet, r.record
-	res, err := sc.Run(loader(s.directors, s.options))
+	sc.Options.Quiet, sc.Options.OnHold, sc.Options.Engine = quiet, r.record, s.engine
+	res, err := sc.Run(s.loader)
 	if err != nil {
 		return nil, fmt.Errorf("simulate: %w", err)
 	}

@@ -19,7 +19,9 @@ import (
 //  3. Once the world has settled, each side of the network has exactly one
 //     master of each virtual router, the best one if all preempt, and no
 //     address with a lease is on two nodes, running or not.
-//  4. Adverts of a daemon that was never paused are never late, by its own
+//  4. Once settled, a running daemon takes part in every virtual router that
+//     nothing keeps it from, and in no other.
+//  5. Adverts of a daemon that was never paused are never late, by its own
 //     count and by the world's: while nothing is disturbed a master sends at
 //     least one in each of its intervals.
 const (
@@ -35,7 +37,8 @@ const (
 type checker struct {
 	world      *World
 	disturbed  time.Duration // last command
-	touched    bool          // something changed since the last check
+	touched    bool          // there is something to look at
+	changed    bool          // and the bounds may be others
 	groups     []*group
 	counts     map[string]int
 	violations []string
@@ -43,8 +46,11 @@ type checker struct {
 
 func newChecker(w *World) *checker { return &checker{world: w, counts: make(map[string]int)} }
 
-// touch asks for a check after the present event.
-func (c *checker) touch() { c.touched = true }
+// touch asks for a check after the present event, which changed something.
+func (c *checker) touch() { c.touched, c.changed = true, true }
+
+// look asks for a check because time has passed.
+func (c *checker) look() { c.touched = true }
 
 // disturb restarts the time to settle and plans the checks at its ends.
 func (c *checker) disturb() {
@@ -52,13 +58,13 @@ func (c *checker) disturb() {
 	c.touch()
 	for _, g := range c.groups {
 		g.bound(c.world)
-		c.world.queue.plan(c.world.now+g.settled+1, c.touch)
+		c.world.queue.plan(c.world.now+g.settled+1, c.look)
 	}
 }
 
 // checkRegularly makes sure that silence is checked too.
 func (w *World) checkRegularly() {
-	w.checker.touch()
+	w.checker.look()
 	w.queue.plan(w.now+checkEvery, w.checkRegularly)
 }
 
@@ -67,7 +73,12 @@ func (c *checker) check() {
 	if !c.touched {
 		return
 	}
-	c.touched = false
+	if c.changed {
+		for _, g := range c.groups {
+			g.bound(c.world)
+		}
+	}
+	c.touched, c.changed = false, false
 	for _, n := range c.world.nodes {
 		if n.awake() {
 			c.checkHeld(n)
@@ -114,12 +125,12 @@ func (c *checker) checkHeld(n *node) {
 // checkGroup is invariants 2 and 3 for one virtual router on one side.
 func (c *checker) checkGroup(g *group, side int) {
 	w := c.world
-	g.bound(w)
 	able, masters := g.ableOn(side)
 	c.checkGap(g, side, len(able) > 0 && len(masters) == 0)
 	if w.opts.Loss > 0 || w.now-c.disturbed < g.settled {
 		return
 	}
+	c.checkFit(g, side)
 	if len(able) > 0 && len(masters) != 1 {
 		c.violate("masters", "%d masters of %s on side %d", len(masters), g.id, side)
 	}
@@ -149,7 +160,7 @@ func (c *checker) checkGap(g *group, side int, lacking bool) {
 // better one is still held back after its start.
 func (c *checker) checkBest(g *group, master *member, able []*member) {
 	for _, m := range able {
-		if !m.config.Preempt {
+		if !m.preempts() {
 			return
 		}
 	}
@@ -173,7 +184,7 @@ func (c *checker) checkHolders(g *group, side int) {
 	}
 }
 
-// checkCadence is invariant 4 for an advert that leaves now.
+// checkCadence is invariant 5 for an advert that leaves now.
 func (c *checker) checkCadence(n *node, a *vrrp.SendAdvert) {
 	last, ok := n.lastAdvert[a.ID]
 	if !ok || last <= c.disturbed || n.states[a.ID] != vrrp.StateMaster {
@@ -188,7 +199,7 @@ func (c *checker) checkCadence(n *node, a *vrrp.SendAdvert) {
 	}
 }
 
-// lateness is invariant 4 by the engine's count. Rounding between clocks costs a nanosecond.
+// lateness is invariant 5 by the engine's count. Rounding between clocks costs a nanosecond.
 func (c *checker) lateness() {
 	for _, n := range c.world.nodes {
 		if n.engine == nil || n.rested {

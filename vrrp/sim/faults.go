@@ -25,9 +25,10 @@ func (w *World) Start(name string, s Start) {
 	}
 	w.disturb(name, "start")
 	if s.AwaitReady {
-		w.queue.plan(w.now+vrrp.ReadyBound, w.checker.disturb)
+		// What follows from it begins then, by the node's clock.
+		w.queue.plan(w.now+vrrp.ReadyBound-margin, w.checker.disturb)
 	}
-	n.stopped, n.paused, n.rested, n.wake = false, false, false, never
+	n.ending, n.stopped, n.paused, n.rested, n.wake = false, false, false, false, never
 	n.states = make(map[vrrp.RouterID]vrrp.State)
 	n.dropped = make(map[vrrp.Drop]bool)
 	c := &vrrp.Configure{PeerHeard: n.heard, AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
@@ -35,8 +36,9 @@ func (w *World) Start(name string, s Start) {
 		last, ok := n.lastAdvert[r.ID]
 		c.Resume[r.ID] = s.Resume && ok && w.now-last < r.MasterDown()
 	}
-	n.engine = vrrp.NewEngine()
+	n.engine = w.opts.Engine()
 	n.lastAdvert = make(map[vrrp.RouterID]time.Duration)
+	n.feed(&vrrp.Clock{Wall: genesis.Add(w.now)})
 	n.configure(c)
 	for _, iface := range n.interfaces() {
 		n.feedLink(iface)
@@ -49,6 +51,7 @@ func (n *node) configure(c *vrrp.Configure) {
 	c.Routers, c.Groups, c.StandBy = n.routers, n.groups, n.orders
 	n.running = n.routers
 	n.plug()
+	n.world.assume(n)
 	n.world.checker.regroup()
 	n.feed(c)
 }
@@ -102,6 +105,7 @@ func (n *node) die() {
 func (w *World) Stop(name string) {
 	w.disturb(name, "stop")
 	n := w.byName[name]
+	n.ending = true
 	n.feed(&vrrp.Stop{})
 }
 
@@ -150,7 +154,7 @@ func (w *World) Reload(name string, routers []vrrp.Config) {
 	n := w.byName[name]
 	old := n.interfaces()
 	n.routers = routers
-	if n.engine == nil {
+	if n.engine == nil || n.ending { // a daemon that ends reads nothing any more
 		w.checker.regroup()
 		return
 	}

@@ -49,16 +49,20 @@ func (m *member) lowest() uint8 {
 	return min(m.config.Priority, max(1, m.priority()))
 }
 
-// grouped reports whether the member is in a sync group.
-func (m *member) grouped() bool {
-	return slices.ContainsFunc(m.node.groups, func(g vrrp.Group) bool { return slices.Contains(g.Members, m.config.ID) })
+// preempts reports whether the member takes over from a worse master by
+// itself: it and all of its sync group are set to.
+func (m *member) preempts() bool {
+	return m.config.Preempt && !slices.ContainsFunc(m.siblings(), func(c *vrrp.Config) bool { return !c.Preempt })
 }
 
-// held reports whether the member may not preempt yet.
+// held reports whether the member, or one of its sync group, may not preempt
+// yet.
 func (m *member) held() bool {
+	siblings := m.siblings()
 	for _, s := range m.node.engine.Status() {
-		if s.Name == m.config.Name {
-			return s.PreemptHeld
+		named := func(c *vrrp.Config) bool { return c.Name == s.Name }
+		if s.PreemptHeld && (named(m.config) || slices.ContainsFunc(siblings, named)) {
+			return true
 		}
 	}
 	return false
@@ -149,31 +153,59 @@ func (g *group) bound(w *World) {
 	g.settled = g.settles(g.down)
 }
 
-// longestDown is the longest master-down interval that any member may use.
+// longestDown is the longest master-down interval that any member may use. One
+// in a sync group may have to wait for the others of it, and for a hand-over.
 func (g *group) longestDown() time.Duration {
-	var longest, interval time.Duration
-	for i := range g.members {
-		interval = max(interval, g.members[i].config.AdvertInterval)
-	}
+	var longest time.Duration
 	for i := range g.members {
 		m := &g.members[i]
-		down := vrrp.MasterDownInterval(m.config.Version, m.lowest(), interval)
-		if m.grouped() {
-			// It may have to wait for the hand-over of another member.
-			down += vrrp.HandOverBound(m.config.Version, interval)
+		longest = max(longest, m.down(g.interval()))
+		for _, c := range m.siblings() {
+			s := member{m.node, c}
+			longest = max(longest, s.down(max(g.interval(), c.AdvertInterval))+vrrp.HandOverBound(c.Version, c.AdvertInterval))
 		}
-		longest = max(longest, down)
 	}
 	return longest
+}
+
+// interval is the longest of all members.
+func (g *group) interval() (longest time.Duration) {
+	for i := range g.members {
+		longest = max(longest, g.members[i].config.AdvertInterval)
+	}
+	return longest
+}
+
+// down is the longest master-down interval of the member with a master of the
+// interval, or how long it waits for somebody to take over from it.
+func (m *member) down(interval time.Duration) time.Duration {
+	c := m.config
+	return max(c.SilentFor(interval)+vrrp.SkewTime(c.Version, m.lowest(), interval), vrrp.HandOverBound(c.Version, c.AdvertInterval))
+}
+
+// siblings returns the configurations of all routers in the member's group,
+// none when it is alone.
+func (m *member) siblings() (all []*vrrp.Config) {
+	for _, g := range m.node.groups {
+		if !slices.Contains(g.Members, m.config.ID) {
+			continue
+		}
+		for i := range m.node.routers {
+			if c := &m.node.routers[i]; slices.Contains(g.Members, c.ID) {
+				all = append(all, c)
+			}
+		}
+	}
+	return all
 }
 
 // settles is how long after a command the group may take: a fresh start obeys
 // for one master-down and preempts within two, and old leases must end.
 func (g *group) settles(down time.Duration) time.Duration {
-	var lease time.Duration
+	var lease, delay time.Duration
 	for i := range g.members {
 		c := g.members[i].config
-		lease = max(lease, vrrp.LeaseTime(vrrp.LeaseHeal, c.AdvertInterval))
+		lease, delay = max(lease, c.HealLease()), max(delay, c.PreemptDelay)
 	}
-	return 4*down + lease + time.Second
+	return 4*down + lease + delay + time.Second
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// send delivers an advert to every other node on the segment and reports
-// whether it left.
+// send delivers an advert to the nodes that it is for and reports whether it
+// left.
 func (n *node) send(a *vrrp.SendAdvert) bool {
 	w := n.world
 	if !n.usable(a.ID.Interface) {
@@ -16,24 +16,40 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 	}
 	w.checker.checkCadence(n, a)
 	n.lastAdvert[a.ID] = w.now
-	payload := slices.Clone(a.Payload)
+	packet := slices.Clone(a.Payload)
 	for _, to := range w.nodes {
-		if to == n || !w.connected(n, to, a.ID.Interface) || w.lost() {
+		iface := to.listens(a)
+		if to == n || to.side != n.side || iface == "" || w.lost() {
 			continue
 		}
-		p := vrrp.Received{
-			Interface: a.ID.Interface, Family: a.ID.Family,
-			Src: a.Src, Dst: a.Dst, TTL: a.TTL, Payload: payload,
+		p := vrrp.Received{Interface: iface, Family: a.ID.Family, Src: a.Src, Dst: a.Dst, TTL: a.TTL, Payload: packet}
+		if a.AH {
+			header := int(packet[0]&0xf) * 4
+			p.AH, p.Header, p.Payload = true, packet[:header], packet[header:]
 		}
 		for range w.copies() {
 			w.queue.plan(w.now+w.delay(), func() {
-				if to.usable(p.Interface) {
+				if to.usable(iface) {
 					to.feed(&p)
 				}
 			})
 		}
 	}
 	return true
+}
+
+// listens returns the interface on which an advert reaches the node: the one
+// on the segment it was sent to, or the one that has the address of its
+// destination; none when it does not.
+func (n *node) listens(a *vrrp.SendAdvert) string {
+	iface := a.ID.Interface
+	if !a.Dst.IsMulticast() {
+		iface = n.owns(a.Dst, a.ID.Interface)
+	}
+	if !n.usable(iface) {
+		return ""
+	}
+	return iface
 }
 
 // announce delivers gratuitous ARPs to the nodes that want to hear them.

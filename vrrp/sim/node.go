@@ -8,6 +8,13 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
+// Engine makes a node's decisions; *vrrp.Engine is the real one.
+type Engine interface {
+	Step(now time.Time, ev vrrp.Event) vrrp.Output
+	Status() []vrrp.RouterStatus
+	Priority(vrrp.RouterID) uint8
+}
+
 // node is one director: a kernel and, while the daemon runs, an engine.
 type node struct {
 	world   *World
@@ -27,7 +34,7 @@ type node struct {
 	heard      map[vrrp.RouterID]bool
 	lastAdvert map[vrrp.RouterID]time.Duration
 
-	engine  *vrrp.Engine
+	engine  Engine
 	states  map[vrrp.RouterID]vrrp.State
 	running []vrrp.Config // what the engine was configured with
 	wake    time.Duration // when the next tick is due
@@ -35,7 +42,8 @@ type node struct {
 	tick    vrrp.Tick
 	// overhears is how long others' announcements are fed to the engine.
 	overhears time.Time
-	stopped   bool
+	ending    bool // was told to stop
+	stopped   bool // and knows it
 	paused    bool
 	rested    bool // was ever paused
 	inbox     []vrrp.Event

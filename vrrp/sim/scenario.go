@@ -112,6 +112,20 @@ func (s *Scenario) parseStep(words []string, line int) error {
 	return nil
 }
 
+// String returns the settings and steps as lines of a scenario file.
+func (s *Scenario) String() string {
+	var b strings.Builder
+	o := &s.Options
+	for _, n := range s.Nodes {
+		fmt.Fprintln(&b, "node", n.Name)
+	}
+	fmt.Fprintf(&b, "seed %d\ndelay %v %v\ndrift %d\n", o.Seed, o.Delay, o.Delay+o.Jitter, o.DriftPPM)
+	for _, step := range s.Steps {
+		fmt.Fprintln(&b, strings.TrimSpace(fmt.Sprintf("at %v %s %s", step.At, step.Name, strings.Join(step.Args, " "))))
+	}
+	return b.String()
+}
+
 // Format returns the scenario file data with trace as its golden trace.
 func Format(data []byte, trace string) []byte {
 	ar := txtar.Parse(data)

@@ -24,6 +24,8 @@ type Options struct {
 	Duplicate float64
 	// OnHold, if set, is told whenever an address comes to a node or goes.
 	OnHold func(at time.Duration, node string, iface string, address netip.Prefix, held bool)
+	// Engine makes the engine of a daemon that starts, a real one if unset.
+	Engine func() Engine
 	// Quiet keeps no trace, only its digest; for long runs.
 	Quiet bool
 }
@@ -45,6 +47,9 @@ type World struct {
 
 // New returns an empty world at time zero.
 func New(o Options) *World {
+	if o.Engine == nil {
+		o.Engine = func() Engine { return vrrp.NewEngine() }
+	}
 	w := &World{
 		opts:   o,
 		sides:  1,
