@@ -241,7 +241,6 @@ func TestTwoMastersCountAlike(t *testing.T) {
 	}
 }
 
-
 // TestSecretsAreNotPrinted: whatever the verb, also inside of structures.
 func TestSecretsAreNotPrinted(t *testing.T) {
 	t.Parallel()
