@@ -52,6 +52,7 @@ func (b *builder) service(n *node, keys []located[ipvs.ServiceKey], checks *chec
 			Quiescent: get[bool](n, "quiescent"),
 			Alpha:     get[bool](n, "alpha"),
 			SlowStart: get[time.Duration](n, "slow_start"),
+			Drain:     get[time.Duration](n, "drain"),
 			MinUp:     get[ipvs.Share](n, "min_up"),
 		},
 		HASuspend: get[bool](n, "ha_suspend"),

@@ -64,8 +64,9 @@ type Live struct {
 // ComparePlan returns what changes when want replaces have. Its cost grows
 // linearly with the size of both.
 func ComparePlan(have, want *Config, live Live) Plan {
-	p := &planner{have: have, want: want, live: live}
+	p := &planner{have: have, want: want, live: live, home: homes(want)}
 	p.global()
+	p.static()
 	p.routers()
 	p.elections()
 	p.services()
@@ -77,6 +78,7 @@ func ComparePlan(have, want *Config, live Live) Plan {
 type planner struct {
 	have, want *Config
 	live       Live
+	home       map[netip.Prefix]*vrrp.Config // who holds an address from now on
 	changes    []Change
 }
 
@@ -91,6 +93,21 @@ func (p *planner) global() {
 	}
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
+	}
+	p.add(c)
+}
+
+// static compares what is there whatever the elections decide.
+func (p *planner) static() {
+	have, want := p.have.Static, p.want.Static
+	fields := diffFields(have, want)
+	if len(fields) == 0 {
+		return
+	}
+	c := Change{Action: ActionRetune, Object: "static", Name: "static", Fields: fields}
+	if gone := missing(have.Addresses, want.Addresses); len(gone) > 0 {
+		c.Disrupts = true
+		c.Impact = append(c.Impact, addressesText(gone)+" is given up")
 	}
 	p.add(c)
 }

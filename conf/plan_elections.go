@@ -10,21 +10,14 @@ func (p *planner) elections() {
 	planNamed(p, "track_ping", have.Pings, want.Pings, func(t TrackPing) string { return t.Name })
 	planNamed(p, "track_file", have.Files, want.Files, func(t TrackFile) string { return t.Name })
 	planNamed(p, "track_process", have.Processes, want.Processes, func(t TrackProcess) string { return t.Name })
-	for _, r := range p.want.Routers {
-		if a, b := p.have.Notify[r.Name], p.want.Notify[r.Name]; !reflect.DeepEqual(a, b) && p.first(r.Name) == r.ID.String() {
-			p.add(Change{Action: ActionRetune, Object: "notify", Name: r.Name, Fields: diffFields(a, b)})
+	told := make(map[string]bool, len(p.want.Routers)) // an instance may be two routers
+	for i := range p.want.Routers {
+		name := p.want.Routers[i].Name
+		if a, b := p.have.Notify[name], p.want.Notify[name]; !told[name] && !reflect.DeepEqual(a, b) {
+			p.add(Change{Action: ActionRetune, Object: "notify", Name: name, Fields: diffFields(a, b)})
 		}
+		told[name] = true
 	}
-}
-
-// first returns the first virtual router of an instance, which may have two.
-func (p *planner) first(name string) string {
-	for _, r := range p.want.Routers {
-		if r.Name == name {
-			return r.ID.String()
-		}
-	}
-	return ""
 }
 
 // planNamed compares objects that are known by their name alone and disrupt

@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -55,6 +56,8 @@ func fieldText(v reflect.Value) string {
 			return ""
 		}
 		return fieldText(v.Elem())
+	case reflect.Map:
+		return mapText(v)
 	case reflect.Slice:
 		words := make([]string, v.Len())
 		for i := range words {
@@ -67,6 +70,16 @@ func fieldText(v reflect.Value) string {
 		}
 	}
 	return fmt.Sprint(v.Interface())
+}
+
+// mapText shows every entry with its key, in order.
+func mapText(v reflect.Value) string {
+	var words []string
+	for _, k := range v.MapKeys() {
+		words = append(words, fmt.Sprintf("%s (%s)", fieldText(k), fieldText(v.MapIndex(k))))
+	}
+	slices.Sort(words)
+	return strings.Join(words, " ")
 }
 
 // structText shows the fields of a struct that are set.

@@ -3,7 +3,6 @@ package conf
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -22,6 +21,8 @@ func (p *planner) routers() {
 	for i := range p.want.Routers {
 		w := &p.want.Routers[i]
 		switch h := old[w.ID]; {
+		case h != nil && h.Carrier() != w.Carrier():
+			p.recreateRouter(h, w)
 		case h != nil:
 			p.router(h, w)
 		case renamed[routerLabel(w)] != nil:
@@ -80,17 +81,14 @@ func (p *planner) routerImpact(c *Change, have, want *vrrp.Config) {
 	if state, known := p.live.States[want.ID]; known {
 		say("stays %s", state)
 	}
-	gone, come := missing(have.Addresses, want.Addresses), missing(want.Addresses, have.Addresses)
-	if len(gone) > 0 {
-		c.Disrupts = true
-		say("%s is given up", addressesText(gone))
-	}
+	gone, come := missing(have.Held(), want.Held()), missing(want.Held(), have.Held())
+	p.tellGone(c, gone)
 	if len(come) > 0 {
 		say("%s is added and announced while master", addressesText(come))
 	}
-	if len(gone) == len(have.Addresses) && len(gone) > 0 {
-		say("the address lists of the peers become disjoint: clash until they are reloaded, two masters until then")
-	} else if len(gone)+len(come) > 0 {
+	if unlisted := missing(have.Addresses, want.Addresses); len(unlisted) == len(have.Addresses) && len(unlisted) > 0 {
+		say("VIP lists of the peers become disjoint: clash, with two masters, until they reload")
+	} else if len(unlisted)+len(missing(want.Addresses, have.Addresses)) > 0 {
 		say("keepalived peers reject an address list that differs from theirs: reload them soon")
 	}
 	if have.Version != want.Version {
@@ -113,44 +111,85 @@ func (p *planner) routerImpact(c *Change, have, want *vrrp.Config) {
 
 // recreateRouter: the old virtual router leaves and a new one starts.
 func (p *planner) recreateRouter(have, want *vrrp.Config) {
-	c := Change{Action: ActionRecreate, Object: nounInstance, Name: want.Name, Disrupts: true}
-	c.Fields = append(diffFields(have.ID, want.ID), diffFields(*have, *want, "ID")...)
-	c.Impact = []string{fmt.Sprintf("leaves with priority 0 and starts as backup: not master for about %s", about(want.MasterDown()))}
+	c := Change{Action: ActionRecreate, Object: nounInstance, Name: want.Name}
+	c.Fields = diffFields(have.ID, want.ID)
+	if len(c.Fields) == 0 { // the interface that carries it is part of its identity
+		c.Fields = []Field{{Name: "carrier", From: have.Carrier(), To: want.Carrier()}}
+	}
+	why := c.Fields[0].Name
+	c.Fields = append(c.Fields, diffFields(*have, *want, "ID")...)
+	if state, known := p.live.States[have.ID]; known && state != vrrp.StateMaster {
+		c.Impact = []string{fmt.Sprintf("%s changed: starts anew as backup; is %s now, nothing is held here", why, state)}
+	} else {
+		c.Disrupts = true
+		c.Impact = []string{fmt.Sprintf("%s changed: leaves master for about %s, with priority 0 and a start as backup", why, about(want.MasterDown()))}
+	}
 	p.add(c)
 }
 
 // removeRouter: its addresses go.
 func (p *planner) removeRouter(have *vrrp.Config) {
-	c := Change{Action: ActionRemove, Object: nounInstance, Name: have.Name, Disrupts: true}
+	c := Change{Action: ActionRemove, Object: nounInstance, Name: have.Name}
 	state, known := p.live.States[have.ID]
-	switch {
-	case known && state != vrrp.StateMaster:
-		c.Disrupts = false
+	if known && state != vrrp.StateMaster {
 		c.Impact = []string{fmt.Sprintf("is %s: nothing is held here", state)}
-	default:
-		c.Impact = []string{fmt.Sprintf("leaves with priority 0, %s is given up", addressesText(have.Addresses))}
-	}
-	if to := p.newHome(have); to != "" {
-		c.Impact = append(c.Impact, "an address of it moves to instance "+to)
+	} else {
+		c.Disrupts = true
+		c.Impact = []string{"leaves with priority 0"}
+		p.tellGone(&c, have.Held())
 	}
 	p.add(c)
 }
 
-// newHome names the instance that takes an address of a removed one.
-func (p *planner) newHome(have *vrrp.Config) string {
-	for i := range p.want.Routers {
-		if len(missing(have.Addresses, p.want.Routers[i].Addresses)) < len(have.Addresses) {
-			return p.want.Routers[i].Name
+// homes tells for every virtual address which router holds it.
+func homes(c *Config) map[netip.Prefix]*vrrp.Config {
+	out := make(map[netip.Prefix]*vrrp.Config)
+	for i := range c.Routers {
+		for _, a := range c.Routers[i].Held() {
+			out[a] = &c.Routers[i]
 		}
 	}
-	return ""
+	return out
+}
+
+// tellGone tells what becomes of addresses that a router gives up: another one
+// may take them.
+func (p *planner) tellGone(c *Change, gone []netip.Prefix) {
+	if len(gone) == 0 {
+		return
+	}
+	c.Disrupts = true
+	var lost []netip.Prefix
+	moved := make(map[string][]netip.Prefix)
+	var names []string
+	for _, a := range gone {
+		h := p.home[a]
+		if h == nil {
+			lost = append(lost, a)
+			continue
+		}
+		if moved[h.Name] == nil {
+			names = append(names, h.Name)
+		}
+		moved[h.Name] = append(moved[h.Name], a)
+	}
+	if len(lost) > 0 {
+		c.Impact = append(c.Impact, addressesText(lost)+" is given up")
+	}
+	for _, name := range names {
+		c.Impact = append(c.Impact, fmt.Sprintf("%s moves to instance %s, with whoever is master of that", addressesText(moved[name]), name))
+	}
 }
 
 // missing returns the prefixes of a that b lacks.
 func missing(a, b []netip.Prefix) []netip.Prefix {
+	has := make(map[netip.Prefix]bool, len(b))
+	for _, x := range b {
+		has[x] = true
+	}
 	var out []netip.Prefix
 	for _, x := range a {
-		if !slices.Contains(b, x) {
+		if !has[x] {
 			out = append(out, x)
 		}
 	}

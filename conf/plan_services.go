@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"reflect"
 
+	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
 )
 
@@ -13,7 +14,8 @@ const (
 	nounReal    = "real_server"
 )
 
-// services compares the virtual servers.
+// services compares the virtual servers. One is the same as before when it has
+// the same first service, or else the same name and one of the services.
 func (p *planner) services() {
 	old := make(map[ipvs.ServiceKey]*Service, len(p.have.Services))
 	kept := make(map[ipvs.ServiceKey]bool, len(p.want.Services))
@@ -31,17 +33,21 @@ func (p *planner) services() {
 	}
 	for i := range p.want.Services {
 		w := &p.want.Services[i]
+		r := renamed[w.Name]
 		switch h := old[w.Key]; {
 		case h != nil:
 			p.service(h, w)
-		case renamed[w.Name] != nil:
-			p.recreateService(renamed[w.Name], w)
-			delete(renamed, w.Name)
+			continue
+		case r != nil && len(missingKeys(r, w)) < keyCount(r):
+			p.service(r, w)
+		case r != nil:
+			p.recreateService(r, w)
 		default:
 			p.add(Change{Action: ActionAdd, Object: nounService, Name: w.Name, Impact: []string{
 				fmt.Sprintf("%s with %d real servers", w.Key, len(w.RealServers)),
 			}})
 		}
+		delete(renamed, w.Name)
 	}
 	for i := range p.have.Services {
 		if h := &p.have.Services[i]; renamed[h.Name] == h {
@@ -50,15 +56,36 @@ func (p *planner) services() {
 	}
 }
 
+func keyCount(s *Service) int { return 1 + len(s.Also) }
+
+// missingKeys returns the services of a that b lacks.
+func missingKeys(a, b *Service) []ipvs.ServiceKey {
+	has := make(map[ipvs.ServiceKey]bool, keyCount(b))
+	for k := range b.Keys() {
+		has[k] = true
+	}
+	var out []ipvs.ServiceKey
+	for k := range a.Keys() {
+		if !has[k] {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 // service compares one virtual server with its former settings, then its real
 // servers.
 func (p *planner) service(have, want *Service) {
 	c := Change{Action: ActionKeep, Object: nounService, Name: want.Name}
-	c.Fields = append(diffFields(have.Config, want.Config, "Key", "RealServers"),
+	c.Fields = append(diffFields(have.Config, want.Config, "RealServers"),
 		diffFields(*have, *want, "Config", "Checks", "HostNames")...)
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
 		c.Impact = []string{"changed in place: connections and check results stay"}
+	}
+	for _, k := range missingKeys(have, want) {
+		c.Disrupts = true
+		c.Impact = append(c.Impact, fmt.Sprintf("%s goes, with its connections", k))
 	}
 	p.add(c)
 	old := make(map[netip.AddrPort]ipvs.RealServer, len(have.RealServers))
@@ -76,7 +103,7 @@ func (p *planner) service(have, want *Service) {
 	}
 	for _, rs := range have.RealServers {
 		if _, gone := old[rs.Address]; gone {
-			p.removeReal(have, rs)
+			p.removeReal(have, want, rs)
 		}
 	}
 }
@@ -85,20 +112,57 @@ func (p *planner) service(have, want *Service) {
 // thousand of them would hide the one that matters.
 func (p *planner) realServer(have, want *Service, h, w ipvs.RealServer) {
 	c := Change{Action: ActionRetune, Object: nounReal, Name: w.Address.String(), Within: want.Name, Fields: diffFields(h, w, "Address")}
-	if !reflect.DeepEqual(have.Checks[h.Address], want.Checks[w.Address]) {
-		c.Fields = append(c.Fields, Field{Name: "checks", To: "changed"})
-		c.Impact = append(c.Impact, "checks with another target or request start anew, its weight stays until they have a verdict")
-	}
+	p.checks(&c, have.Checks[h.Address], want.Checks[w.Address])
 	if len(c.Fields) > 0 {
 		p.add(c)
 	}
 }
 
-// removeReal: its connections end, unless there are none.
-func (p *planner) removeReal(s *Service, rs ipvs.RealServer) {
-	c := Change{Action: ActionRemove, Object: nounReal, Name: rs.Address.String(), Within: s.Name}
-	c.Disrupts, c.Impact = p.dropped(p.connections(s, rs.Address))
+// checks compares what a real server is asked. Of requests it is only said that
+// they differ: there are passwords in them.
+func (p *planner) checks(c *Change, have, want []healthcheck.Check) {
+	if reflect.DeepEqual(have, want) {
+		return
+	}
+	timed := len(have) == len(want)
+	for i := 0; timed && i < len(have); i++ {
+		again := have[i]
+		again.Timing, again.Name = want[i].Timing, want[i].Name
+		timed = reflect.DeepEqual(again, want[i])
+	}
+	if !timed {
+		c.Fields = append(c.Fields, Field{Name: "checks", To: "changed"})
+		c.Impact = append(c.Impact, "what is asked differently starts anew; the last verdict stands until there is another")
+		return
+	}
+	for i := range have {
+		c.Fields = appendFields(c.Fields, "check."+string(have[i].Settings.Kind)+".", reflect.ValueOf(have[i].Timing), reflect.ValueOf(want[i].Timing), nil)
+		if have[i].Name != want[i].Name {
+			c.Fields = append(c.Fields, Field{Name: "check", From: have[i].Name, To: want[i].Name})
+		}
+	}
+}
+
+// removeReal: its connections end, unless there are none or they drain.
+func (p *planner) removeReal(have, want *Service, rs ipvs.RealServer) {
+	c := Change{Action: ActionRemove, Object: nounReal, Name: rs.Address.String(), Within: want.Name}
+	n := p.connections(have, rs.Address)
+	c.Disrupts, c.Impact = p.dropped(n)
+	switch {
+	case want.Drain == 0 || n == 0:
+	case n < 0:
+		c.Impact = []string{fmt.Sprintf("its connections drain for at most %s", want.Drain)}
+	default:
+		c.Impact = []string{fmt.Sprintf("%s: what is left after %s is dropped", counted(n, "connection drains", "connections drain"), want.Drain)}
+	}
 	p.add(c)
+}
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", many)
 }
 
 // removeService: all connections through it end.
@@ -124,7 +188,7 @@ func (p *planner) dropped(n int) (disrupts bool, impact []string) {
 	case n == 0:
 		return false, []string{"has no established connections"}
 	}
-	return true, []string{fmt.Sprintf("%d established connections are dropped", n)}
+	return true, []string{counted(n, "established connection is dropped", "established connections are dropped")}
 }
 
 // connections returns the established connections of a real server, -1 when

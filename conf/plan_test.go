@@ -73,12 +73,12 @@ var planCases = []struct {
 	{
 		name: "disjoint addresses", edit: []string{`["10.0.0.1/24"]`, `["10.0.0.2/24"]`},
 		want: []string{"retune vrrp_instance inside: virtual_address 10.0.0.1/24 → 10.0.0.2/24; stays backup; 10.0.0.1/24 is given up; " +
-			"10.0.0.2/24 is added and announced while master; the address lists of the peers become disjoint: clash until they are reloaded, two masters until then"},
+			"10.0.0.2/24 is added and announced while master; VIP lists of the peers become disjoint: clash, with two masters, until they reload"},
 		disrupts: true,
 	},
 	{
 		name: "another vrid", edit: []string{"vrid            = 51", "vrid = 52"},
-		want:     []string{"recreate vrrp_instance web: vrid 51 → 52; leaves with priority 0 and starts as backup: not master for about 3.4s"},
+		want:     []string{"recreate vrrp_instance web: vrid 51 → 52; vrid changed: leaves master for about 3.4s, with priority 0 and a start as backup"},
 		disrupts: true,
 	},
 	{
@@ -107,6 +107,58 @@ var planCases = []struct {
 		name: "another port", edit: []string{`"192.0.2.100:80"`, `"192.0.2.100:8080"`},
 		want:     []string{"recreate virtual_server web: address tcp 192.0.2.100:80 → tcp 192.0.2.100:8080; 3 established connections are dropped"},
 		disrupts: true,
+	},
+	{
+		name: "another vrid of a backup", edit: []string{"vrid            = 7", "vrid = 8"},
+		want: []string{"recreate vrrp_instance inside: vrid 7 → 8; vrid changed: starts anew as backup; is backup now, nothing is held here"},
+	},
+	{
+		name: "an interface of its own", edit: []string{"vrid            = 51", "vrid = 51\n vmac {}"},
+		want: []string{"recreate vrrp_instance web: carrier eth0 → vrrp.51, vmac.name vrrp.51; " +
+			"carrier changed: leaves master for about 3.4s, with priority 0 and a start as backup"},
+		disrupts: true,
+	},
+	{
+		name: "an address moves to another instance",
+		edit: []string{`, "192.0.2.101/24"]`, "]", `["10.0.0.1/24"]`, `["10.0.0.1/24", "192.0.2.101/24"]`},
+		want: []string{
+			"retune vrrp_instance web: virtual_address 192.0.2.100/24 192.0.2.101/24 → 192.0.2.100/24; stays master; " +
+				"192.0.2.101/24 moves to instance inside, with whoever is master of that; keepalived peers reject an address list that differs from theirs: reload them soon",
+			"retune vrrp_instance inside: virtual_address 10.0.0.1/24 → 10.0.0.1/24 192.0.2.101/24; stays backup; " +
+				"192.0.2.101/24 is added and announced while master; keepalived peers reject an address list that differs from theirs: reload them soon",
+		},
+		disrupts: true,
+	},
+	{
+		name: "static address", edit: []string{`virtual_server "web"`, "static {\n address \"192.0.2.7/24\" { interface = \"eth0\" }\n}\nvirtual_server \"web\""},
+		want: []string{"retune static static: virtual_address 192.0.2.7/24, options 192.0.2.7/24 (interface eth0)"},
+	},
+	{
+		name: "a busy real server less drains", edit: []string{`real_server "192.0.2.12:80" {}`, `drain = "30s"`},
+		want: []string{
+			"retune virtual_server web: drain 0s → 30s; changed in place: connections and check results stay",
+			"remove real_server 192.0.2.12:80 of web: 3 connections drain: what is left after 30s is dropped",
+		},
+		disrupts: true,
+	},
+	{
+		name: "the interval of a check", edit: []string{`check "tcp" {}`, `check "tcp" { interval = "9s" }`},
+		want: []string{
+			"retune real_server 192.0.2.11:80 of web: check.tcp.interval 5s → 9s",
+			"retune real_server 192.0.2.12:80 of web: check.tcp.interval 5s → 9s",
+		},
+	},
+	{
+		name: "another check", edit: []string{`check "tcp" {}`, `check "http" {}`},
+		want: []string{
+			"retune real_server 192.0.2.11:80 of web: checks changed; what is asked differently starts anew; the last verdict stands until there is another",
+			"retune real_server 192.0.2.12:80 of web: checks changed; what is asked differently starts anew; the last verdict stands until there is another",
+		},
+	},
+	{
+		name: "an address more for a service", edit: []string{`address = "192.0.2.100:80"`, `addresses = ["192.0.2.101:80", "192.0.2.100:80"]`},
+		want: []string{"retune virtual_server web: key tcp 192.0.2.100:80 → tcp 192.0.2.101:80, also tcp 192.0.2.100:80; " +
+			"changed in place: connections and check results stay"},
 	},
 	{
 		name: "global", edit: []string{`director "lb1" { priority = 150 }`, "director \"lb1\" {\n priority = 150\n }\nglobal {\n log {\n level = \"debug\"\n }\n}"},

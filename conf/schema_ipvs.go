@@ -48,6 +48,8 @@ var serverBlock = &block{
 			help: "Rest the checks while another director holds the address. The table stays as it was. An address that no `vrrp_instance` names is always ours."},
 		{name: "slow_start", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
 			help: "How long the weight of a recovered real server takes to grow to its full size."},
+		{name: "drain", kind: kindDuration, def: `"0s"`, min: 0, max: int64(24 * time.Hour),
+			help: "How long a real server that was removed from the configuration keeps its connections: it stays with weight 0 until it has none, at most so long. `\"0s\"` removes it at once, which drops them."},
 		{name: "min_up", kind: kindShare,
 			help: "Real servers that checks cannot take out: a number, or a share such as `\"50%\"`. Those that fail last stay in, because when all seem dead it is rather the checks that are wrong. The fallback then serves only when an operator drains the rest."},
 		{name: "fallback", kind: kindString,

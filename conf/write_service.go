@@ -32,6 +32,7 @@ func (w *writer) service(s *Service) maker {
 	m.set("omega", s.Omega)
 	m.set("ha_suspend", s.HASuspend)
 	m.set("slow_start", s.SlowStart)
+	m.set("drain", s.Drain)
 	switch {
 	case s.MinUp.Count > 0:
 		m.Set("min_up", s.MinUp.Count)

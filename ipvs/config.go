@@ -55,6 +55,9 @@ type Config struct {
 	// SlowStart is how long the weight of a recovered real server takes to
 	// grow to its full size.
 	SlowStart time.Duration
+	// Drain is how long a real server that is no longer configured stays with
+	// weight 0 for the sake of its connections.
+	Drain time.Duration
 	// MinUp is the share of the pool that checks cannot take out.
 	MinUp Share
 }

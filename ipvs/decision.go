@@ -32,8 +32,13 @@ type Inputs struct {
 	Override func(netip.AddrPort) (weight int, ok bool)
 	// Have returns the kernel's entry of a service, or nil.
 	Have func(ServiceKey) *Entry
+	// Idle reports whether the kernel counts no connection of a destination;
+	// nil = nobody knows.
+	Idle func(ServiceKey, netip.AddrPort) bool
 	// Suspended: the checks rest, what they said last counts.
 	Suspended bool
+
+	had map[ServiceKey]*seeker // what Have said, once asked
 }
 
 // Decision is what one virtual server should look like now.
@@ -42,6 +47,8 @@ type Decision struct {
 	Entries []Entry
 	// Servers tells for each configured real server what was decided and why.
 	Servers []ServerDecision
+	// Leaving are destinations that are configured no more and drain.
+	Leaving []ServerDecision
 	// Available counts the real servers that are given new connections.
 	Available int
 	// Weight is the sum that counts for the quorum; Quorum tells whether the
@@ -79,6 +86,7 @@ const (
 	ReasonDrained   Reason = "drained"    // an operator wants no new connections
 	ReasonOverride  Reason = "override"   // the operator's weight
 	ReasonNoQuorum  Reason = "no_quorum"  // up, but the fallback serves
+	ReasonLeaving   Reason = "leaving"    // no longer configured, its connections drain
 	ReasonZero      Reason = "zero"       // configured, or set by its checks
 )
 

@@ -61,22 +61,23 @@ func (d *differ) entry(have *Entry, want Entry) {
 	case have.Service != want.Service:
 		d.add(editServices, Op{Kind: EditService, Service: want.Service, OldService: have.Service})
 	}
-	for _, w := range want.Destinations {
-		d.destination(want.Service, have, w)
-	}
 	if have == nil {
-		return
+		have = &Entry{}
+	}
+	old, wanted := seek(have.Destinations), seek(want.Destinations)
+	for _, w := range want.Destinations {
+		d.destination(want.Service, old, w)
 	}
 	for _, h := range have.Destinations {
-		if _, ok := want.Destination(h.Address); !ok {
+		if wanted.find(h.Address) < 0 {
 			d.add(removeDestinations, Op{Kind: RemoveDestination, Service: want.Service, Destination: h})
 		}
 	}
 }
 
 // destination compares one wanted destination with the kernel's.
-func (d *differ) destination(svc Service, have *Entry, want Destination) {
-	old, ok := have.Destination(want.Address)
+func (d *differ) destination(svc Service, have *seeker, want Destination) {
+	old, ok := have.destination(want.Address)
 	switch {
 	case !ok:
 		d.add(addDestinations, Op{Kind: AddDestination, Service: svc, Destination: want})

@@ -14,6 +14,7 @@ type Pool struct {
 	cfg     Config
 	servers map[netip.AddrPort]*memory
 	quorum  quorum
+	leaving map[leaver]period
 }
 
 // memory is what a pool remembers of a real server.
@@ -77,6 +78,7 @@ type server struct {
 func (p *Pool) Decide(in Inputs) Decision {
 	var d Decision
 	servers := make([]*server, len(p.cfg.RealServers))
+	in.had = make(map[ServiceKey]*seeker)
 	for i, rs := range p.cfg.RealServers {
 		m := p.servers[rs.Address]
 		d.Changes = append(d.Changes, m.observe(rs, in)...)
@@ -89,16 +91,18 @@ func (p *Pool) Decide(in Inputs) Decision {
 	}
 	p.decideQuorum(&d, servers, in.Suspended)
 	p.fill(&d, servers)
+	p.drain(&d, in)
 	return d
 }
 
-// observe takes a verdict and returns the news in it.
+// observe takes a verdict and returns the news in it. Where checks have none,
+// because a reload changed what they ask for, the last one stands.
 func (m *memory) observe(rs RealServer, in Inputs) []Change {
 	if in.Suspended {
 		return nil
 	}
 	old, v := m.verdict, in.Verdict(rs.Address)
-	if v == old {
+	if v == old || v == Unknown {
 		return nil
 	}
 	m.verdict, m.since = v, in.Now
@@ -166,7 +170,12 @@ func (p *Pool) have(rs RealServer, in Inputs) (Destination, bool) {
 		return Destination{}, false
 	}
 	for k := range p.cfg.Keys() {
-		if d, ok := in.Have(k).Destination(rs.KernelAddress(k)); ok {
+		had, known := in.had[k]
+		if !known {
+			had = seek(in.Have(k).destinations())
+			in.had[k] = had
+		}
+		if d, ok := had.destination(rs.KernelAddress(k)); ok {
 			return d, true
 		}
 	}
@@ -182,15 +191,16 @@ func (p *Pool) fill(d *Decision, servers []*server) {
 		d.Servers = append(d.Servers, ServerDecision{Address: s.Address, Weight: s.weight, Present: s.present, Reason: s.reason})
 	}
 	for k := range p.cfg.Keys() {
-		e := Entry{Service: p.cfg.service(k)}
+		put := seek(make([]Destination, 0, len(servers)+1))
 		for _, s := range servers {
 			if s.present {
-				e.put(s.destination(k, s.weight), true)
+				put.put(s.destination(k, s.weight), true)
 			}
 		}
 		if fb := p.cfg.Fallback; fb != nil && (d.FallbackActive || p.cfg.FallbackInhibit) {
-			e.put(fb.destination(k, d.fallbackWeight(*fb)), d.FallbackActive)
+			put.put(fb.destination(k, d.fallbackWeight(*fb)), d.FallbackActive)
 		}
+		e := Entry{Service: p.cfg.service(k), Destinations: put.list}
 		Table{e}.Sort()
 		d.Entries = append(d.Entries, e)
 	}
@@ -201,20 +211,6 @@ func (d *Decision) fallbackWeight(fb RealServer) int {
 		return 0
 	}
 	return max(fb.Weight, 1)
-}
-
-// put adds d; where its address is taken it replaces what is there only if it
-// is to win.
-func (e *Entry) put(d Destination, wins bool) {
-	for i := range e.Destinations {
-		if e.Destinations[i].Address == d.Address {
-			if wins {
-				e.Destinations[i] = d
-			}
-			return
-		}
-	}
-	e.Destinations = append(e.Destinations, d)
 }
 
 // earlier returns the earlier of two times, of which zero means never.

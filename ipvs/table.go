@@ -19,6 +19,14 @@ func (e *Entry) Destination(a netip.AddrPort) (Destination, bool) {
 	return Destination{}, false
 }
 
+// destinations works on a nil entry too.
+func (e *Entry) destinations() []Destination {
+	if e == nil {
+		return nil
+	}
+	return e.Destinations
+}
+
 // Find returns the entry of a service, or nil. The entry is shared with the
 // table.
 func (t Table) Find(k ServiceKey) *Entry {
@@ -81,6 +89,7 @@ func (t Table) Apply(ops ...Op) Table {
 	for i, e := range t {
 		place[e.Service.Key] = i
 	}
+	edits := make(map[int]*edit)
 	for _, o := range ops {
 		i, found := place[o.Service.Key]
 		switch {
@@ -89,9 +98,17 @@ func (t Table) Apply(ops ...Op) Table {
 		case o.Kind == AddService && !found:
 			place[o.Service.Key] = len(t)
 			t = append(t, Entry{Service: o.Service})
+		case found && (o.Kind == AddService || o.Kind == EditService):
+			t[i].Service = o.Service
 		case found:
-			t[i].apply(o)
+			if edits[i] == nil {
+				edits[i] = &edit{list: seek(t[i].Destinations), gone: make(map[netip.AddrPort]bool)}
+			}
+			edits[i].apply(o)
 		}
+	}
+	for i, e := range edits {
+		t[i].Destinations = slices.DeleteFunc(e.list.list, func(d Destination) bool { return e.gone[d.Address] })
 	}
 	kept := t[:0]
 	for i, e := range t {
@@ -102,14 +119,15 @@ func (t Table) Apply(ops ...Op) Table {
 	return kept
 }
 
-// apply carries out an operation on an entry that stays.
-func (e *Entry) apply(o Op) {
-	switch o.Kind {
-	case AddService, EditService:
-		e.Service = o.Service
-	case RemoveDestination:
-		e.Destinations = slices.DeleteFunc(e.Destinations, func(d Destination) bool { return d.Address == o.Destination.Address })
-	default:
-		e.put(o.Destination, true)
+// edit collects what happens to the destinations of one service.
+type edit struct {
+	list *seeker
+	gone map[netip.AddrPort]bool
+}
+
+func (e *edit) apply(o Op) {
+	e.gone[o.Destination.Address] = o.Kind == RemoveDestination
+	if o.Kind != RemoveDestination {
+		e.list.put(o.Destination, true)
 	}
 }

@@ -148,7 +148,7 @@ func verdict(now time.Time, rs api.RealServer) string {
 }
 
 // special are reasons that the verdict does not tell.
-var special = map[api.Reason]bool{api.ReasonHeld: true, api.ReasonSlowStart: true, api.ReasonNoQuorum: true, api.ReasonUnproven: true}
+var special = map[api.Reason]bool{api.ReasonHeld: true, api.ReasonSlowStart: true, api.ReasonNoQuorum: true, api.ReasonUnproven: true, api.ReasonLeaving: true}
 
 // lastResult shows the failing check when one fails, else the first.
 func lastResult(rs api.RealServer) string {

@@ -28,12 +28,28 @@ type poolState struct {
 	decision ipvs.Decision
 }
 
-// configure replaces the services; those that stay keep their memory.
+// configure replaces the services; those that stay keep their memory. A group
+// stays as long as it keeps one of its addresses and its name.
 func (p *pools) configure(services []conf.Service) {
-	before := p.byKey
+	before, named := p.byKey, make(map[string]*poolState, len(p.services))
+	for _, s := range p.services {
+		for k := range s.Keys() {
+			named[s.Name+" "+k.String()] = before[s.Key]
+		}
+	}
 	p.services, p.byKey = services, make(map[ipvs.ServiceKey]*poolState, len(services))
+	taken := make(map[*poolState]bool, len(services))
 	for _, s := range services {
-		st := before[s.Key]
+		p.byKey[s.Key] = before[s.Key]
+		taken[before[s.Key]] = true
+	}
+	for _, s := range services {
+		st := p.byKey[s.Key]
+		for k := range s.Keys() {
+			if same := named[s.Name+" "+k.String()]; st == nil && !taken[same] {
+				st = same
+			}
+		}
 		if st == nil {
 			st = &poolState{pool: ipvs.NewPool(s.Config)}
 		} else {
@@ -91,6 +107,8 @@ func (p *pools) probeKeys() []healthcheck.Key {
 type judge interface {
 	poolVerdict(conf.Service, netip.AddrPort) ipvs.Verdict
 	poolWeight(conf.Service, ipvs.RealServer) int
+	// poolIdle reports whether the kernel counts no connection of a destination.
+	poolIdle(ipvs.ServiceKey, netip.AddrPort) bool
 }
 
 // decide computes the table that the kernel should hold, and the news.
@@ -107,6 +125,7 @@ func (p *pools) decide(now time.Time, have ipvs.Table, checks judge) (ipvs.Table
 			Weight:    func(rs ipvs.RealServer) int { return checks.poolWeight(s, rs) },
 			Override:  func(a netip.AddrPort) (int, bool) { return p.overrides.weight(s.Name, a) },
 			Have:      index.Find,
+			Idle:      checks.poolIdle,
 			Suspended: p.suspended(s),
 		})
 		want = append(want, st.decision.Entries...)

@@ -84,6 +84,11 @@ func (v serviceView) service() api.Service {
 	for _, rs := range v.svc.RealServers {
 		s.RealServers = append(s.RealServers, v.realServer(rs))
 	}
+	for _, l := range d.Leaving {
+		out := v.destination(ipvs.RealServer{Address: l.Address})
+		out.Reason = l.Reason
+		s.RealServers = append(s.RealServers, out)
+	}
 	if v.svc.Fallback != nil {
 		fb := v.destination(*v.svc.Fallback)
 		fb.Fallback = true

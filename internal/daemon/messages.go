@@ -71,9 +71,9 @@ type checkerConfig struct {
 	Memory []healthcheck.Memory
 }
 
-// instanceState is the router role's word on one instance.
+// instanceState is the router role's word on one virtual router.
 type instanceState struct {
-	Name   string
+	ID     vrrp.RouterID
 	Master bool
 }
 

@@ -45,7 +45,7 @@ func (o *observer) Transition(t vrrp.Transition) {
 	if t.To == vrrp.StateFault {
 		level = "warn"
 	}
-	_ = o.peer.Notify(noticeState, instanceState{Name: t.Name, Master: t.To == vrrp.StateMaster})
+	_ = o.peer.Notify(noticeState, instanceState{ID: t.ID, Master: t.To == vrrp.StateMaster})
 	o.send(level, "transition", fmt.Sprintf("%s: %s to %s (%s)", t.Name, t.From, t.To, t.Reason), attrs)
 }
 

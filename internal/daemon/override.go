@@ -131,6 +131,23 @@ func (s *overrideStore) clear(service string, server netip.AddrPort) (bool, erro
 	return true, s.save(kept)
 }
 
+// rename gives overrides the new names of their services. Those of others stay
+// as they are.
+func (s *overrideStore) rename(names map[string]string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list, changed := slices.Clone(s.list), false
+	for i := range list {
+		if now, renamed := names[list[i].Service]; renamed {
+			list[i].Service, changed = now, true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return s.save(list)
+}
+
 func without(list []override, service string, server netip.AddrPort) []override {
 	return slices.DeleteFunc(slices.Clone(list), func(o override) bool {
 		return o.Service == service && (!server.IsValid() || o.Server == server)

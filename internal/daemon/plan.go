@@ -20,22 +20,30 @@ func (s *supervisor) plan(ctx context.Context, want *conf.Config) conf.Plan {
 // daemon. Real servers that a role did not tell about are left unknown.
 func liveOf(have *conf.Config, st api.Status) conf.Live {
 	live := conf.Live{States: make(map[vrrp.RouterID]vrrp.State)}
+	type instance struct {
+		name, family string
+		vrid         uint8
+	}
+	states := make(map[instance]vrrp.State, len(st.Instances))
+	for _, in := range st.Instances {
+		states[instance{in.Name, in.Family, in.VRID}] = in.State
+	}
 	for _, c := range have.Routers {
-		for _, in := range st.Instances {
-			if in.Name == c.Name && in.VRID == c.ID.VRID && in.Family == c.ID.Family.String() {
-				live.States[c.ID] = in.State
-			}
+		if state, known := states[instance{c.Name, c.ID.Family.String(), c.ID.VRID}]; known {
+			live.States[c.ID] = state
 		}
 	}
 	if len(st.Services) == 0 {
 		return live
 	}
 	live.Connections = make(map[ipvs.ServiceKey]map[netip.AddrPort]uint32)
+	services := make(map[string]api.Service, len(st.Services))
+	for _, svc := range st.Services {
+		services[svc.Name] = svc
+	}
 	for _, c := range have.Services {
-		for _, svc := range st.Services {
-			if svc.Name == c.Name {
-				live.Connections[c.Key] = connectionsOf(svc)
-			}
+		if svc, known := services[c.Name]; known {
+			live.Connections[c.Key] = connectionsOf(svc)
 		}
 	}
 	return live

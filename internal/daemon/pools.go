@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -12,12 +11,12 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
-// setInstance takes the router role's word on one instance and passes on what
-// follows for the checker role.
+// setInstance takes the router role's word on one virtual router and passes on
+// what follows for the checker role.
 func (s *supervisor) setInstance(st instanceState) {
 	s.mu.Lock()
-	before := s.masters[st.Name]
-	s.masters[st.Name] = st.Master
+	before := s.masters[st.ID]
+	s.masters[st.ID] = st.Master
 	s.electionSeq++
 	msg := s.instanceStates()
 	s.mu.Unlock()
@@ -32,20 +31,26 @@ func (s *supervisor) setInstance(st instanceState) {
 // address that no instance names is always here. Call with the mutex held.
 func (s *supervisor) instanceStates() instanceStates {
 	out := instanceStates{Seq: s.electionSeq}
-	var held []netip.Addr
+	held, named := make(map[netip.Addr]bool), make(map[string]bool)
+	for _, r := range s.cfg.Routers {
+		if !s.masters[r.ID] {
+			continue
+		}
+		for _, a := range r.Held() {
+			held[a.Addr()] = true
+		}
+		if !named[r.Name] {
+			out.Masters = append(out.Masters, r.Name)
+		}
+		named[r.Name] = true
+	}
 	for _, r := range s.cfg.Routers {
 		for _, a := range r.Held() {
-			if s.masters[r.Name] {
-				held = append(held, a.Addr())
-			} else {
+			if !s.masters[r.ID] && !held[a.Addr()] {
 				out.Away = append(out.Away, a.Addr())
 			}
 		}
-		if s.masters[r.Name] {
-			out.Masters = append(out.Masters, r.Name)
-		}
 	}
-	out.Away = slices.DeleteFunc(out.Away, func(a netip.Addr) bool { return slices.Contains(held, a) })
 	return out
 }
 

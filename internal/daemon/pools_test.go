@@ -57,14 +57,15 @@ func TestSuspended(t *testing.T) {
 // An address is away when an instance here could hold it and does not; one
 // that another instance holds is here all the same.
 func TestInstanceStates(t *testing.T) {
+	id := func(name string) vrrp.RouterID { return vrrp.RouterID{Interface: name} }
 	router := func(name, addr string) vrrp.Config {
-		return vrrp.Config{Name: name, Addresses: []netip.Prefix{netip.MustParsePrefix(addr)}}
+		return vrrp.Config{Name: name, ID: id(name), Addresses: []netip.Prefix{netip.MustParsePrefix(addr)}}
 	}
 	more := router("b", "192.0.2.2/24")
 	more.Excluded = []netip.Prefix{netip.MustParsePrefix("192.0.2.9/24")}
 	s := &supervisor{
 		cfg:     &conf.Config{Routers: []vrrp.Config{router("a", "192.0.2.1/24"), more, router("b6", "192.0.2.1/32")}},
-		masters: map[string]bool{"a": true, "gone": true}, electionSeq: 4,
+		masters: map[vrrp.RouterID]bool{id("a"): true, id("gone"): true}, electionSeq: 4,
 	}
 	want := instanceStates{Seq: 4, Masters: []string{"a"}, Away: []netip.Addr{netip.MustParseAddr("192.0.2.2"), netip.MustParseAddr("192.0.2.9")}}
 	if diff := cmp.Diff(want, s.instanceStates(), equateAddrs()); diff != "" {

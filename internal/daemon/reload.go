@@ -112,6 +112,7 @@ func (s *supervisor) rejected(req reloadRequest, diags conf.Diagnostics) api.Rel
 
 // applyPlan puts cfg in force and logs what that changes.
 func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
+	s.carryOver(findRenames(s.config(), cfg))
 	s.mu.Lock()
 	s.cfg = cfg
 	s.mu.Unlock()

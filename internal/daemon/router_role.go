@@ -144,8 +144,9 @@ func (r *routerRole) configure(cfg routerConfig) error {
 	}
 	r.refuseTraffic(cfg.Routers)
 	r.kernel.Static(cfg.Static)
-	r.run.Do(ev)
+	// Before: a track that is new, or has another name, counts from the start.
 	r.observed(cfg.Observed)
+	r.run.Do(ev)
 	return nil
 }
 

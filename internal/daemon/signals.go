@@ -17,15 +17,27 @@ type signalSet struct {
 // the one dump has everything.
 var dumpLikewise = []os.Signal{syscall.SIGUSR2, syscall.Signal(36), syscall.Signal(63)}
 
+// listenSignals comes first of all: a HUP that arrives during the start is a
+// reload after it. A stop ends the start as it would any program, until
+// catchStop.
 func listenSignals() *signalSet {
 	s := &signalSet{
 		terminate: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), dump: make(chan os.Signal, 1),
 	}
-	signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.dump, syscall.SIGUSR1)
 	signal.Notify(s.dump, dumpLikewise...)
 	return s
+}
+
+// catchStop is called once there is something to leave in order.
+func (s *signalSet) catchStop() { signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT) }
+
+// close hands the signals back.
+func (s *signalSet) close() {
+	for _, ch := range []chan<- os.Signal{s.terminate, s.reload, s.dump} {
+		signal.Stop(ch)
+	}
 }
 
 // ignoreSignals protects a role process: a terminal or service manager

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"os"
-	"os/signal"
 	"syscall"
 	"testing"
 	"time"
@@ -12,11 +11,7 @@ import (
 // not end the daemon.
 func TestKeepalived_SignalsDump(t *testing.T) {
 	s := listenSignals()
-	defer func() {
-		for _, ch := range []chan<- os.Signal{s.terminate, s.reload, s.dump} {
-			signal.Stop(ch)
-		}
-	}()
+	defer s.close()
 	for _, sig := range append([]os.Signal{syscall.SIGUSR1}, dumpLikewise...) {
 		if err := syscall.Kill(os.Getpid(), sig.(syscall.Signal)); err != nil {
 			t.Fatal(err)

@@ -3,8 +3,8 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
@@ -49,11 +49,17 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 // instances joins routers and their addresses on this host.
 func instances(r routerStatus) []api.Instance {
 	var out []api.Instance
+	here := make(map[netip.Prefix][]runner.AddressStatus, len(r.Addresses))
+	for _, a := range r.Addresses {
+		here[a.Address] = append(here[a.Address], a)
+	}
 	for _, rt := range r.Routers {
 		in := api.Instance{RouterStatus: rt}
-		for _, a := range r.Addresses {
-			if slices.Contains(rt.Addresses, a.Address) && (a.Address.Addr().Is4() || a.Interface == rt.Carrier) {
-				in.Addresses = append(in.Addresses, a)
+		for _, p := range rt.Addresses {
+			for _, a := range here[p] {
+				if p.Addr().Is4() || a.Interface == rt.Carrier {
+					in.Addresses = append(in.Addresses, a)
+				}
 			}
 		}
 		out = append(out, in)

@@ -43,7 +43,7 @@ type supervisor struct {
 	mu         sync.Mutex
 	cfg        *conf.Config
 	recordings map[*conf.Config]*recording // what cfg and the one before were made of
-	masters    map[string]bool             // instances that are master
+	masters    map[vrrp.RouterID]bool      // those that are master
 	// electionSeq counts the changes of masters.
 	electionSeq uint64
 	reload      api.Reload
@@ -58,6 +58,8 @@ type supervisor struct {
 // Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
 // A *ConfigError means that the configuration cannot be used.
 func Run(ctx context.Context, opt Options) error {
+	signals := listenSignals()
+	defer signals.close()
 	names, files := newResolver(), newRecording()
 	cfg, diags := loadConfig(opt, files, names)
 	if cfg == nil {
@@ -77,7 +79,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	s.names = names
 	s.keepRecording(cfg, files)
-	return s.run(ctx)
+	return s.run(ctx, signals)
 }
 
 func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supervisor, error) {
@@ -94,7 +96,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	}
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, started: time.Now(),
-		overrides: overrides, recheck: make(chan struct{}, 1), masters: map[string]bool{},
+		overrides: overrides, recheck: make(chan struct{}, 1), masters: map[vrrp.RouterID]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
@@ -140,7 +142,7 @@ func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.P
 }
 
 // run starts the roles, serves until ctx ends, then leaves in order.
-func (s *supervisor) run(ctx context.Context) error {
+func (s *supervisor) run(ctx context.Context, signals *signalSet) error {
 	s.info("daemon", "starting", map[string]any{"version": s.opt.Version, "pid": os.Getpid(), "director": s.config().Director})
 	s.logDiagnostics(s.reload.Diagnostics)
 	stopControl, err := s.serveControl()
@@ -149,6 +151,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	defer stopControl()
 
+	signals.catchStop()
 	life, endLife := context.WithCancel(context.Background())
 	defer endLife()
 	var roles sync.WaitGroup
@@ -163,7 +166,6 @@ func (s *supervisor) run(ctx context.Context) error {
 	roles.Go(func() { s.keepNames(life) })
 	roles.Go(func() { s.tracks.run(life) })
 	roles.Go(func() { s.expireStandby(life) })
-	signals := listenSignals()
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
 			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -46,6 +47,7 @@ type tableWriter struct {
 	left    bool
 	lastErr string
 	found   api.IPVS
+	counts  connections // of the present pass
 }
 
 // Pauses between attempts to program a table that the kernel refuses.
@@ -133,6 +135,7 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	if w.left || !w.ready {
 		return ipvskernel.Report{}, nil
 	}
+	w.counts = connections{read: w.countConnections}
 	rep, err := w.reconcile(verify)
 	w.report(rep)
 	switch {
@@ -143,6 +146,11 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 		w.source.send("error", "ipvs", "program IPVS: "+shorten(w.lastErr), nil)
 	}
 	return rep, err
+}
+
+// countConnections is asked in the course of a pass, with the mutex held.
+func (w *tableWriter) countConnections(k ipvs.ServiceKey) (map[netip.AddrPort]uint32, error) {
+	return w.client.Connections(k)
 }
 
 // reconcile opens the kernel's IPVS only when there is something to do, so

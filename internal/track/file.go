@@ -27,6 +27,12 @@ type fileObserver struct{ conf.TrackFile }
 
 func (o *fileObserver) id() vrrp.TrackID { return vrrp.TrackID{Kind: vrrp.TrackFile, Name: o.Name} }
 
+func (o *fileObserver) unnamed() any {
+	settings := o.TrackFile
+	settings.Name = ""
+	return settings
+}
+
 func (o *fileObserver) judge() judge { return judge{rise: 1, fall: 1} }
 
 func (o *fileObserver) run(ctx context.Context, tell func(result)) {

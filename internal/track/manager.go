@@ -40,6 +40,8 @@ type result struct {
 // settings decide whether it survives a reload.
 type observer interface {
 	id() vrrp.TrackID
+	// unnamed is what is observed and how, its name aside.
+	unnamed() any
 	judge() judge
 	run(ctx context.Context, tell func(result))
 }
@@ -72,7 +74,8 @@ func New(report func(vrrp.Observed)) *Manager {
 }
 
 // Apply observes what the configuration tracks. Observers whose settings stay
-// go on; the others begin with the last state of the same thing, if any.
+// go on; the others begin with the last state of the same thing, if any, which
+// may have had another name.
 func (m *Manager) Apply(c conf.Tracking) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -83,24 +86,55 @@ func (m *Manager) Apply(c conf.Tracking) {
 	for _, o := range observers(c) {
 		wanted[o.id()] = o
 	}
+	var left []*worker
 	for id, w := range m.workers {
 		if !reflect.DeepEqual(w.observer, wanted[id]) {
 			w.cancel()
 			if wanted[id] == nil {
 				delete(m.workers, id)
+				left = append(left, w)
 			}
 			continue
 		}
 		delete(wanted, id)
 	}
 	for id, o := range wanted {
-		m.workers[id] = m.start(o, m.workers[id])
+		before := m.workers[id]
+		if before == nil {
+			before = renamed(left, o)
+		}
+		m.workers[id] = m.start(o, before)
 	}
 	for id := range m.told {
 		if !slices.Contains(c.Services, id.Name) {
 			delete(m.told, id)
 		}
 	}
+}
+
+// renamed returns the one of the workers that observes what o does, under
+// another name.
+func renamed(left []*worker, o observer) *worker {
+	for _, w := range left {
+		if reflect.DeepEqual(w.observer.unnamed(), o.unnamed()) {
+			return w
+		}
+	}
+	return nil
+}
+
+// Rename gives virtual servers that are tracked new names, by the old ones.
+func (m *Manager) Rename(services map[string]string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	told := make(map[vrrp.TrackID]Status, len(m.told))
+	for id, s := range m.told {
+		if name, renamed := services[id.Name]; renamed {
+			s.ID.Name = name
+		}
+		told[s.ID] = s
+	}
+	m.told = told
 }
 
 // observers makes an observer of everything that is tracked.
@@ -130,6 +164,7 @@ func (m *Manager) start(o observer, before *worker) *worker {
 		before.mu.Lock()
 		w.status = before.status
 		before.mu.Unlock()
+		w.status.ID = o.id()
 		w.judge.state = w.status.State
 	}
 	m.work.Go(func() {

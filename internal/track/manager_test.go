@@ -117,6 +117,32 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// What is tracked under another name keeps its state: a priority that depends
+// on it does not dip.
+func TestRenamed(t *testing.T) {
+	t.Parallel()
+	c := chk(scriptFile(t, "exit 0"))
+	m, reports := observe(t, c)
+	reports.want(t, "script chk up 0")
+	service := vrrp.Observed{ID: vrrp.TrackID{Kind: vrrp.TrackService, Name: "web"}, State: vrrp.TrackUp}
+	c.Services = []string{"web"}
+	m.Apply(c)
+	m.Tell(service)
+	reports.want(t, service.ID.String()+" up 0")
+
+	other := chk(c.Scripts[0].Command...)
+	other.Scripts[0].Name, other.Services = "other", []string{"front"}
+	m.Rename(map[string]string{"web": "front"})
+	m.Apply(other)
+	var got []string
+	for _, o := range m.Verdicts() {
+		got = append(got, fmt.Sprint(o.ID.Name, " ", o.State))
+	}
+	if strings.Join(got, ", ") != "other up, front up" && strings.Join(got, ", ") != "front up, other up" {
+		t.Errorf("verdicts %q", got)
+	}
+}
+
 func TestFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "number")

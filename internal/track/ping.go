@@ -19,6 +19,12 @@ type pingObserver struct{ conf.TrackPing }
 
 func (o *pingObserver) id() vrrp.TrackID { return vrrp.TrackID{Kind: vrrp.TrackPing, Name: o.Name} }
 
+func (o *pingObserver) unnamed() any {
+	settings := o.TrackPing
+	settings.Name = ""
+	return settings
+}
+
 // judge holds changes of the whole; losses in a row are counted by target.
 func (o *pingObserver) judge() judge {
 	return judge{rise: 1, fall: 1, holdUp: o.Hold, holdDown: o.Hold}

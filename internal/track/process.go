@@ -29,6 +29,12 @@ func (o *processObserver) id() vrrp.TrackID {
 	return vrrp.TrackID{Kind: vrrp.TrackProcess, Name: o.Name}
 }
 
+func (o *processObserver) unnamed() any {
+	settings := o.TrackProcess
+	settings.Name = ""
+	return settings
+}
+
 func (o *processObserver) judge() judge { return judge{rise: 1, fall: 1, holdDown: o.Delay} }
 
 func (o *processObserver) run(ctx context.Context, tell func(result)) {

@@ -15,6 +15,12 @@ func (o *scriptObserver) id() vrrp.TrackID {
 	return vrrp.TrackID{Kind: vrrp.TrackScript, Name: o.Name}
 }
 
+func (o *scriptObserver) unnamed() any {
+	settings := o.TrackScript
+	settings.Name = ""
+	return settings
+}
+
 func (o *scriptObserver) judge() judge { return judge{rise: o.Rise, fall: o.Fall} }
 
 func (o *scriptObserver) run(ctx context.Context, tell func(result)) {

@@ -78,6 +78,7 @@ virtual_server "group" {
   omega           = true
   ha_suspend      = true
   slow_start      = "30s"
+  drain           = "1m"
   min_up          = "50%"
   fallback        = "192.0.2.99:80"
   checks          = ["shared"]

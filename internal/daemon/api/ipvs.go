@@ -16,6 +16,7 @@ const (
 	ReasonSlowStart = ipvs.ReasonSlowStart
 	ReasonNoQuorum  = ipvs.ReasonNoQuorum
 	ReasonUnproven  = ipvs.ReasonUnproven
+	ReasonLeaving   = ipvs.ReasonLeaving
 )
 
 // IPVS is the kernel's table as a whole.
