@@ -15,6 +15,7 @@ need linux.uml user-mode-linux
 if [ "${1:-}" != demo ]; then
 	need ipvsadm ipvsadm
 	need systemctl systemd
+	need ldirectord ldirectord
 	[ -x /usr/lib/frr/vrrpd ] || missing="$missing frr"
 	need gcc gcc # for the race detector
 	[ -e /usr/include/stdlib.h ] || missing="$missing libc6-dev"

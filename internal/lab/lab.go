@@ -32,6 +32,7 @@ type Lab struct {
 type bridge struct {
 	link   *netlink.Bridge
 	prefix netip.Prefix
+	number int
 	ports  int
 }
 
@@ -74,6 +75,7 @@ func (l *Lab) Bridge(name, prefix string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	b.number = len(l.bridges) + 1
 	l.bridges[name] = b
 }
 
@@ -102,12 +104,12 @@ func (l *Lab) port(b *bridge, h *Host, iface string) (string, error) {
 	l.mu.Lock()
 	b.ports++
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name = fmt.Sprintf("p%d-%d", b.link.Index, b.ports)
+	attrs.Name = fmt.Sprintf("p%d-%d", b.number, b.ports)
 	attrs.MasterIndex = b.link.Index
 	veth := &netlink.Veth{
 		LinkAttrs:        attrs,
 		PeerName:         iface,
-		PeerHardwareAddr: net.HardwareAddr{2, 0, 0, 0, byte(b.link.Index), byte(b.ports)},
+		PeerHardwareAddr: net.HardwareAddr{2, 0, 0, 0, byte(b.number), byte(b.ports)},
 		PeerNamespace:    netlink.NsFd(h.ns.fd),
 	}
 	l.mu.Unlock()

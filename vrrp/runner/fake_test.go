@@ -59,6 +59,9 @@ func (w *fakeWire) TryReceive(p *vrrp.Received) bool {
 func (w *fakeWire) Send(a *vrrp.SendAdvert) error {
 	w.mu.Lock()
 	err, unplugged := w.sendErr, w.unplugged
+	if err == nil && !slices.ContainsFunc(w.ports, func(p Port) bool { return p.Interface == a.ID.Interface }) {
+		err = errors.New("no port at " + a.ID.Interface)
+	}
 	if err == nil {
 		w.sent = append(w.sent, *a)
 	}

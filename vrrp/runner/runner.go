@@ -190,12 +190,12 @@ func (r *Runner) round() bool {
 	r.tellClock()
 	more := r.drain()
 	r.tick()
-	r.conclude()
 	r.retry()
 	ev, left := r.pop()
 	if ev != nil {
 		r.event(ev)
 	}
+	r.conclude()
 	return more || left
 }
 

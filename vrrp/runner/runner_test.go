@@ -307,6 +307,26 @@ func TestConfigureListensAndWatchesFirst(t *testing.T) {
 	})
 }
 
+// The last router of an interface says goodbye there before it is left.
+func TestRemovedRouterResigns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t, &segment{}, Options{})
+		n.Do(link(1))
+		n.Do(&vrrp.Configure{Routers: []vrrp.Config{config(100)}})
+		time.Sleep(5 * time.Second)
+		n.Do(&vrrp.Configure{})
+		time.Sleep(5 * time.Second)
+		n.stop()
+		last := n.wire.sent[len(n.wire.sent)-1]
+		if priority := last.Payload[2]; priority != 0 {
+			t.Errorf("the last advert has priority %d", priority)
+		}
+		if len(n.wire.ports) != 0 {
+			t.Errorf("still listens at %v", n.wire.ports)
+		}
+	})
+}
+
 // A router that cannot hear must not take part, and joins once it can.
 func TestDeafInterfaceIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,0 +1,147 @@
+package twin
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+)
+
+// testCase is one file of testdata/twin: prose; the files that the director
+// has (sections whose names contain a dot); and steps with the state that the
+// original leaves behind (all other sections). A section "STEP, vipd" holds the
+// state under vipd where it differs; the prose then names the reasons, as rows
+// of the table of differences: "Differs: lease, order."
+type testCase struct {
+	path    string
+	archive *txtar.Archive
+	files   map[string]string
+	steps   []step
+	differs []string
+}
+
+// step is something that happens to the director.
+type step struct {
+	verb string
+	args []string
+	want map[string][]string // state by daemon
+}
+
+const vipdSuffix = ", vipd"
+
+var differsLine = regexp.MustCompile(`(?m)^Differs: (.*)\.$`)
+
+// name is the name of the file without its ending.
+func (c *testCase) name() string {
+	return strings.TrimSuffix(filepath.Base(c.path), ".txtar")
+}
+
+// needsIPVS reports whether the configuration has virtual servers.
+func (c *testCase) needsIPVS() bool {
+	return c.original() == ldirectord || strings.Contains(c.files[keepalivedConf], "virtual_server") ||
+		strings.Contains(c.files[keepalivedConf], "lvs_sync_daemon")
+}
+
+// original is the daemon that the configuration was written for.
+func (c *testCase) original() string {
+	if _, is := c.files[ldirectordConf]; is {
+		return ldirectord
+	}
+	return keepalived
+}
+
+// readCases reads all cases of a folder.
+func readCases(t *testing.T, dir string) []*testCase {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("find cases in %s: %d, %v", dir, len(names), err)
+	}
+	var out []*testCase
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := parseCase(name, text)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func parseCase(path string, text []byte) (*testCase, error) {
+	c := &testCase{path: path, archive: txtar.Parse(text), files: map[string]string{}}
+	if m := differsLine.FindSubmatch(c.archive.Comment); m != nil {
+		c.differs = strings.Split(string(m[1]), ", ")
+	}
+	for _, f := range c.archive.Files {
+		words := strings.Fields(f.Name)
+		if len(words) == 1 && strings.Contains(f.Name, ".") {
+			c.files[f.Name] = string(f.Data)
+			continue
+		}
+		state := splitLines(string(f.Data))
+		if name, ours := strings.CutSuffix(f.Name, vipdSuffix); ours {
+			if len(c.steps) == 0 || c.steps[len(c.steps)-1].name() != name {
+				return nil, fmt.Errorf("section %q does not follow section %q", f.Name, name)
+			}
+			c.steps[len(c.steps)-1].want[vipd] = state
+			continue
+		}
+		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
+	}
+	if len(c.steps) == 0 || c.steps[0].verb != "start" {
+		return nil, fmt.Errorf("the first step is not start")
+	}
+	return c, nil
+}
+
+func (s step) name() string { return strings.Join(append([]string{s.verb}, s.args...), " ") }
+
+// different reports whether vipd's state after the step is another one.
+func (s step) different(original string) bool { return !slices.Equal(s.want[original], s.want[vipd]) }
+
+// save writes the case with the states that were seen.
+func (c *testCase) save() error {
+	var kept []txtar.File
+	for _, f := range c.archive.Files {
+		if _, is := c.files[f.Name]; is {
+			kept = append(kept, f)
+		}
+	}
+	section := func(name string, state []string) {
+		kept = append(kept, txtar.File{Name: name, Data: []byte(strings.Join(append(slices.Clone(state), ""), "\n"))})
+	}
+	for _, s := range c.steps {
+		section(s.name(), s.want[c.original()])
+		if s.different(c.original()) {
+			section(s.name()+vipdSuffix, s.want[vipd])
+		}
+	}
+	c.archive.Files = kept
+	text := txtar.Format(c.archive)
+	if before, err := os.ReadFile(c.path); err == nil && bytes.Equal(before, text) {
+		return nil
+	}
+	return os.WriteFile(c.path, text, 0o644)
+}
+
+// splitLines returns the lines that are not empty.
+func splitLines(text string) []string {
+	out := []string{}
+	for l := range strings.Lines(text) {
+		if l = strings.TrimRight(l, " \n"); l != "" {
+			out = append(out, l)
+		}
+	}
+	return out
+}

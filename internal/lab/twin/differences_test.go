@@ -1,0 +1,115 @@
+package twin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// difference is something that vipd does otherwise on purpose.
+type difference struct {
+	id       string // that cases name
+	original string // what the original does
+	ours     string // what vipd does
+	reason   string
+	test     string // that shows it, where no case does
+}
+
+// differences is the table of all of them.
+var differences = []difference{
+	{
+		"ipv6-flags", "an IPv6 address of a prefix is preferred and brings a route of its prefix",
+		"IPv6 addresses are deprecated and bring no route", "they are leases: the host's own route of the prefix would end with them, and they would become the source of the host's own connections", "",
+	},
+	{
+		"vmac-route", "an IPv4 address on a virtual MAC brings a second route of its prefix", "it brings none",
+		"the two routes are equal, and the host's own traffic to the segment would leave by the interface of the virtual router", "",
+	},
+	{
+		"route-owner", "routes and rules carry the protocol number 18", "they carry 112", "the number marks what is ours: nothing else is ever removed, not even what a keepalived left behind", "",
+	},
+	{
+		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
+		"a dead or frozen daemon cannot hold an address that its successor serves", "internal/lab/system TestKilledDirector",
+	},
+	{
+		"hand-over", "priority 0, and the addresses go at once", "converted files say hand_over; then a stopping master serves on until its successor is heard", "no request is lost", "internal/lab/system TestHandOverLosesNothing",
+	},
+	{
+		"vrid-clash", "adverts of another cluster with our VRID silence us", "an advert without any of our addresses is refused and reported",
+		"VRID 51 is everywhere: two clusters on a segment must not take each other down", "vrrp TestRFC9568_7_1_AddressList",
+	},
+	{
+		"same-host", "two daemons on a host run the same virtual router", "the instance is not started while another daemon runs it, and doctor tells",
+		"the likeliest mistake of a migration", "internal/lab/system TestKeepalived_OnTheSameHost",
+	},
+	{
+		"missing-file", "a missing configuration file is an empty one, exit status 0", "it is an error, exit status 2", "a director that serves nothing is no success", "cmd/vipd TestExitCodes",
+	},
+	{
+		"fatal-reload", "a reload with a file that cannot be used ends the daemon and leaves the addresses", "everything runs on, all problems are logged",
+		"a typing error must not take the service down", "internal/daemon TestReloadOfABrokenFileKeepsTheOldOne",
+	},
+}
+
+// differencesPage is where the table is documented.
+var differencesPage = filepath.Join("..", "..", "..", "docs", "keepalived-differences.md")
+
+// TestDifferences: where vipd leaves another state than the original, the case
+// names the reason, and every reason is shown by a case or a test.
+func TestDifferences(t *testing.T) {
+	shown := map[string][]string{}
+	for _, c := range readCases(t, casesDir) {
+		differs := slices.ContainsFunc(c.steps, func(s step) bool { return s.different(c.original()) })
+		if differs != (len(c.differs) > 0) {
+			t.Errorf("%s: states differ: %v, reasons: %q", c.name(), differs, c.differs)
+		}
+		for _, id := range c.differs {
+			if !slices.ContainsFunc(differences, func(d difference) bool { return d.id == id }) {
+				t.Errorf("%s: no difference %q in the table", c.name(), id)
+			}
+			shown[id] = append(shown[id], "`"+c.name()+"`")
+		}
+	}
+	var page strings.Builder
+	page.WriteString("# Where vipd differs from keepalived and ldirectord on purpose\n\n" +
+		"The cases in testdata/twin run the same configuration under the original and under vipd and compare addresses, links, routes, rules, the IPVS table, " +
+		"adverts on the wire, and what programs and pipes are told. This table holds everything that is different and why; it is generated from the table of that test: " +
+		"`VIPD_LAB_UPDATE=1 go test ./internal/lab/twin -run TestDifferences`.\n\n" +
+		"| difference | the original | vipd | reason | shown by |\n|---|---|---|---|---|\n")
+	for _, d := range differences {
+		by := d.test
+		if cases := shown[d.id]; len(cases) > 0 {
+			by = strings.Join(cases, ", ")
+		}
+		if !hasTest(t, d.test) && len(shown[d.id]) == 0 {
+			t.Errorf("nothing shows the difference %s", d.id)
+		}
+		fmt.Fprintf(&page, "| %s | %s | %s | %s | %s |\n", d.id, d.original, d.ours, d.reason, by)
+	}
+	if update {
+		if err := os.WriteFile(differencesPage, []byte(page.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(differencesPage); err != nil || string(have) != page.String() {
+		t.Errorf("%s is not up to date (%v)", differencesPage, err)
+	}
+}
+
+// hasTest reports whether a package, by its folder, has a test.
+func hasTest(t *testing.T, name string) bool {
+	t.Helper()
+	dir, test, _ := strings.Cut(name, " ")
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		text, err := os.ReadFile(file)
+		return err == nil && strings.Contains(string(text), "\nfunc "+test+"(")
+	})
+}

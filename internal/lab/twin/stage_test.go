@@ -1,0 +1,263 @@
+package twin
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// The daemons.
+const (
+	keepalived = "keepalived"
+	ldirectord = "ldirectord"
+	vipd       = "vipd"
+)
+
+// Files of the director.
+const (
+	keepalivedConf = "keepalived.conf"
+	ldirectordConf = "ldirectord.cf"
+	notesFile      = "note.txt" // what programs append to
+	pipeFile       = "pipe.txt" // what is read from the pipe "pipe"
+	dirWord        = "LAB"      // stands for the director's directory
+)
+
+const (
+	converge = 25 * time.Second       // until the state must be as wanted
+	every    = 150 * time.Millisecond // between two looks
+	calm     = 2500 * time.Millisecond
+)
+
+// stage is one director with its neighbours:
+//
+//	lan 192.0.2.0/24, 2001:db8::/64       lb .1 eth0   world .254 eth0
+//	wan 198.51.100.0/24, 2001:db8:1::/64  lb .1 eth1   world .254 eth1
+//
+// The world has the real servers 192.0.2.11-14 and 2001:db8::11-14 too.
+type stage struct {
+	t       *testing.T
+	c       *testCase
+	daemon  string
+	lb      *lab.Host
+	world   *lab.Host
+	proc    *lab.Proc
+	peer    *lab.Proc
+	wire    *wire
+	mail    *mailbox
+	servers *servers
+	hasIPVS bool
+	before  []string
+	heard   map[string]int
+}
+
+func newStage(t *testing.T, c *testCase, daemon string) *stage {
+	t.Helper()
+	l := lab.New(t)
+	l.Bridge("lan", "192.0.2.0/24")
+	l.Bridge("wan", "198.51.100.0/24")
+	s := &stage{t: t, c: c, daemon: daemon, hasIPVS: c.needsIPVS(), wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}}, heard: map[string]int{}}
+	s.world, s.lb = l.Host("world", "lan", "192.0.2.254/24"), l.Host("lb", "lan", "192.0.2.1/24")
+	for host, last := range map[*lab.Host]string{s.world: "fe", s.lb: "1"} {
+		host.Attach("wan", map[string]string{"fe": "198.51.100.254/24", "1": "198.51.100.1/24"}[last])
+		host.AddAddress("eth0", "2001:db8::"+last+"/64")
+		host.AddAddress("eth1", "2001:db8:1::"+last+"/64")
+	}
+	s.wire.listen(t, s.world, "eth0", "lan")
+	s.wire.listen(t, s.world, "eth1", "wan")
+	s.servers = startServers(t, s.world)
+	s.mail = startMailbox(t, s.world)
+	for name, text := range c.files {
+		s.put(name, text)
+	}
+	s.pipe()
+	state, err := s.state()
+	if err != nil {
+		t.Fatalf("look at the machine: %v", err)
+	}
+	s.before = state
+	return s
+}
+
+// put writes a file of the director's; programs can be run.
+func (s *stage) put(name, text string) {
+	s.t.Helper()
+	path := s.lb.WriteFile(name, strings.ReplaceAll(text, dirWord, s.lb.Dir()))
+	if strings.HasPrefix(text, "#!") {
+		if err := os.Chmod(path, 0o755); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// pipe makes the pipe that notifications can be sent to, and records it.
+func (s *stage) pipe() {
+	s.t.Helper()
+	if !strings.Contains(s.c.files[keepalivedConf], dirWord+"/pipe") {
+		return
+	}
+	path := filepath.Join(s.lb.Dir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.lb.Start("sh", "-c", fmt.Sprintf("exec cat <>%s >%s", path, pipeFile))
+}
+
+// run carries out all steps.
+func (s *stage) run() {
+	s.t.Helper()
+	for i := range s.c.steps {
+		step := &s.c.steps[i]
+		s.forget()
+		s.do(step.verb, step.args)
+		if update {
+			s.record(step)
+			continue
+		}
+		if err := s.expect(step.want[s.daemon]); err != nil {
+			s.t.Fatalf("after %q, %v", step.name(), err)
+		}
+	}
+}
+
+// expect waits until the state is as wanted and stays so for a moment.
+func (s *stage) expect(want []string) error {
+	deadline, good := time.Now().Add(converge), 0
+	for {
+		got, err := s.state()
+		switch {
+		case err != nil:
+			return err
+		case slices.Equal(got, want):
+			if good++; good == 3 {
+				return nil
+			}
+		case time.Now().After(deadline):
+			return fmt.Errorf("state (-want +got):\n%s", cmp.Diff(want, got))
+		default:
+			good = 0
+		}
+		time.Sleep(every)
+	}
+}
+
+// record waits until the state is calm and takes it as the wanted one.
+func (s *stage) record(step *step) {
+	s.t.Helper()
+	var last []string
+	for since, start := time.Now(), time.Now(); time.Since(since) < calm || time.Since(start) < 2*calm; time.Sleep(every) {
+		got, err := s.state()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if !slices.Equal(got, last) {
+			since, last = time.Now(), got
+		}
+	}
+	recording.Lock()
+	defer recording.Unlock()
+	step.want[s.daemon] = last
+}
+
+// do carries out one step.
+func (s *stage) do(verb string, args []string) {
+	s.t.Helper()
+	need := map[string]int{"dead": 1, "alive": 1, "gone": 1, "back": 1, "reload": 1, "down": 1, "up": 1, "write": 2, "remove": 1, "peer": 1}
+	if len(args) != need[verb] {
+		s.t.Fatalf("step %s takes %d words: %q", verb, need[verb], args)
+	}
+	switch verb {
+	case "start":
+		s.start()
+	case "stop":
+		s.stop()
+	case "reload":
+		s.put(s.conf(), s.c.files[args[0]])
+		s.proc.Signal(syscall.SIGHUP)
+	case "dead":
+		s.servers.stop(args[0])
+	case "alive":
+		s.servers.start(args[0])
+	case "gone":
+		s.world.DeleteAddress("eth0", withLength(args[0]))
+	case "back":
+		s.world.AddAddress("eth0", withLength(args[0]))
+	case "down":
+		s.lb.LinkDown(args[0])
+	case "up":
+		s.lb.LinkUp(args[0])
+	case "write":
+		s.put(args[0], args[1]+"\n")
+	case "remove":
+		if err := os.Remove(filepath.Join(s.lb.Dir(), args[0])); err != nil {
+			s.t.Fatal(err)
+		}
+	case "peer":
+		s.peer = s.world.Keepalived(s.c.files[args[0]])
+	case "peerless":
+		s.peer.Kill()
+	default:
+		s.t.Fatalf("unknown step %q", verb)
+	}
+}
+
+// conf is the name of the configuration file.
+func (s *stage) conf() string {
+	if s.c.original() == ldirectord {
+		return ldirectordConf
+	}
+	return keepalivedConf
+}
+
+// start starts the daemon.
+func (s *stage) start() {
+	s.t.Helper()
+	file := func(name string) string { return filepath.Join(s.lb.Dir(), name) }
+	conf := file(s.conf())
+	dirs := []string{"--runtime-dir", file("run"), "--state-dir", file("state")}
+	flags := []string{
+		"--dont-fork", "--log-console", "--log-detail", "--use-file", conf,
+		"--pid", file("all.pid"), "--vrrp_pid", file("vrrp.pid"), "--checkers_pid", file("check.pid"),
+	}
+	if !s.hasIPVS {
+		flags = append(flags, "--vrrp")
+	}
+	switch {
+	case s.c.original() == ldirectord && s.daemon == ldirectord:
+		s.proc = s.lb.Start("ldirectord", "-d", conf, "start")
+	case s.c.original() == ldirectord:
+		s.proc = s.lb.Start(lab.Binary(s.t), append([]string{"run", "-f", conf}, dirs...)...)
+	case s.daemon == keepalived:
+		s.proc = s.lb.Start("keepalived", flags...)
+	default:
+		s.proc = s.lb.Start(lab.Binary(s.t), append(append([]string{"keepalived"}, flags...), dirs...)...)
+	}
+}
+
+// stop ends the daemon as a service manager would.
+func (s *stage) stop() {
+	s.t.Helper()
+	s.proc.Signal(syscall.SIGTERM)
+	lab.WaitFor(s.t, s.daemon+" ends", converge, func() error {
+		if s.proc.Running() {
+			return fmt.Errorf("it runs")
+		}
+		return nil
+	})
+}
+
+// withLength adds the length of the segment's prefix.
+func withLength(addr string) string {
+	if strings.Contains(addr, ":") {
+		return addr + "/64"
+	}
+	return addr + "/24"
+}

@@ -1,0 +1,81 @@
+package twin
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// update rewrites the states of the cases with what is seen now. It comes by
+// the environment, for guests.
+var update = os.Getenv("VIPD_LAB_UPDATE") != ""
+
+// recording guards the cases while twins record.
+var recording sync.Mutex
+
+// casesDir is the folder of the cases.
+var casesDir = filepath.Join("..", "..", "..", "testdata", "twin")
+
+// How many cases run at once: they mostly wait.
+const (
+	atOnceHost  = 8
+	atOnceGuest = 6
+)
+
+// TestRouters: the same virtual routers under keepalived and vipd.
+func TestRouters(t *testing.T) {
+	lab.Need(t, lab.Root, lab.Tool("keepalived"))
+	t.Parallel()
+	lab.Binary(t)
+	runCases(t, atOnceHost, func(c *testCase) bool { return !c.needsIPVS() })
+}
+
+// TestGuest: the same virtual servers under keepalived, ldirectord and vipd.
+func TestGuest(t *testing.T) {
+	t.Parallel()
+	lab.Binary(t)
+	if !lab.Guest(t) {
+		return
+	}
+	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"), lab.Tool("ldirectord"))
+	runCases(t, atOnceGuest, (*testCase).needsIPVS)
+}
+
+// runCases runs the cases that are wanted, several at once. VIPD_LAB_CASES limits
+// them to names that contain its value.
+func runCases(t *testing.T, atOnce int, wanted func(*testCase) bool) {
+	t.Helper()
+	tokens := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	for _, c := range readCases(t, casesDir) {
+		if !wanted(c) || !strings.Contains(c.name(), os.Getenv("VIPD_LAB_CASES")) {
+			continue
+		}
+		tokens <- struct{}{}
+		all.Go(func() {
+			t.Run(c.name(), func(t *testing.T) { runTwins(t, c) })
+			<-tokens
+		})
+	}
+	all.Wait()
+}
+
+// runTwins runs a case under both daemons at once.
+func runTwins(t *testing.T, c *testCase) {
+	var both sync.WaitGroup
+	for _, daemon := range []string{c.original(), vipd} {
+		both.Go(func() {
+			t.Run(daemon, func(t *testing.T) { newStage(t, c, daemon).run() })
+		})
+	}
+	both.Wait()
+	if update && !t.Failed() {
+		if err := c.save(); err != nil {
+			t.Error(err)
+		}
+	}
+}
