@@ -66,11 +66,8 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	l.Bridge("wan", "198.51.100.0/24")
 	s := &stage{t: t, c: c, daemon: daemon, hasIPVS: c.needsIPVS(), wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}}, heard: map[string]int{}}
 	s.world, s.lb = l.Host("world", "lan", "192.0.2.254/24"), l.Host("lb", "lan", "192.0.2.1/24")
-	for host, last := range map[*lab.Host]string{s.world: "fe", s.lb: "1"} {
-		host.Attach("wan", map[string]string{"fe": "198.51.100.254/24", "1": "198.51.100.1/24"}[last])
-		host.AddAddress("eth0", "2001:db8::"+last+"/64")
-		host.AddAddress("eth1", "2001:db8:1::"+last+"/64")
-	}
+	s.attach(s.world, "254", "fe")
+	s.attach(s.lb, "1", "1")
 	s.wire.listen(t, s.world, "eth0", "lan")
 	s.wire.listen(t, s.world, "eth1", "wan")
 	s.servers = startServers(t, s.world)
@@ -85,6 +82,14 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	}
 	s.before = state
 	return s
+}
+
+// attach gives a host its other addresses.
+func (s *stage) attach(h *lab.Host, four, six string) {
+	s.t.Helper()
+	h.Attach("wan", "198.51.100."+four+"/24")
+	h.AddAddress("eth0", "2001:db8::"+six+"/64")
+	h.AddAddress("eth1", "2001:db8:1::"+six+"/64")
 }
 
 // put writes a file of the director's; programs can be run.
