@@ -90,6 +90,8 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		e.refreshCost(now, ev.Cost)
 	case *Announced:
 		e.announced(now, ev)
+	case *Resumed:
+		e.resumed(now)
 	case *Stop:
 		e.stop(now, ev)
 	}

@@ -106,6 +106,9 @@ type Announced struct {
 	Address   netip.Addr
 }
 
+// Resumed tells an engine that was restored from an image that it runs now.
+type Resumed struct{}
+
 // Stop makes every virtual router leave: masters by the hand-over of their
 // configuration, then addresses removed, state initialize. Output.Leaving says
 // how long that lasts.
@@ -124,6 +127,7 @@ func (*TableReady) event()  {}
 func (*Clock) event()       {}
 func (*RefreshCost) event() {}
 func (*Announced) event()   {}
+func (*Resumed) event()     {}
 func (*Stop) event()        {}
 
 // Action is something the caller must do, in the order given. Actions and

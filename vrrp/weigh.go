@@ -167,6 +167,14 @@ func (r *router) awaitingVerdicts() bool {
 // so that their priorities move together; one thing tracked in two ways counts
 // in both.
 func (e *Engine) collectTracks(now time.Time) {
+	e.linkTracks()
+	for _, r := range e.order {
+		r.weigh(now)
+	}
+}
+
+// linkTracks ties the routers to what they track.
+func (e *Engine) linkTracks() {
 	e.debounced = nil
 	for _, o := range e.observed {
 		o.used, o.debounce = false, 0
@@ -186,9 +194,6 @@ func (e *Engine) collectTracks(now time.Time) {
 		}
 	}
 	maps.DeleteFunc(e.observed, func(id TrackID, o *observation) bool { return !o.used && id.Kind != TrackInterface })
-	for _, r := range e.order {
-		r.weigh(now)
-	}
 }
 
 // use notes that a thing is tracked.

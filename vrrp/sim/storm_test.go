@@ -28,14 +28,17 @@ type storm struct {
 
 // newStorm draws a world.
 func newStorm(seed uint64, quiet bool) *storm {
+	return stormOf(seed, sim.Options{Quiet: quiet})
+}
+
+// stormOf draws a world with some options given.
+func stormOf(seed uint64, o sim.Options) *storm {
 	s := &storm{rng: rand.New(rand.NewPCG(seed, 1))}
-	s.world = sim.New(sim.Options{
-		Seed:     seed,
-		Delay:    time.Duration(s.rng.IntN(2_000_000)),
-		Jitter:   time.Duration(s.rng.IntN(5_000_000)),
-		DriftPPM: s.rng.Int64N(200),
-		Quiet:    quiet,
-	})
+	o.Seed = seed
+	o.Delay = time.Duration(s.rng.IntN(2_000_000))
+	o.Jitter = time.Duration(s.rng.IntN(5_000_000))
+	o.DriftPPM = s.rng.Int64N(200)
+	s.world = sim.New(o)
 	intervals := []time.Duration{100 * time.Millisecond, time.Second, 2 * time.Second}
 	version, interval := uint8(3), intervals[s.rng.IntN(len(intervals))]
 	if interval >= time.Second && s.rng.IntN(2) == 0 {
