@@ -86,6 +86,13 @@ func (a *announcer) announce(iface string, g *vrrp.Gratuitous) {
 	}
 }
 
+// idle tells whether nothing waits to be announced.
+func (a *announcer) idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.queue) == 0
+}
+
 // cancel drops the blocks of a router.
 func (a *announcer) cancel(id vrrp.RouterID) {
 	a.mu.Lock()

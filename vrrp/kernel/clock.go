@@ -1,22 +1,38 @@
 package kernel
 
 import (
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// base ties the boot-time clock to wall time, once for this process, so that
-// later steps of wall time cannot disturb an election.
-var base = struct {
-	wall time.Time
-	boot time.Duration
-}{time.Now().Round(0), bootTime()}
+// Clock ties the boot-time clock to wall time, so that later steps of wall time
+// cannot disturb an election.
+type Clock struct {
+	Wall time.Time
+	Boot time.Duration
+}
+
+// base is the clock of this process.
+var base atomic.Pointer[Clock]
+
+func init() { base.Store(&Clock{time.Now().Round(0), bootTime()}) }
+
+// ClockOf returns the clock of this process.
+func ClockOf() Clock { return *base.Load() }
+
+// AdoptClock makes Now agree with that of another process of this host. It has
+// to come before the first use of Now that matters.
+func AdoptClock(c Clock) { base.Store(&c) }
 
 // Now returns the time of CLOCK_BOOTTIME as wall time of this process's
 // start plus what has passed since. Unlike time.Now it goes on counting while
 // the machine is suspended and never jumps; it has no monotonic part.
-func Now() time.Time { return base.wall.Add(bootTime() - base.boot) }
+func Now() time.Time {
+	c := base.Load()
+	return c.Wall.Add(bootTime() - c.Boot)
+}
 
 // bootTime reads CLOCK_BOOTTIME, the time since boot including suspend. All
 // processes of a host agree on it.
@@ -30,4 +46,7 @@ func bootTime() time.Duration {
 }
 
 // sinceBoot turns a time returned by Now into time since boot.
-func sinceBoot(t time.Time) time.Duration { return t.Sub(base.wall) + base.boot }
+func sinceBoot(t time.Time) time.Duration {
+	c := base.Load()
+	return t.Sub(c.Wall) + c.Boot
+}

@@ -34,6 +34,8 @@ type Kernel struct {
 	overhears *overhearer
 	watch     *watch
 	vmacs     *vmacKeeper
+	store     *store
+	observe   func(runner.AddressEvent)
 
 	static      atomic.Pointer[vrrp.Config]
 	staticEpoch atomic.Uint64
@@ -43,20 +45,73 @@ type Kernel struct {
 // life, and starts to watch. It sends nothing and changes no address. Events
 // are fed only for interfaces given to Watch.
 func Open(o Options) (*Kernel, error) {
-	store, err := openStore(o.RuntimeDir)
+	k, err := prepare(o, newWire())
 	if err != nil {
 		return nil, err
 	}
-	content, err := store.load()
+	if err := k.start(nil); err != nil {
+		k.abandon()
+		return nil, err
+	}
+	return k, nil
+}
+
+// Succeed returns the kernel interfaces of a process that goes on with the
+// sockets of another one. It reads and changes nothing until Start.
+func Succeed(o Options, ports []Port, fds []int) (*Kernel, error) {
+	wire, err := passedWire(ports, fds)
 	if err != nil {
-		// The marks on the addresses are left to go by.
-		o.Observe(failure("", err))
+		return nil, err
+	}
+	k, err := prepare(o, wire)
+	if err != nil {
+		wire.close()
+	}
+	return k, err
+}
+
+// Start is what remains of Open, once the other process has stopped, followed
+// by what Static and Claim of the present configuration do.
+func (k *Kernel) Start(routers []vrrp.Config, static vrrp.Config) error {
+	static.ID = staticID
+	k.staticEpoch.Add(1)
+	k.static.Store(&static)
+	if err := k.start(routers); err != nil {
+		return err
+	}
+	k.holdStatic()
+	return nil
+}
+
+// Receive lets the wire of passed sockets signal what arrives.
+func (k *Kernel) Receive() { k.wire.listen() }
+
+// Abandon gives up what was prepared and never started.
+func (k *Kernel) Abandon() {
+	k.wire.close()
+	k.abandon()
+}
+
+// abandon closes what prepare opened.
+func (k *Kernel) abandon() {
+	k.announcer.close()
+	k.addresses.close()
+}
+
+// prepare makes the parts.
+func prepare(o Options, wire *Wire) (*Kernel, error) {
+	store, err := openStore(o.RuntimeDir)
+	if err != nil {
+		return nil, err
 	}
 	addrs, err := openAddresses()
 	if err != nil {
 		return nil, err
 	}
-	k := &Kernel{wire: newWire(), addresses: addrs, announcer: newAnnouncer(), overhears: newOverhearer(o.Feed)}
+	k := &Kernel{
+		wire: wire, addresses: addrs, announcer: newAnnouncer(), overhears: newOverhearer(o.Feed),
+		store: store, observe: o.Observe,
+	}
 	k.links = newLinks(linksOptions{
 		kernel: addrs, paths: kernelPaths{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
@@ -64,16 +119,17 @@ func Open(o Options) (*Kernel, error) {
 	})
 	k.vmacs = newVMACKeeper(o.RuntimeDir, store.boot, o.Observe)
 	k.watch = newWatch(o.Feed, k.links, k.vmacs.look)
-	if err := k.start(content); err != nil {
-		k.announcer.close()
-		addrs.close()
-		return nil, err
-	}
 	return k, nil
 }
 
-// start reads the present state and starts the goroutines.
-func (k *Kernel) start(content stored) error {
+// start reads the present state and starts the goroutines. What is claimed
+// already is so before anything that waits is carried out.
+func (k *Kernel) start(routers []vrrp.Config) error {
+	content, err := k.store.load()
+	if err != nil {
+		// The marks on the addresses are left to go by.
+		k.observe(failure("", err))
+	}
 	have, err := k.addresses.list()
 	if err != nil {
 		return err
@@ -86,6 +142,11 @@ func (k *Kernel) start(content stored) error {
 	k.links.save()
 	if err := k.watch.start(); err != nil {
 		return err
+	}
+	if routers != nil {
+		for _, j := range k.claims(routers) {
+			k.links.carryOut([]job{j})
+		}
 	}
 	go k.links.run()
 	go k.vmacs.run()
@@ -108,25 +169,34 @@ func (k *Kernel) Watch(interfaces []string) { k.watch.set(interfaces) }
 // Claim tells the routers of the configuration. Recorded addresses found at
 // start that belong to none of them are removed.
 func (k *Kernel) Claim(routers []vrrp.Config) {
+	for _, j := range k.claims(routers) {
+		k.links.do(j)
+	}
+	k.holdStatic()
+}
+
+// claims tells where the addresses of the routers belong and whose they are.
+// An address of a router that moves goes with the next Hold.
+func (k *Kernel) claims(routers []vrrp.Config) []job {
 	if c := k.static.Load(); c != nil {
 		routers = append(slices.Clip(routers), *c)
 	}
 	owners := make(map[place]vrrp.RouterID)
+	paths := make(map[vrrp.RouterID]vrrp.Paths, len(routers))
 	for _, c := range routers {
 		for _, a := range c.Held() {
 			owners[place{c.CarrierOf(a), a}] = c.ID
 		}
+		paths[c.ID] = c.Paths
 	}
 	k.watch.rest(vmacsOf(routers))
 	k.vmacs.set(vmacsOf(routers))
-	paths := make(map[vrrp.RouterID]vrrp.Paths, len(routers))
-	for _, c := range routers {
-		paths[c.ID] = c.Paths
-	}
-	k.links.plan(planOf(routers, k.watch.hasNetwork), paths)
-	k.links.claim(owners)
-	k.holdStatic()
+	return []job{{plan: planOf(routers, k.watch.hasNetwork)}, {paths: paths}, {claim: owners}}
 }
+
+// Idle tells whether everything that was asked for about addresses and
+// announcements is done.
+func (k *Kernel) Idle() bool { return k.links.idle() && k.announcer.idle() }
 
 // Overhear feeds the announcements of other hosts that a hand-over waits for.
 func (k *Kernel) Overhear(h *vrrp.HandingOver) {

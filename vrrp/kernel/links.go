@@ -56,6 +56,7 @@ type Links struct {
 	epochs   map[vrrp.RouterID]uint64 // newest given
 	losses   []loss
 	verify   bool // notices were missed
+	working  bool
 	wake     chan struct{}
 	stop     chan struct{}
 	stopped  chan struct{}
@@ -152,17 +153,6 @@ func (l *Links) cancel(id vrrp.RouterID) {
 	l.urgent = slices.DeleteFunc(l.urgent, func(j job) bool { return j.announce != nil && j.announce.ID == id })
 }
 
-// plan tells where the virtual addresses belong. What is held moves with the
-// next Hold.
-func (l *Links) plan(p map[heldAddress]site, paths map[vrrp.RouterID]vrrp.Paths) {
-	l.do(job{plan: p})
-	l.do(job{paths: paths})
-}
-
-// claim tells whose the virtual addresses are. Recorded addresses found at
-// start that nobody claims are removed.
-func (l *Links) claim(owners map[place]vrrp.RouterID) { l.do(job{claim: owners}) }
-
 // lost tells of addresses that vanished; missed that notices may be missing.
 func (l *Links) lost(losses []loss, missed bool) {
 	l.mu.Lock()
@@ -210,6 +200,20 @@ func (l *Links) superseded(h *vrrp.Hold) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return h.Epoch < l.epochs[h.ID]
+}
+
+// idle tells whether the writer has nothing to do.
+func (l *Links) idle() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.working && len(l.urgent) == 0 && len(l.renewing) == 0 && len(l.losses) == 0 && !l.verify
+}
+
+// works notes whether the writer works.
+func (l *Links) works(yes bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.working = yes
 }
 
 // signal wakes the writer; l.mu is held.

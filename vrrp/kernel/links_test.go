@@ -371,7 +371,7 @@ func TestFoundAddressesWait(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		want(t, "before anything is decided", k.did(), "")
 		want(t, "state", string(k.state(vip(100))), string(runner.AddressFound))
-		k.links.claim(map[place]vrrp.RouterID{{"eth0", vip(100)}: routerA, {"eth0", vip(101)}: routerA})
+		k.links.do(job{claim: map[place]vrrp.RouterID{{"eth0", vip(100)}: routerA, {"eth0", vip(101)}: routerA}})
 		want(t, "unclaimed", k.did(), "remove 192.0.2.102/24, save")
 		k.links.Hold(hold(1, vip(100)))
 		want(t, "adopted by a master", k.did(), "refresh 192.0.2.100/24")

@@ -42,6 +42,8 @@ func (l *Links) run() {
 // turn does everything urgent and at most one burst of the rest. It returns
 // how long to wait for the next turn, if there is anything to wait for.
 func (l *Links) turn() (wait time.Duration, pending bool) {
+	l.works(true)
+	defer l.works(false)
 	for {
 		jobs := l.takeUrgent()
 		if len(jobs) == 0 {

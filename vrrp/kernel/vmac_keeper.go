@@ -32,16 +32,17 @@ type vmacKeeper struct {
 	boot    string
 	observe func(runner.AddressEvent)
 
-	mu   sync.Mutex
-	want []vmac
+	mu    sync.Mutex
+	want  []vmac
+	known bool // want was set
 
 	wake  chan struct{}
 	stop  chan struct{}
 	ended chan struct{}
 
 	// Of the goroutine.
-	record vmacRecord
-	told   string // error reported last
+	record  vmacRecord
+	lastErr string // reported
 }
 
 func newVMACKeeper(dir, boot string, observe func(runner.AddressEvent)) *vmacKeeper {
@@ -64,7 +65,7 @@ func newVMACKeeper(dir, boot string, observe func(runner.AddressEvent)) *vmacKee
 // set changes what is wanted.
 func (k *vmacKeeper) set(want []vmac) {
 	k.mu.Lock()
-	k.want = want
+	k.want, k.known = want, true
 	k.mu.Unlock()
 	k.look()
 }
@@ -78,20 +79,32 @@ func (k *vmacKeeper) look() {
 	}
 }
 
+// run works whenever something may have changed, first when it is known what
+// is wanted: interfaces of an earlier life may be.
 func (k *vmacKeeper) run() {
 	defer close(k.ended)
+	var again <-chan time.Time
 	for {
-		var again <-chan time.Time
-		if k.reconcile() != nil {
-			again = time.After(retryPause)
-		}
 		select {
 		case <-k.stop:
 			return
 		case <-k.wake:
 		case <-again:
 		}
+		if again = nil; !k.told() {
+			continue
+		}
+		if k.reconcile() != nil {
+			again = time.After(retryPause)
+		}
 	}
+}
+
+// told reports whether it is known what is wanted.
+func (k *vmacKeeper) told() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.known
 }
 
 // reconcile brings the host to what is wanted. A failure is reported unless
@@ -117,9 +130,9 @@ func (k *vmacKeeper) reconcile() error {
 	}
 	err := errors.Join(errs...)
 	if err == nil {
-		k.told = ""
-	} else if k.told != err.Error() {
-		k.told = err.Error()
+		k.lastErr = ""
+	} else if k.lastErr != err.Error() {
+		k.lastErr = err.Error()
 		k.observe(failure("", err))
 	}
 	return err

@@ -45,12 +45,8 @@ func newReceiver(ifi *net.Interface, at socketPlace, groups []netip.Addr, ready 
 	if err != nil {
 		return nil, err
 	}
-	r := &receiver{conn: conn, family: at.family}
-	r.readOne = r.readIPv4
-	if at.family == vrrp.IPv6 {
-		r.readOne = r.readIPv6
-	}
-	if r.raw, err = conn.SyscallConn(); err == nil {
+	r, err := receiverOn(conn, at.family)
+	if err == nil {
 		err = r.join(ifi, groups)
 	}
 	if err != nil {
@@ -62,6 +58,17 @@ func newReceiver(ifi *net.Interface, at socketPlace, groups []netip.Addr, ready 
 	}
 	go r.await(ready)
 	return r, nil
+}
+
+// receiverOn reads from a socket that is set up.
+func receiverOn(conn *net.IPConn, f vrrp.Family) (r *receiver, err error) {
+	r = &receiver{conn: conn, family: f}
+	r.readOne = r.readIPv4
+	if f == vrrp.IPv6 {
+		r.readOne = r.readIPv6
+	}
+	r.raw, err = conn.SyscallConn()
+	return r, err
 }
 
 // join makes the interface a member of the groups and of no others.

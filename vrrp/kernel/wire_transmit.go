@@ -39,8 +39,8 @@ func newTransmitter(ifi *net.Interface, at socketPlace) (*transmitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &transmitter{conn: conn, family: at.family}
-	if t.raw, err = conn.SyscallConn(); err == nil {
+	t, err := transmitterOn(conn, at.family)
+	if err == nil {
 		err = t.setup()
 	}
 	if err != nil {
@@ -48,6 +48,13 @@ func newTransmitter(ifi *net.Interface, at socketPlace) (*transmitter, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// transmitterOn sends by a socket that is set up.
+func transmitterOn(conn *net.IPConn, f vrrp.Family) (t *transmitter, err error) {
+	t = &transmitter{conn: conn, family: f}
+	t.raw, err = conn.SyscallConn()
+	return t, err
 }
 
 // setup sets what every advert carries and keeps packets of others out of a

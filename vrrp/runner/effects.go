@@ -15,6 +15,7 @@ type Engine interface {
 	Step(now time.Time, ev vrrp.Event) vrrp.Output
 	Status() []vrrp.RouterStatus
 	InterfaceDrops() []vrrp.InterfaceDrops
+	Image() (*vrrp.Image, error)
 }
 
 // Wire sends and receives VRRP packets on all interfaces in use. The loop is

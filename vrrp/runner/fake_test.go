@@ -248,6 +248,7 @@ func (s *script) Step(now time.Time, ev vrrp.Event) vrrp.Output {
 
 func (s *script) Status() []vrrp.RouterStatus           { return nil }
 func (s *script) InterfaceDrops() []vrrp.InterfaceDrops { return nil }
+func (s *script) Image() (*vrrp.Image, error)           { return &vrrp.Image{}, nil }
 
 func (s *script) seen() []vrrp.Event {
 	s.mu.Lock()

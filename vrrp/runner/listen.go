@@ -25,6 +25,15 @@ func newLinks() links {
 	return links{known: make(map[string]vrrp.Link), deaf: make(map[string]bool)}
 }
 
+// list returns what is known of all interfaces, by name.
+func (l *links) list() []vrrp.Link {
+	all := make([]vrrp.Link, 0, len(l.known))
+	for _, name := range slices.Sorted(maps.Keys(l.known)) {
+		all = append(all, l.known[name])
+	}
+	return all
+}
+
 // event steps a queued event after what it needs of the outside is done.
 func (r *Runner) event(ev vrrp.Event) {
 	switch ev := ev.(type) {

@@ -54,6 +54,13 @@ type Options struct {
 	// Claim, if set, is told every configuration before the engine gets it,
 	// so that addresses nobody claims any more can go.
 	Claim func([]vrrp.Config)
+	// Idle, if set, tells whether nothing that was asked for is still to be
+	// done; the loop yields to another process only then.
+	Idle func() bool
+	// Left, if set, is what another process left; Engine has to be restored
+	// from it. A vrrp.Resumed event has to follow when Links can take what is
+	// held.
+	Left *Left
 }
 
 // Status is a snapshot of everything the runner knows.
@@ -72,7 +79,8 @@ type Runner struct {
 	queued []vrrp.Event
 	wake   chan struct{}    // capacity 1: queued is not empty
 	ask    chan chan Status // status requests, answered by the loop
-	done   chan struct{}    // closed when Run returns
+	yields chan *yieldRequest
+	done   chan struct{} // closed when Run returns
 
 	// What follows belongs to the loop.
 	next      time.Time // of the engine's last output
@@ -82,6 +90,7 @@ type Runner struct {
 	final     *vrrp.Configure // once they have departed
 	limit     int             // packets per round
 	clockTold time.Time
+	yielding  *yieldRequest // what the loop was asked and waits for
 	received  vrrp.Received
 	reached   []vrrp.RouterID        // whose adverts of the present step left, to one peer at least
 	masters   map[vrrp.RouterID]bool // those noted in the record
@@ -97,7 +106,7 @@ func New(o Options) *Runner {
 		o.Now = time.Now
 	}
 	return &Runner{
-		opt: o, wake: make(chan struct{}, 1), ask: make(chan chan Status), done: make(chan struct{}),
+		opt: o, wake: make(chan struct{}, 1), ask: make(chan chan Status), yields: make(chan *yieldRequest), done: make(chan struct{}),
 		limit: drainPerPort, masters: make(map[vrrp.RouterID]bool), links: newLinks(),
 	}
 }
@@ -135,13 +144,20 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer close(r.done)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	if r.opt.Left != nil {
+		r.resume(r.opt.Left)
+	}
 	for ctx.Err() == nil {
 		if r.round() {
 			r.answer()
 			continue
 		}
+		if r.yield() {
+			return ErrYielded
+		}
 		r.wait(timer, ctx.Done())
 	}
+	r.refuseYield()
 	r.drain()
 	r.step(&vrrp.Stop{})
 	for r.leaving {
@@ -166,6 +182,7 @@ func (r *Runner) wait(timer *time.Timer, done <-chan struct{}) {
 	case <-r.opt.Wire.Ready():
 	case answer := <-r.ask:
 		answer <- r.snapshot()
+	case r.yielding = <-r.nextYield():
 	}
 }
 
@@ -174,6 +191,11 @@ func (r *Runner) arm(timer *time.Timer) {
 	at := r.next
 	if retry := r.links.retry; !retry.IsZero() && (at.IsZero() || retry.Before(at)) {
 		at = retry
+	}
+	if r.yielding != nil {
+		if soon := r.opt.Now().Add(quietPoll); at.IsZero() || soon.Before(at) {
+			at = soon
+		}
 	}
 	if at.IsZero() {
 		timer.Stop()
