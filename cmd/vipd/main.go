@@ -93,7 +93,7 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
 	root.AddCommand(runCommand(c), keepalivedCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
 		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), doctorCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
-		simulateCommand(c), releaseCommand(c), guardCommand(c), versionCommand(c), roleCommand(c))
+		simulateCommand(c), releaseCommand(c), guardCommand(c), upgradeCommand(c), takeOverCommand(c), versionCommand(c), roleCommand(c))
 	root.AddCommand(migrateCommand(c))
 	return root
 }

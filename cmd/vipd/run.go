@@ -17,8 +17,8 @@ func runCommand(c *common) *cobra.Command {
 		Long: `Run the daemon in the foreground: a supervisor and its router and checker roles.
 
 Signals: HUP reloads the configuration, TERM and INT stop (priority 0, virtual
-addresses and IPVS table removed), USR1 writes the state to state.json in the
-runtime directory.`,
+addresses and IPVS table removed), USR2 goes on as the installed binary (see
+vipd upgrade), USR1 writes the state to state.json in the runtime directory.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt := c.options()
@@ -46,15 +46,18 @@ func explainRun(err error) error {
 
 // roleCommand is how the supervisor starts its roles; people have no use for it.
 func roleCommand(c *common) *cobra.Command {
-	return &cobra.Command{
+	var successor bool
+	cmd := &cobra.Command{
 		Use:    "role NAME",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := daemon.RunRole(cmd.Context(), args[0], c.options()); err != nil {
+			if err := daemon.RunRole(cmd.Context(), args[0], successor, c.options()); err != nil {
 				return problem(err)
 			}
 			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&successor, "successor", false, "go on where another process stands")
+	return cmd
 }

@@ -17,7 +17,7 @@ type pools struct {
 	services  []conf.Service
 	byKey     map[ipvs.ServiceKey]*poolState
 	overrides overrideIndex
-	seq       uint64 // of the overrides
+	last      overrideSet // that overrides was made of
 	away      map[netip.Addr]bool
 	next      time.Time // when time alone changes something
 }
@@ -61,8 +61,8 @@ func (p *pools) configure(services []conf.Service) {
 
 // override takes the later of two sets of overrides.
 func (p *pools) override(set overrideSet) {
-	if set.Seq >= p.seq {
-		p.seq, p.overrides = set.Seq, indexOverrides(set.List)
+	if set.Seq >= p.last.Seq {
+		p.last, p.overrides = set, indexOverrides(set.List)
 	}
 }
 

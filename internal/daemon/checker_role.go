@@ -30,6 +30,7 @@ type checkerRole struct {
 	reminder    reminder
 
 	mu        sync.Mutex
+	config    checkerConfig // the last one
 	pools     pools
 	instances instanceStates
 	round     <-chan struct{} // first round of the present configuration
@@ -39,13 +40,21 @@ type checkerRole struct {
 // as it is then: only a clean stop removes it, because a served address must
 // not lose its real servers to the crash of a supervisor.
 func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error {
+	return newCheckerRole(conn, opt).serve(ctx, func() {})
+}
+
+func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
 	c := &checkerRole{source: newProbeSource()}
 	c.peer = link.New(conn, c.handle)
 	c.probes = checks.New(checks.Options{Probe: c.source.run, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)
+	return c
+}
 
+// serve does what comes before the first message and works until the link ends.
+func (c *checkerRole) serve(ctx context.Context, begin func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var work sync.WaitGroup
@@ -54,6 +63,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 	work.Go(func() { c.maintenance.run(ctx) })
 	work.Go(func() { c.remind(ctx) })
 	work.Go(func() { c.sync.run(ctx) })
+	begin()
 	err := c.peer.Run(ctx)
 	cancel()
 	work.Wait()
@@ -76,6 +86,8 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 	case callServices:
 		names, err := decode[[]string](body)
 		return c.serviceStates(names), err
+	case callYield:
+		return nil, answered(body, c.yield)
 	case callPing:
 		return nil, nil
 	case callCheckNow:
@@ -90,6 +102,15 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 	return nil, fmt.Errorf("unknown call %q", method)
 }
 
+// answered decodes a message and hands it to what may fail.
+func answered[T any](body json.RawMessage, take func(T) error) error {
+	v, err := decode[T](body)
+	if err == nil {
+		err = take(v)
+	}
+	return err
+}
+
 // handled decodes a message and hands it to what takes it.
 func handled[T any](body json.RawMessage, take func(T)) error {
 	v, err := decode[T](body)
@@ -100,11 +121,16 @@ func handled[T any](body json.RawMessage, take func(T)) error {
 }
 
 // configure replaces everything; probes and pools that stay keep their state.
-func (c *checkerRole) configure(cfg checkerConfig) {
+func (c *checkerRole) configure(cfg checkerConfig) { c.configureWith(cfg, func() {}) }
+
+// configureWith is configure for pools that are to remember something else.
+func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.recall(cfg.Memory)
 	c.source.configure(cfg.Virtual)
 	c.mu.Lock()
+	c.config = cfg
 	c.pools.configure(cfg.Services)
+	remember()
 	c.pools.override(cfg.Overrides)
 	masters := c.elected(cfg.Instances)
 	c.apply()

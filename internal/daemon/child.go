@@ -24,13 +24,16 @@ type child struct {
 	name      string
 	spawn     spawner
 	handle    link.Handler                                     // notices from the role
-	configure func(p *link.Peer, restarted bool) error         // sends the present configuration
+	configure func(p *link.Peer, how beginning) error          // sends the present configuration
 	report    func(level, message string, attr map[string]any) // to the event log
 	// handOver returns how long the role may go on serving when told to
 	// leave; nil means not at all.
 	handOver func() time.Duration
 	// beforePause, if set, is called before a pause between two lives.
 	beforePause func(time.Duration)
+	// heir is the process that goes on after one that yielded; nil if there is
+	// none after all. Its capacity is 1.
+	heir chan *process
 
 	mu       sync.Mutex
 	peer     *link.Peer
@@ -39,7 +42,18 @@ type child struct {
 	restarts uint64
 	lastErr  string
 	stopping bool
+	yielding bool // the role is about to let another process go on
+	adopted  bool // the present life is an inherited one, and configured
 }
+
+// beginning is how the life of a role began.
+type beginning uint8
+
+const (
+	firstLife beginning = iota
+	nextLife            // after the death of the one before
+	inherited           // going on where another process stood
+)
 
 // errNotRunning is the answer of a role that is between two lives.
 var errNotRunning = errors.New("role is not running")
@@ -54,6 +68,9 @@ func (c *child) run(ctx context.Context, first chan<- error) {
 		first = nil
 		if ctx.Err() != nil || c.isStopping() {
 			return
+		}
+		if c.awaitHeir(ctx) {
+			continue
 		}
 		if time.Since(began) > stableAfter {
 			failures = 0
@@ -86,7 +103,7 @@ func (c *child) died(err error, delay time.Duration) {
 
 // live is one life of the role, from start to end.
 func (c *child) live(ctx context.Context, life int, first chan<- error) error {
-	proc, err := c.spawn(c.name)
+	proc, how, err := c.begin(life)
 	if err != nil {
 		tell(first, err)
 		return err
@@ -97,7 +114,8 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	c.set(proc, peer)
 	defer c.set(nil, nil)
 
-	err = c.configure(peer, life > 0)
+	err = c.configure(peer, how)
+	c.settled(how)
 	tell(first, err)
 	if err != nil && !errors.Is(err, link.ErrClosed) {
 		c.report("error", fmt.Sprintf("configure role %s: %v", c.name, err), map[string]any{"role": c.name})
@@ -113,6 +131,68 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	return errors.Join(proc.err, linkErr)
 }
 
+// begin returns the process of a new life: the heir of the one before, or one
+// that is started.
+func (c *child) begin(life int) (*process, beginning, error) {
+	select {
+	case proc := <-c.heir:
+		if proc != nil {
+			return proc, inherited, nil
+		}
+	default:
+	}
+	how := firstLife
+	if life > 0 {
+		how = nextLife
+	}
+	proc, err := c.spawn(c.name)
+	return proc, how, err
+}
+
+// awaitHeir waits, after the end of a role that yielded, for the process that
+// goes on. It reports false when the role died.
+func (c *child) awaitHeir(ctx context.Context) bool {
+	c.mu.Lock()
+	yielding := c.yielding
+	c.yielding = false
+	c.mu.Unlock()
+	if !yielding {
+		return false
+	}
+	select {
+	case proc := <-c.heir:
+		c.heir <- proc // for begin
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// yield lets the process go on that waits on a socket. After nil the role's
+// process has ended or is about to, and the child waits for its heir; after an
+// error everything is as before.
+func (c *child) yield(ctx context.Context, socket string) error {
+	c.mu.Lock()
+	peer := c.peer
+	c.yielding = peer != nil
+	c.mu.Unlock()
+	if peer == nil {
+		return fmt.Errorf("yield role %s: %w", c.name, errNotRunning)
+	}
+	err := peer.Call(ctx, callYield, yieldOrder{Socket: socket}, nil)
+	if err == nil {
+		peer.Close()
+		return nil
+	}
+	c.mu.Lock()
+	ended := !c.yielding
+	c.yielding = false
+	c.mu.Unlock()
+	if ended {
+		c.heir <- nil // it died meanwhile
+	}
+	return fmt.Errorf("yield role %s: %w", c.name, err)
+}
+
 // tell sends the outcome of the first configuration, once.
 func tell(first chan<- error, err error) {
 	if first != nil {
@@ -124,7 +204,33 @@ func tell(first chan<- error, err error) {
 func (c *child) set(proc *process, peer *link.Peer) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.proc, c.peer, c.since = proc, peer, time.Now()
+	c.proc, c.peer, c.since, c.adopted = proc, peer, time.Now(), false
+}
+
+// settled notes that a life was configured.
+func (c *child) settled(how beginning) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.adopted = how == inherited
+}
+
+// awaitInherited waits until the role is an inherited process.
+func (c *child) awaitInherited(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, takeOverBound)
+	defer cancel()
+	for {
+		c.mu.Lock()
+		adopted := c.adopted
+		c.mu.Unlock()
+		if adopted {
+			return nil
+		}
+		select {
+		case <-time.After(lockRetry):
+		case <-ctx.Done():
+			return fmt.Errorf("wait for role %s: %w", c.name, errNotRunning)
+		}
+	}
 }
 
 func (c *child) isStopping() bool {

@@ -63,8 +63,8 @@ func startChild(f *fakeRole) (c *child, restarted chan bool, end func()) {
 	c = &child{
 		name: roleRouter, spawn: f.spawn,
 		handle: func(context.Context, string, json.RawMessage) (any, error) { return nil, nil },
-		configure: func(p *link.Peer, again bool) error {
-			restarted <- again
+		configure: func(p *link.Peer, how beginning) error {
+			restarted <- how == nextLife
 			return callConfigured(p, nil)
 		},
 		report: func(string, string, map[string]any) {},

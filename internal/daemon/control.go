@@ -43,6 +43,7 @@ func (s *supervisor) routes() http.Handler {
 	})
 	mux.HandleFunc("POST /v1/reload", s.serveReload)
 	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)
+	mux.HandleFunc("POST /v1/upgrade", s.serveUpgrade)
 	mux.HandleFunc("POST /v1/plan", s.servePlan)
 	mux.HandleFunc("POST /v1/override", s.serveOverride)
 	mux.HandleFunc("POST /v1/override/clear", s.serveOverrideClear)

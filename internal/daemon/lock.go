@@ -28,7 +28,7 @@ var errLocked = errors.New("in use")
 
 // lockInstance makes sure that one daemon alone uses a runtime directory. It
 // waits for the last will of an earlier one.
-func lockInstance(runtimeDir string) (unlock func(), err error) {
+func lockInstance(runtimeDir string) (*os.File, error) {
 	for deadline := time.Now().Add(willBound); ; time.Sleep(lockRetry) {
 		f, err := tryLock(filepath.Join(runtimeDir, instanceLock))
 		if err == nil {
@@ -36,7 +36,7 @@ func lockInstance(runtimeDir string) (unlock func(), err error) {
 				f.Close()
 				return nil, err
 			}
-			return func() { f.Truncate(0); f.Close() }, nil
+			return f, nil
 		}
 		if !errors.Is(err, errLocked) {
 			return nil, err
@@ -46,6 +46,12 @@ func lockInstance(runtimeDir string) (unlock func(), err error) {
 			return nil, fmt.Errorf("another vipd (pid %s) uses %s; give this one its own --runtime-dir", strings.TrimPrefix(holder, willMark), runtimeDir)
 		}
 	}
+}
+
+// unlockInstance marks a clean stop: there is no last will to carry out.
+func unlockInstance(f *os.File) {
+	f.Truncate(0)
+	f.Close()
 }
 
 // passing reports whether the lock's holder carries out a last will, or is

@@ -26,6 +26,7 @@ const (
 	callObserved  = "observed"
 	callStandBy   = "standby"
 	callServices  = "services"
+	callYield     = "yield" // answered when another process goes on, or cannot
 
 	noticeEvent      = "event"
 	noticeReady      = "ready"
@@ -44,6 +45,7 @@ type routerConfig struct {
 	PeerHeard        []vrrp.RouterID
 	AwaitReady       bool
 	Resume           bool // this role was restarted by a supervisor that lived on
+	Inherited        bool // this supervisor did not start the role
 	AllowOtherDaemon bool
 	RealTime         int // priority of all threads, 0 = ordinary scheduling
 	Groups           []vrrp.Group

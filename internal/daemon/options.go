@@ -35,6 +35,9 @@ type Options struct {
 	Adjust func(*conf.Config)
 }
 
+// keepalived reports whether the daemon was started by keepalived's command line.
+func (o Options) keepalived() bool { return o.PIDFiles != nil }
+
 // SocketPath returns the control socket below a runtime directory.
 func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, socketName) }
 

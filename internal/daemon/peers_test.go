@@ -44,17 +44,17 @@ func TestDamagedPeerMemoryDoesNotStopAStart(t *testing.T) {
 
 func TestInstanceLock(t *testing.T) {
 	dir := t.TempDir()
-	unlock, err := lockInstance(dir)
+	lock, err := lockInstance(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := lockInstance(dir); err == nil {
 		t.Error("two daemons got the same runtime directory")
 	}
-	unlock()
-	unlock, err = lockInstance(dir)
+	unlockInstance(lock)
+	lock, err = lockInstance(dir)
 	if err != nil {
 		t.Errorf("lock after the owner left: %v", err)
 	}
-	unlock()
+	unlockInstance(lock)
 }

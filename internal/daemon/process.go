@@ -16,6 +16,9 @@ import (
 // roleFD is the descriptor on which a role process finds its link.
 const roleFD = 3
 
+// successorFD is the descriptor on which a successor is reached.
+const successorFD = 4
+
 // ownBinary is the file that this process runs, also when a package upgrade
 // has put another one in its place: a role must fit its supervisor.
 const ownBinary = "/proc/self/exe"
@@ -35,29 +38,46 @@ type spawner func(name string) (*process, error)
 // spawnProcess runs this binary again as the named role, with one end of a
 // socketpair as descriptor 3.
 func spawnProcess(opt Options) spawner {
-	return func(name string) (*process, error) {
-		ours, theirs, err := socketpair()
-		if err != nil {
-			return nil, err
-		}
-		defer theirs.Close()
-		cmd := exec.Command(ownBinary, "role", name, "--runtime-dir", opt.RuntimeDir)
-		cmd.Args[0] = os.Args[0] // what ps shows
-		cmd.ExtraFiles = []*os.File{theirs}
-		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-		if err := cmd.Start(); err != nil {
-			ours.Close()
-			return nil, fmt.Errorf("start role %s: %w", name, err)
-		}
-		opt.notePID(name, cmd.Process.Pid)
-		p := &process{conn: ours, pid: cmd.Process.Pid, done: make(chan struct{})}
-		p.kill = func() { cmd.Process.Kill() }
-		go func() {
-			p.err = cmd.Wait()
-			close(p.done)
-		}()
-		return p, nil
+	return func(name string) (*process, error) { return startRole(opt, ownBinary, name) }
+}
+
+// startRole runs a binary as the named role, with the given descriptors beside
+// the link.
+func startRole(opt Options, binary, name string, extra ...*os.File) (*process, error) {
+	ours, theirs, err := socketpair()
+	if err != nil {
+		return nil, err
 	}
+	defer theirs.Close()
+	args := []string{"role", name, "--runtime-dir", opt.RuntimeDir}
+	if len(extra) > 0 {
+		args = append(args, "--successor")
+	}
+	cmd := exec.Command(binary, args...)
+	cmd.Args[0] = os.Args[0] // what ps shows
+	cmd.ExtraFiles = append([]*os.File{theirs}, extra...)
+	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	if err := cmd.Start(); err != nil {
+		ours.Close()
+		return nil, fmt.Errorf("start role %s: %w", name, err)
+	}
+	return follow(opt, name, ours, cmd.Process), nil
+}
+
+// follow is a role that runs as a child of this process.
+func follow(opt Options, name string, conn io.ReadWriteCloser, child *os.Process) *process {
+	opt.notePID(name, child.Pid)
+	p := &process{conn: conn, pid: child.Pid, done: make(chan struct{})}
+	p.kill = func() { _ = child.Kill() } // it may have ended
+	go func() {
+		state, err := child.Wait()
+		if err == nil && !state.Success() {
+			err = errors.New(state.String())
+		}
+		p.err = err
+		close(p.done)
+	}()
+	return p
 }
 
 // notePID writes the pid file of a role, if one is asked for. Nothing of ours

@@ -137,14 +137,14 @@ func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
 // applyConfig gives both roles their share; a role that is being restarted
 // gets it with its start.
 func (s *supervisor) applyConfig() error {
-	apply := func(c *child, configure func(*link.Peer, bool) error) error {
+	apply := func(c *child, configure func(*link.Peer, beginning) error) error {
 		c.mu.Lock()
 		peer := c.peer
 		c.mu.Unlock()
 		if peer == nil {
 			return nil
 		}
-		return configure(peer, false)
+		return configure(peer, firstLife)
 	}
 	return errors.Join(apply(s.checker, s.configureChecker), apply(s.router, s.configureRouter))
 }

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 
@@ -10,8 +11,9 @@ import (
 )
 
 // RunRole is the main of a role process, started by the supervisor as
-// `vipd role NAME`. It returns when its link ends.
-func RunRole(ctx context.Context, name string, opt Options) error {
+// `vipd role NAME`. It returns when its link ends. A successor goes on where
+// another process stands that reaches it on descriptor 4.
+func RunRole(ctx context.Context, name string, successor bool, opt Options) error {
 	ignoreSignals()
 	showName(name)
 	conn, err := inheritedLink()
@@ -21,7 +23,11 @@ func RunRole(ctx context.Context, name string, opt Options) error {
 	if name == roleRouter {
 		protectRouter(newLogger(opt.Log, "info", "text"))
 	}
-	if err := runRole(ctx, name, conn, opt); err != nil {
+	run := runRole
+	if successor {
+		run = succeedRole
+	}
+	if err := run(ctx, name, conn, opt); err != nil {
 		return fmt.Errorf("role %s: %w", name, err)
 	}
 	return nil
@@ -32,6 +38,15 @@ func RunRole(ctx context.Context, name string, opt Options) error {
 // 15 bytes). Nothing depends on it.
 func showName(role string) {
 	_ = os.WriteFile("/proc/self/comm", []byte("vipd-"+role), 0)
+}
+
+// succeedRole is runRole for a successor.
+func succeedRole(ctx context.Context, name string, conn io.ReadWriteCloser, opt Options) error {
+	listener := os.NewFile(successorFD, "successor socket")
+	if name == roleRouter {
+		return succeedRouter(ctx, conn, opt, listener)
+	}
+	return succeedChecker(ctx, conn, opt, listener)
 }
 
 // oomScore spares the router role, but not before the kernel's own helpers.

@@ -3,8 +3,13 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/link"
@@ -27,45 +32,47 @@ type routerRole struct {
 	// realTimeRefused is what was last said about a priority that the kernel
 	// does not grant.
 	realTimeRefused string
+	lock            *os.File    // that the addresses are this process's
+	yielded         atomic.Bool // another process goes on
+
+	mu     sync.Mutex
+	config routerConfig // the last one
 }
 
 // runRouter serves the router role until its link ends; then, or when told
 // to stop, it leaves: priority 0, addresses removed.
-func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) error {
-	r := &routerRole{opt: opt, done: make(chan struct{})}
-	r.peer = link.New(conn, r.handle)
-	obs := newObserver(r.peer)
-	r.observer = obs
-	unlock, err := lockFile(opt.RuntimeDir, routerLock)
-	if err != nil {
+func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) (err error) {
+	r := newRouterRole(conn, opt)
+	if r.lock, err = tryLock(filepath.Join(opt.RuntimeDir, routerLock)); err != nil {
 		return err
 	}
-	defer unlock()
-	r.record, err = kernel.OpenRecord(opt.RuntimeDir)
-	if err != nil {
-		return fmt.Errorf("open runtime record: %w", err)
+	if r.record, err = kernel.OpenRecord(opt.RuntimeDir); err != nil {
+		return errors.Join(fmt.Errorf("open runtime record: %w", err), r.lock.Close())
 	}
-	defer r.record.Close()
-	r.kernel, err = kernel.Open(kernel.Options{
-		RuntimeDir: opt.RuntimeDir,
-		Feed:       func(e vrrp.Event) { r.run.Do(e) },
-		Observe:    obs.Address,
-	})
-	if err != nil {
-		return fmt.Errorf("open kernel interfaces: %w", err)
+	if r.kernel, err = kernel.Open(r.kernelOptions()); err != nil {
+		return errors.Join(fmt.Errorf("open kernel interfaces: %w", err), r.record.Close(), r.lock.Close())
 	}
-	defer r.kernel.Close()
-	r.run = runner.New(runner.Options{
-		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
-		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear,
-		Observer: obs, Now: kernel.Now, Wall: time.Now, Record: r.record,
-	})
-	defer r.refuseTraffic(nil)
-	return r.serve(ctx)
+	r.run = runner.New(r.runnerOptions())
+	return r.serve(ctx, func() error { return nil })
 }
 
-// serve runs engine and link until both have ended.
-func (r *routerRole) serve(ctx context.Context) error {
+func (r *routerRole) kernelOptions() kernel.Options {
+	return kernel.Options{
+		RuntimeDir: r.opt.RuntimeDir, Feed: func(e vrrp.Event) { r.run.Do(e) }, Observe: r.observer.Address,
+	}
+}
+
+func (r *routerRole) runnerOptions() runner.Options {
+	return runner.Options{
+		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
+		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear, Idle: r.kernel.Idle,
+		Observer: r.observer, Now: kernel.Now, Wall: time.Now, Record: r.record,
+	}
+}
+
+// serve runs the engine, does what comes before the first message, and runs the
+// link, until both have ended. What another process goes on with stays.
+func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 	runCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.cancel = cancel
@@ -74,13 +81,20 @@ func (r *routerRole) serve(ctx context.Context) error {
 		defer close(r.done)
 		runErr = r.run.Run(runCtx)
 	}()
-	linkErr := r.peer.Run(ctx)
+	linkErr := begin()
+	if linkErr == nil {
+		linkErr = r.peer.Run(ctx)
+	}
 	cancel()
 	<-r.done
-	if runErr != nil {
-		return fmt.Errorf("run engine: %w", runErr)
+	if r.yielded.Load() {
+		return linkErr
 	}
-	return linkErr
+	r.refuseTraffic(nil)
+	if runErr != nil {
+		runErr = fmt.Errorf("run engine: %w", runErr)
+	}
+	return errors.Join(runErr, linkErr, r.kernel.Close(), r.record.Close(), r.lock.Close())
 }
 
 // handle answers the supervisor.
@@ -91,7 +105,7 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		if err != nil {
 			return nil, err
 		}
-		return nil, r.configure(cfg)
+		return nil, r.configure(ctx, cfg)
 	case callStatus:
 		return r.status(ctx)
 	case callObserved:
@@ -107,6 +121,8 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 	case callReady:
 		r.run.Do(&vrrp.TableReady{})
 		return nil, nil
+	case callYield:
+		return nil, answered(body, func(o yieldOrder) error { return r.yield(ctx, o) })
 	case callPing:
 		_, err := r.run.Status(ctx)
 		return nil, err
@@ -126,7 +142,10 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 }
 
 // configure turns the supervisor's message into one event for the engine.
-func (r *routerRole) configure(cfg routerConfig) error {
+func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
+	r.mu.Lock()
+	r.config = cfg
+	r.mu.Unlock()
 	r.setRealTime(cfg.RealTime)
 	ev := &vrrp.Configure{
 		Routers: cfg.Routers, Groups: cfg.Groups, StandBy: cfg.StandBy, AwaitReady: cfg.AwaitReady,
@@ -147,6 +166,9 @@ func (r *routerRole) configure(cfg routerConfig) error {
 	// Before: a track that is new, or has another name, counts from the start.
 	r.observed(cfg.Observed)
 	r.run.Do(ev)
+	if cfg.Inherited {
+		return r.introduce(ctx)
+	}
 	return nil
 }
 
@@ -164,6 +186,26 @@ func (r *routerRole) setRealTime(priority int) {
 			r.observer.send("warn", "realtime", r.realTimeRefused+": a busy machine can delay adverts", nil)
 		}
 	}
+}
+
+// introduce tells a new supervisor which instances are master.
+func (r *routerRole) introduce(ctx context.Context) error {
+	st, err := r.status(ctx)
+	for _, rt := range st.Routers {
+		for _, c := range r.configured().Routers {
+			if c.ID.Interface == rt.Interface && c.ID.VRID == rt.VRID && c.ID.Family.String() == rt.Family {
+				_ = r.peer.Notify(noticeState, instanceState{ID: c.ID, Master: rt.State == vrrp.StateMaster})
+			}
+		}
+	}
+	return err
+}
+
+// configured returns the last configuration.
+func (r *routerRole) configured() routerConfig {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config
 }
 
 // observed passes verdicts about what is tracked on.

@@ -6,10 +6,11 @@ import (
 	"syscall"
 )
 
-// signalSet sorts the signals of the supervisor. Reload and dump hold one
-// signal each: a hundred HUPs while a reload runs are one more reload.
+// signalSet sorts the signals of the supervisor. Each kind holds one signal: a
+// hundred HUPs while a reload runs are one more reload.
 type signalSet struct {
-	terminate, reload, dump chan os.Signal
+	terminate, reload, dump, upgrade chan os.Signal
+	keepalived                       bool // SIGUSR2 means what it means there
 }
 
 // dumpLikewise are the signals by which scripts ask keepalived for statistics,
@@ -20,14 +21,23 @@ var dumpLikewise = []os.Signal{syscall.SIGUSR2, syscall.Signal(36), syscall.Sign
 // listenSignals comes first of all: a HUP that arrives during the start is a
 // reload after it. A stop ends the start as it would any program, until
 // catchStop.
-func listenSignals() *signalSet {
-	s := &signalSet{
-		terminate: make(chan os.Signal, 1), reload: make(chan os.Signal, 1), dump: make(chan os.Signal, 1),
-	}
+func listenSignals(keepalived bool) *signalSet {
+	one := func() chan os.Signal { return make(chan os.Signal, 1) }
+	s := &signalSet{terminate: one(), reload: one(), dump: one(), upgrade: one(), keepalived: keepalived}
+	s.listen()
+	return s
+}
+
+// listen makes the signals arrive.
+func (s *signalSet) listen() {
 	signal.Notify(s.reload, syscall.SIGHUP)
 	signal.Notify(s.dump, syscall.SIGUSR1)
-	signal.Notify(s.dump, dumpLikewise...)
-	return s
+	if s.keepalived {
+		signal.Notify(s.dump, dumpLikewise...)
+		return
+	}
+	signal.Notify(s.upgrade, syscall.SIGUSR2)
+	signal.Notify(s.dump, dumpLikewise[1:]...)
 }
 
 // catchStop is called once there is something to leave in order.
@@ -35,7 +45,7 @@ func (s *signalSet) catchStop() { signal.Notify(s.terminate, syscall.SIGTERM, sy
 
 // close hands the signals back.
 func (s *signalSet) close() {
-	for _, ch := range []chan<- os.Signal{s.terminate, s.reload, s.dump} {
+	for _, ch := range []chan<- os.Signal{s.terminate, s.reload, s.dump, s.upgrade} {
 		signal.Stop(ch)
 	}
 }

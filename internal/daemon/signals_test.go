@@ -10,7 +10,7 @@ import (
 // TestKeepalived_SignalsDump: what monitoring scripts send to keepalived must
 // not end the daemon.
 func TestKeepalived_SignalsDump(t *testing.T) {
-	s := listenSignals()
+	s := listenSignals(true)
 	defer s.close()
 	for _, sig := range append([]os.Signal{syscall.SIGUSR1}, dumpLikewise...) {
 		if err := syscall.Kill(os.Getpid(), sig.(syscall.Signal)); err != nil {
@@ -24,5 +24,19 @@ func TestKeepalived_SignalsDump(t *testing.T) {
 		case <-time.After(5 * time.Second):
 			t.Errorf("%v does not arrive", sig)
 		}
+	}
+}
+
+// TestUpgradeSignal: outside of keepalived's command line SIGUSR2 is an upgrade.
+func TestUpgradeSignal(t *testing.T) {
+	s := listenSignals(false)
+	defer s.close()
+	if err := syscall.Kill(os.Getpid(), syscall.SIGUSR2); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-s.upgrade:
+	case <-time.After(5 * time.Second):
+		t.Error("SIGUSR2 does not arrive")
 	}
 }

@@ -19,12 +19,17 @@ const statusBound = time.Second
 // status asks both roles and puts their answers together. A role that does
 // not answer becomes a problem in the answer, not a failure of it.
 func (s *supervisor) status(ctx context.Context) api.Status {
+	select {
+	case <-s.configured: // before, there would be nothing to show
+	case <-time.After(statusBound):
+	case <-ctx.Done():
+	}
 	ctx, cancel := context.WithTimeout(ctx, statusBound)
 	defer cancel()
 	s.mu.Lock()
 	st := api.Status{
 		Version: s.opt.Version, PID: os.Getpid(), Started: s.started, Now: time.Now(),
-		Director: s.cfg.Director, Files: s.cfg.Files, Reload: s.reload,
+		Director: s.cfg.Director, Files: s.cfg.Files, Reload: s.reload, Upgrade: s.lastUpgrade,
 	}
 	s.mu.Unlock()
 	st.Roles = []api.Role{s.router.status(), s.checker.status()}

@@ -34,11 +34,16 @@ type supervisor struct {
 	hooks   *hooks
 	alerts  *alerts
 
-	overrides *overrideStore
-	recheck   chan struct{} // the overrides changed
-	tracks    *tracking
-	notify    *notifications
-	standby   *standbyOrders
+	overrides   *overrideStore
+	recheck     chan struct{} // the overrides changed
+	tracks      *tracking
+	notify      *notifications
+	standby     *standbyOrders
+	lock        *os.File // of the instance
+	signals     *signalSet
+	inherited   *handover // of the binary before, nil at a fresh start
+	stopControl func()
+	configured  chan struct{} // closed when the roles have their first configuration
 
 	mu         sync.Mutex
 	cfg        *conf.Config
@@ -47,6 +52,7 @@ type supervisor struct {
 	// electionSeq counts the changes of masters.
 	electionSeq uint64
 	reload      api.Reload
+	lastUpgrade api.Upgrade
 	tableReady  bool
 	pending     *pendingReload
 	loaded      string // fingerprint of the files that were last loaded
@@ -58,34 +64,76 @@ type supervisor struct {
 // Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
 // A *ConfigError means that the configuration cannot be used.
 func Run(ctx context.Context, opt Options) error {
-	signals := listenSignals()
+	signals := listenSignals(opt.keepalived())
 	defer signals.close()
+	h, err := takeHandover()
+	if err != nil {
+		return err
+	}
+	h.await(opt.RuntimeDir)
+	s, err := prepare(opt, h, signals)
+	if err != nil && h != nil {
+		return errors.Join(err, h.back(opt.RuntimeDir, err))
+	}
+	if err != nil {
+		return err
+	}
+	defer unlockInstance(s.lock)
+	h.confirm()
+	return s.run(ctx)
+}
+
+// prepare does everything that can fail before a role is touched.
+func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) {
 	names, files := newResolver(), newRecording()
 	cfg, diags := loadConfig(opt, files, names)
 	if cfg == nil {
-		return &ConfigError{Diagnostics: diags}
+		return nil, &ConfigError{Diagnostics: diags}
 	}
 	if err := opt.prepareDirs(); err != nil {
-		return err
+		return nil, err
 	}
-	unlock, err := lockInstance(opt.RuntimeDir)
+	lock, err := claimInstance(opt.RuntimeDir, h)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer unlock()
 	s, err := newSupervisor(opt, cfg, diags)
 	if err != nil {
-		return err
+		h.unclaim(lock)
+		return nil, err
 	}
-	s.names = names
+	s.lock, s.names, s.signals = lock, names, signals
 	s.keepRecording(cfg, files)
-	return s.run(ctx, signals)
+	s.stopControl, err = s.serveControl()
+	if err == nil && h != nil {
+		err = s.inherit(h)
+	}
+	if err != nil {
+		h.unclaim(lock)
+		return nil, err
+	}
+	return s, nil
+}
+
+// claimInstance locks the runtime directory and begins a new record of masters,
+// unless both were handed over.
+func claimInstance(runtimeDir string, h *handover) (*os.File, error) {
+	if h != nil {
+		h.lock = os.NewFile(uintptr(h.Lock), instanceLock)
+		return h.lock, nil
+	}
+	lock, err := lockInstance(runtimeDir)
+	if err != nil {
+		return nil, err
+	}
+	if err := beginRecord(runtimeDir); err != nil {
+		unlockInstance(lock)
+		return nil, err
+	}
+	return lock, nil
 }
 
 func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supervisor, error) {
-	if err := beginRecord(opt.RuntimeDir); err != nil {
-		return nil, err
-	}
 	peers, err := openPeerMemory(opt.StateDir)
 	if err != nil {
 		return nil, err
@@ -96,7 +144,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	}
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, started: time.Now(),
-		overrides: overrides, recheck: make(chan struct{}, 1), masters: map[vrrp.RouterID]bool{},
+		overrides: overrides, recheck: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
@@ -132,9 +180,9 @@ func beginRecord(runtimeDir string) error {
 	return record.Close()
 }
 
-func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, bool) error) *child {
+func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, beginning) error) *child {
 	return &child{
-		name: name, spawn: spawn, handle: s.notice, configure: configure,
+		name: name, spawn: spawn, handle: s.notice, configure: configure, heir: make(chan *process, 1),
 		report: func(level, message string, attrs map[string]any) {
 			s.events.add(api.Event{Level: level, Kind: "role", Message: message, Attrs: attrs})
 		},
@@ -142,16 +190,12 @@ func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.P
 }
 
 // run starts the roles, serves until ctx ends, then leaves in order.
-func (s *supervisor) run(ctx context.Context, signals *signalSet) error {
+func (s *supervisor) run(ctx context.Context) error {
 	s.info("daemon", "starting", map[string]any{"version": s.opt.Version, "pid": os.Getpid(), "director": s.config().Director})
 	s.logDiagnostics(s.reload.Diagnostics)
-	stopControl, err := s.serveControl()
-	if err != nil {
-		return err
-	}
-	defer stopControl()
+	defer s.stopControl()
 
-	signals.catchStop()
+	s.signals.catchStop()
 	life, endLife := context.WithCancel(context.Background())
 	defer endLife()
 	var roles sync.WaitGroup
@@ -171,7 +215,9 @@ func (s *supervisor) run(ctx context.Context, signals *signalSet) error {
 			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
 		}
 	}
-	if !s.opt.OneProcess && !guarded() {
+	close(s.configured)
+	s.settleUpgrade(life)
+	if !s.opt.OneProcess && s.inherited == nil && !guarded() {
 		if err := startGuard(s.opt); err != nil {
 			s.warn("daemon", "start guard: "+err.Error(), nil)
 		}
@@ -179,11 +225,11 @@ func (s *supervisor) run(ctx context.Context, signals *signalSet) error {
 	s.info("daemon", "ready", nil)
 	notifySystemd(daemon.SdNotifyReady)
 	roles.Go(func() { s.autoReload(life) })
-	roles.Go(func() { s.reloadOnSignal(life, signals.reload) })
-	s.serve(ctx, signals)
+	roles.Go(func() { s.reloadOnSignal(life, s.signals.reload) })
+	s.serve(ctx, s.signals)
 
 	notifySystemd(daemon.SdNotifyStopping)
-	err = s.leave(signals)
+	err := s.leave(s.signals)
 	endLife()
 	roles.Wait()
 	s.notify.close()
@@ -203,6 +249,8 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 			return
 		case <-signals.dump:
 			go s.dumpState()
+		case <-signals.upgrade:
+			go s.upgradeOnSignal()
 		case <-alive:
 			go s.feedWatchdog()
 		}
@@ -306,6 +354,14 @@ func (s *supervisor) markTableReady() {
 	}
 }
 
+// verdicts are the last ones about what is tracked.
+func (s *supervisor) verdicts() []vrrp.Observed {
+	if s.inherited == nil {
+		return s.tracks.verdicts()
+	}
+	return inheritedVerdicts(s.tracks.verdicts(), s.inherited.Verdicts)
+}
+
 // handOverBound is the longest hand-over of the configuration.
 func (s *supervisor) handOverBound() (longest time.Duration) {
 	for _, c := range s.config().Routers {
@@ -327,12 +383,12 @@ func (s *supervisor) config() *conf.Config {
 }
 
 // configureRouter sends the router role its whole share in one message.
-func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
+func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 	s.mu.Lock()
 	msg := routerConfig{
 		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),
-		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.tracks.verdicts(),
-		AwaitReady: !s.tableReady, Resume: restarted, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
+		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.verdicts(),
+		AwaitReady: !s.tableReady, Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
 		RealTime: s.cfg.Global.RealTimePriority,
 	}
 	s.mu.Unlock()
@@ -343,14 +399,14 @@ func (s *supervisor) configureRouter(p *link.Peer, restarted bool) error {
 }
 
 // configureChecker sends the checker role its whole share in one message.
-func (s *supervisor) configureChecker(p *link.Peer, restarted bool) error {
+func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
 	s.mu.Lock()
 	msg := checkerConfig{
 		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync,
 		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
 		Virtual: virtualAddresses(s.cfg),
 	}
-	if restarted { // a reload finds everything in place
+	if how == nextLife { // all others have it
 		msg.Memory = s.checks.get()
 	}
 	s.mu.Unlock()

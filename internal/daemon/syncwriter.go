@@ -162,6 +162,17 @@ func (w *syncWriter) leave(keep bool) error {
 	return errors.Join(errs...)
 }
 
+// still is tableWriter.still for the sync daemons.
+func (w *syncWriter) still(do func() error) error {
+	w.kernel.Lock()
+	defer w.kernel.Unlock()
+	err := do()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.left = w.left || err == nil
+	return err
+}
+
 // status lists the daemons that we run and the last error.
 func (w *syncWriter) status() (running []string, lastErr string) {
 	w.mu.Lock()

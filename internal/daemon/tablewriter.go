@@ -228,6 +228,16 @@ func (w *tableWriter) leave(keep bool) error {
 	return w.rec.RemoveOurs()
 }
 
+// still lets another process go on with the table: nothing is written while do
+// runs, nor ever after if it returns nil.
+func (w *tableWriter) still(do func() error) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := do()
+	w.left = w.left || err == nil
+	return err
+}
+
 func (w *tableWriter) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -210,13 +210,19 @@ func (k *Kernel) Overhear(h *vrrp.HandingOver) {
 // Addresses stay as they are.
 func (k *Kernel) Close() error {
 	err := k.releaseStatic()
+	k.Halt()
+	return errors.Join(err, k.vmacs.clear())
+}
+
+// Halt stops everything and leaves the host as it is, for another process.
+func (k *Kernel) Halt() {
 	k.overhears.close()
 	k.watch.close()
 	k.links.close()
 	k.announcer.close()
 	k.wire.close()
 	k.addresses.close()
-	return errors.Join(err, k.vmacs.close())
+	k.vmacs.halt()
 }
 
 // keepsProto tells whether the kernel keeps AddressProtocol (Linux 5.18).

@@ -235,10 +235,14 @@ func (k *vmacKeeper) save() error {
 	return writeJSON(k.path, k.record)
 }
 
-// close stops the keeper and removes everything that it made.
-func (k *vmacKeeper) close() error {
+// halt stops the keeper.
+func (k *vmacKeeper) halt() {
 	close(k.stop)
 	<-k.ended
+}
+
+// clear removes everything that the keeper made, after halt.
+func (k *vmacKeeper) clear() error {
 	k.set(nil)
 	return k.reconcile()
 }

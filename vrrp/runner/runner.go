@@ -181,6 +181,7 @@ func (r *Runner) wait(timer *time.Timer, done <-chan struct{}) {
 	case <-r.wake:
 	case <-r.opt.Wire.Ready():
 	case answer := <-r.ask:
+		r.round() // what was queued before the question counts
 		answer <- r.snapshot()
 	case r.yielding = <-r.nextYield():
 	}

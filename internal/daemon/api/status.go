@@ -25,6 +25,7 @@ type Status struct {
 	Director  string                `json:"director,omitempty"`
 	Files     []string              `json:"files"`
 	Reload    Reload                `json:"reload"`
+	Upgrade   Upgrade               `json:"upgrade,omitzero"`
 	Roles     []Role                `json:"roles"`
 	Instances []Instance            `json:"instances"`
 	Services  []Service             `json:"services"`
@@ -36,6 +37,15 @@ type Status struct {
 	Standby []Standby      `json:"standby,omitempty"`
 	// Problems are what an operator should look at now, most urgent first.
 	Problems []string `json:"problems,omitempty"`
+}
+
+// Upgrade is the outcome of the last try to go on as another binary.
+type Upgrade struct {
+	At   time.Time `json:"at"`
+	From string    `json:"from,omitempty"` // version before, when this binary took over
+	To   string    `json:"to,omitempty"`   // binary that did not
+	// Error tells why the old binary goes on; empty when the new one does.
+	Error string `json:"error,omitempty"`
 }
 
 // Reload is the outcome of the last load of the configuration.
