@@ -23,8 +23,9 @@ type gaps struct {
 	fd   int
 	stop atomic.Bool
 
-	mu   sync.Mutex
-	last map[uint8]spoken
+	mu     sync.Mutex
+	last   map[uint8]spoken
+	latest time.Time // of all
 	seen
 }
 
@@ -144,7 +145,7 @@ func (g *gaps) note(packet []byte, at time.Time) {
 		g.changes++
 		g.changed, g.takeover = at, at.Sub(last.at)
 	}
-	g.last[vrid] = spoken{at, src}
+	g.last[vrid], g.latest = spoken{at, src}, at
 	g.adverts++
 }
 
@@ -156,6 +157,17 @@ func (g *gaps) since() seen {
 	s := g.seen
 	g.seen = seen{}
 	return s
+}
+
+// caughtUp returns nil when everything up to a time was read: on a busy machine
+// the reader is behind.
+func (g *gaps) caughtUp(with time.Time) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if behind := with.Sub(g.latest); behind > 0 {
+		return fmt.Errorf("the last advert read is %v older", behind)
+	}
+	return nil
 }
 
 // owns returns nil when the address is master of that many virtual routers, of

@@ -10,10 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/internal/lab"
 )
@@ -41,6 +45,33 @@ func burn(t *testing.T) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
+}
+
+// watchStalls measures how long not even a thread of the highest priority ran
+// when it should have: then the machine stood still, and no daemon can help it.
+// The returned function ends it.
+func watchStalls(t *testing.T) func() time.Duration {
+	var stop atomic.Bool
+	longest := make(chan time.Duration, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		const policyFIFO, highest, nap = 1, 99, time.Millisecond
+		if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyFIFO, Priority: highest}, 0); err != nil {
+			t.Errorf("set the highest priority: %v", err)
+		}
+		var most time.Duration
+		for last := time.Now(); !stop.Load(); {
+			pause := unix.NsecToTimespec(int64(nap))
+			_ = unix.Nanosleep(&pause, nil) // a short nap only looks early
+			now := time.Now()
+			most, last = max(most, now.Sub(last)-nap), now
+		}
+		longest <- most
+	}()
+	return func() time.Duration {
+		stop.Store(true)
+		return <-longest
+	}
 }
 
 // targets answers the handshakes of a host's checks on all its own addresses.

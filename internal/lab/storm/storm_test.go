@@ -53,6 +53,7 @@ type result struct {
 	during  time.Duration
 	settled time.Duration // from start to the last change of a master before the measurement
 	checker float64       // processors that the checker role of the master took
+	stall   time.Duration // longest time that the machine itself stood still
 	seen
 }
 
@@ -148,14 +149,18 @@ func run(t *testing.T, s storm, during time.Duration) result {
 	if s.checks > 0 {
 		before = worked(t, d1)
 	}
+	stalls := watchStalls(t)
 	time.Sleep(during / 2)
 	d1.Signal(syscall.SIGHUP)
 	time.Sleep(during / 2)
+	end := time.Now()
+	r.stall = stalls()
+	lab.WaitFor(t, "the witness has read everything", time.Minute, func() error { return at.heard.caughtUp(end) })
 	r.seen = at.heard.since()
 	if s.checks > 0 {
 		r.checker = (worked(t, d1) - before).Seconds() / during.Seconds()
 	}
-	t.Logf("%v: settled in %v, largest gap %v, %d adverts, %d masterships lost, checker took %.2f processors",
-		s, r.settled, r.largest, r.adverts, r.changes, r.checker)
+	t.Logf("%v: settled in %v, largest gap %v, %d adverts, %d masterships lost, checker took %.2f processors, machine stood still %v",
+		s, r.settled, r.largest, r.adverts, r.changes, r.checker, r.stall)
 	return r
 }
