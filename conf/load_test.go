@@ -465,3 +465,31 @@ func TestNotes(t *testing.T) {
 		}
 	}
 }
+
+func TestSafety_1_8_ManyAddressesAreWarnedOf(t *testing.T) {
+	addresses := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "%q, ", fmt.Sprintf("10.1.%d.%d/32", i/250, 1+i%250))
+		}
+		return b.String()
+	}
+	for n, want := range map[int]bool{256: false, 257: true} {
+		_, diags := loadText(t, fmt.Sprintf(`
+vrrp_instance "a" {
+  interface       = "eth0"
+  vrid            = 1
+  virtual_address = [%s]
+}
+vrrp_instance "b" {
+  interface       = "eth0"
+  vrid            = 2
+  virtual_address = [%s]
+}
+`, addresses(128), strings.ReplaceAll(addresses(n-128), "10.1.", "10.2.")))
+		warned := slices.ContainsFunc(diags, func(d Diagnostic) bool { return d.Code == "many_addresses" })
+		if warned != want {
+			t.Errorf("%d addresses: warned %t, %v", n, warned, diags)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func states(ds []ipvs.SyncDaemon) []string {
 
 // A new master goes on receiving for KeepBackup; a director that starts as
 // master has nobody to hear.
-func TestSyncFollower(t *testing.T) {
+func TestSafety_2_8_SyncFollower(t *testing.T) {
 	cfg := ipvs.SyncConfig{Follow: "web", SyncSettings: eth1}
 	var f ipvs.SyncFollower
 	for i, step := range []struct {

@@ -28,9 +28,9 @@ func announcements(t *testing.T, c vrrp.Config) map[time.Duration]int {
 	return got
 }
 
-// TestAnnouncements: at once, early, soon, after the configured delay, and
+// TestSafety_2_5_Announcements: at once, early, soon, after the configured delay, and
 // when the predecessor's lease has ended for certain.
-func TestAnnouncements(t *testing.T) {
+func TestSafety_2_5_Announcements(t *testing.T) {
 	t.Parallel()
 	const early, soon = 250 * time.Millisecond, time.Second
 	tests := []struct {

@@ -51,7 +51,7 @@ func departed(t *testing.T, g *rig) {
 
 // A removed instance hands over like one that is stopped; the others do not
 // notice.
-func TestRemovedHandsOver(t *testing.T) {
+func TestSafety_2_9_RemovedHandsOver(t *testing.T) {
 	t.Parallel()
 	g := newDeparting(t)
 	g.successor()
@@ -63,7 +63,7 @@ func TestRemovedHandsOver(t *testing.T) {
 }
 
 // Without a successor it serves to the end of the bound.
-func TestRemovedHandsOverToNobody(t *testing.T) {
+func TestSafety_2_9_RemovedHandsOverToNobody(t *testing.T) {
 	t.Parallel()
 	g := newDeparting(t)
 	began := g.now
@@ -78,7 +78,7 @@ func TestRemovedHandsOverToNobody(t *testing.T) {
 
 // A configuration that brings it back finds it leaving: it says nothing until
 // it is backup, or master because nobody took over.
-func TestRemovedComesBack(t *testing.T) {
+func TestSafety_2_9_RemovedComesBack(t *testing.T) {
 	t.Parallel()
 	back := func(g *rig) {
 		g.step(configure(settings(graceful), settings(vrid(52), addresses("192.0.2.200/24"), graceful)))
@@ -106,7 +106,7 @@ func TestRemovedComesBack(t *testing.T) {
 
 // An address that moves to another instance, and a router that changes its
 // carrier, are not worth waiting for.
-func TestRemovedLeavesAtOnce(t *testing.T) {
+func TestSafety_2_9_RemovedLeavesAtOnce(t *testing.T) {
 	t.Parallel()
 	for name, next := range map[string]vrrp.Config{
 		"address moves":   settings(vrid(52), graceful),
@@ -129,7 +129,7 @@ func TestRemovedLeavesAtOnce(t *testing.T) {
 }
 
 // A stop takes those along that depart.
-func TestRemovedThenStopped(t *testing.T) {
+func TestSafety_2_9_RemovedThenStopped(t *testing.T) {
 	t.Parallel()
 	g := newDeparting(t)
 	g.step(&vrrp.Stop{})

@@ -178,9 +178,9 @@ func TestGroupSleeps(t *testing.T) {
 	}
 }
 
-// TestHandOverOfAGroup: the addresses of all members go when every member has
+// TestSafety_2_4_GroupLeavesTogether: the addresses of all members go when every member has
 // a successor, or at the end of the bound.
-func TestHandOverOfAGroup(t *testing.T) {
+func TestSafety_2_4_GroupLeavesTogether(t *testing.T) {
 	g := newPair(t, pair(graceful))
 	g.until(14 * time.Second)
 	g.both(vrrp.StateMaster)

@@ -35,7 +35,7 @@ func newLeaving(t *testing.T, edit ...func(*vrrp.Config)) *rig {
 
 // Priority 0 twice, then silence: no advert, no announcement; the lease is
 // refreshed all the time.
-func TestHandOverServesOnSilently(t *testing.T) {
+func TestSafety_2_1_ServesOnSilently(t *testing.T) {
 	t.Parallel()
 	g := newLeaving(t)
 	g.seen("advert v3 priority 0 from 192.0.2.2", "advert v3 priority 0 from 192.0.2.2", "hand over 192.0.2.100/24")
@@ -55,7 +55,7 @@ func TestHandOverServesOnSilently(t *testing.T) {
 
 // Any non-zero advert is a successor, whatever its priority; the addresses go
 // 50 ms later or when all of them were announced, whichever is first.
-func TestHandOverEndsWithASuccessor(t *testing.T) {
+func TestSafety_2_3_AnySuccessor(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
@@ -96,7 +96,7 @@ func TestHandOverEndsWithASuccessor(t *testing.T) {
 }
 
 // Announcements alone are no successor: it may be a stranger with our address.
-func TestHandOverTakesAnAdvert(t *testing.T) {
+func TestSafety_2_3_TakesAnAdvert(t *testing.T) {
 	t.Parallel()
 	g := newLeaving(t)
 	for _, a := range announced("192.0.2.100/24") {
@@ -115,7 +115,7 @@ func TestHandOverTakesAnAdvert(t *testing.T) {
 }
 
 // Bound = longest skew + max(250 ms, A/2), 10 s at most.
-func TestHandOverBound(t *testing.T) {
+func TestSafety_2_4_Bound(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		version  uint8
@@ -150,7 +150,7 @@ func TestHandOverBound(t *testing.T) {
 
 // Immediate: by configuration, with a strict lease, on a dead interface, and
 // when a second stop says so.
-func TestHandOverImmediate(t *testing.T) {
+func TestSafety_2_6_Immediate(t *testing.T) {
 	t.Parallel()
 	released := func(g *rig) {
 		g.t.Helper()
@@ -260,7 +260,7 @@ func TestHandOverInterrupted(t *testing.T) {
 }
 
 // A reload during a hand-over changes settings but brings no advert back.
-func TestHandOverSurvivesReload(t *testing.T) {
+func TestSafety_2_2_ReloadBringsNoAdvertBack(t *testing.T) {
 	t.Parallel()
 	refuse := configure(settings(graceful))
 	refuse.Refused = map[vrrp.RouterID]string{settings().ID: "keepalived"}
@@ -273,4 +273,21 @@ func TestHandOverSurvivesReload(t *testing.T) {
 	g.seen("hold 192.0.2.100/24,192.0.2.101/24 6s")
 	g.wait(900 * time.Millisecond)
 	g.seen()
+}
+
+// Two ports with one MAC address are worse for a switch than a moment without
+// anybody.
+func TestSafety_2_3_VirtualMACAtOnce(t *testing.T) {
+	t.Parallel()
+	virtual := func(c *vrrp.Config) { c.VMAC.Name = "eth0" }
+	g := newLeaving(t, virtual)
+	g.wait(300 * time.Millisecond)
+	g.advert(lower, 50)
+	heard := g.now
+	g.log = nil
+	g.tick()
+	g.seen("release 192.0.2.100/24", "master → initialize stop peer 192.0.2.1 priority 50 (handed over to 192.0.2.1 after 300ms)")
+	if g.now != heard {
+		t.Errorf("removed %v after the advert", g.now-heard)
+	}
 }

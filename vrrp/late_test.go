@@ -7,9 +7,9 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// TestSleptMasterListens: whatever wakes it, a master that missed its own
+// TestSafety_4_3_SleptMasterListens: whatever wakes it, a master that missed its own
 // master-down gives up before it says anything.
-func TestSleptMasterListens(t *testing.T) {
+func TestSafety_4_3_SleptMasterListens(t *testing.T) {
 	t.Parallel()
 	wake := map[string]func(*rig){
 		"tick":           func(g *rig) { g.step(&vrrp.Tick{}) },

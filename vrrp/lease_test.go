@@ -34,9 +34,9 @@ func TestLeaseTime(t *testing.T) {
 	}
 }
 
-// TestLeaseTimeBounds states what the modes promise, for every interval, both
+// TestSafety_1_2_LeaseBounds states what the modes promise, for every interval, both
 // versions and every priority.
-func TestLeaseTimeBounds(t *testing.T) {
+func TestSafety_1_2_LeaseBounds(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		version := rapid.SampledFrom([]uint8{2, 3}).Draw(t, "version")
@@ -96,8 +96,8 @@ func TestHealRefresh(t *testing.T) {
 	}
 }
 
-// TestStrictRefresh hangs on adverts, also on those out of turn.
-func TestStrictRefresh(t *testing.T) {
+// TestSafety_1_3_StrictRefreshFollowsAdverts hangs on adverts, also on those out of turn.
+func TestSafety_1_3_StrictRefreshFollowsAdverts(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings(lease(vrrp.LeaseStrict)))
 	h := holdsOf(g)[0]
@@ -130,9 +130,9 @@ func TestLeaseOffHoldsOnce(t *testing.T) {
 	}
 }
 
-// TestLeaseAuto: permanent while alone, a lease once anybody else could take
+// TestSafety_1_4_DefaultMode: permanent while alone, a lease once anybody else could take
 // the addresses over.
-func TestLeaseAuto(t *testing.T) {
+func TestSafety_1_4_DefaultMode(t *testing.T) {
 	t.Parallel()
 	auto := settings(lease(vrrp.LeaseAuto))
 	g := newMaster(t, auto)
@@ -167,8 +167,8 @@ func TestLeaseAuto(t *testing.T) {
 	}
 }
 
-// TestLeaseLost: give the rest up and elect again.
-func TestLeaseLost(t *testing.T) {
+// TestSafety_1_10_LeaseLost: give the rest up and elect again.
+func TestSafety_1_10_LeaseLost(t *testing.T) {
 	t.Parallel()
 	c := settings(addresses("192.0.2.100/24", "192.0.2.101/24"))
 	lost := &vrrp.LeaseLost{ID: c.ID, Address: netip.MustParsePrefix("192.0.2.101/24")}
@@ -185,8 +185,8 @@ func TestLeaseLost(t *testing.T) {
 	g.seen()
 }
 
-// TestLeaseLostAfterSleep: timers come first, so the reason is the sleep.
-func TestLeaseLostAfterSleep(t *testing.T) {
+// TestSafety_4_3_SleepCountsBeforeAddressEvents: timers come first, so the reason is the sleep.
+func TestSafety_4_3_SleepCountsBeforeAddressEvents(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings())
 	g.sleep(10 * time.Second)
@@ -194,9 +194,9 @@ func TestLeaseLostAfterSleep(t *testing.T) {
 	g.inState(vrrp.StateBackup, vrrp.ReasonSlept)
 }
 
-// TestEpochGrows with every change of ownership, so that a queued Hold can be
+// TestSafety_1_9_EpochGrows with every change of ownership, so that a queued Hold can be
 // told from a newer Release.
-func TestEpochGrows(t *testing.T) {
+func TestSafety_1_9_EpochGrows(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings())
 	last := holdsOf(g)[0].Epoch
@@ -220,7 +220,7 @@ func TestEpochGrows(t *testing.T) {
 }
 
 // Refreshing stays a fiftieth of the time, and the lease grows with the period.
-func TestRefreshPeriodGrowsWithItsCost(t *testing.T) {
+func TestSafety_1_8_RefreshPeriodGrowsWithItsCost(t *testing.T) {
 	t.Parallel()
 	for cost, want := range map[time.Duration]time.Duration{
 		0: time.Second, 16 * time.Millisecond: time.Second, 20 * time.Millisecond: time.Second,

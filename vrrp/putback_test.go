@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestPutBackWaits(t *testing.T) {
+func TestSafety_6_2_PutBackWaits(t *testing.T) {
 	type removal struct{ at, wait time.Duration }
 	const contested = time.Hour // added to the wait of a contested removal
 	tests := []struct {
@@ -65,7 +65,7 @@ func TestPutBackWaits(t *testing.T) {
 
 // Whatever the times, an address is contested exactly when five removals lie
 // within one minute.
-func TestPutBackContestedIsFiveInAMinute(t *testing.T) {
+func TestSafety_6_3_ContestedIsFiveInAMinute(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		gaps := rapid.SliceOfN(rapid.IntRange(0, 30), 1, 40).Draw(t, "seconds between removals")
 		now := time.Unix(0, 0)
@@ -88,7 +88,7 @@ func TestPutBackContestedIsFiveInAMinute(t *testing.T) {
 	})
 }
 
-func TestLeaseEnded(t *testing.T) {
+func TestSafety_1_10_LeaseEnded(t *testing.T) {
 	refreshed := time.Unix(1000, 0)
 	tests := []struct {
 		name      string

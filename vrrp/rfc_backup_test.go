@@ -77,8 +77,8 @@ func TestPriorityZeroIsTakenBack(t *testing.T) {
 	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
 }
 
-// TestPriorityZeroFromOther: a late last will does not depose anyone.
-func TestPriorityZeroFromOther(t *testing.T) {
+// TestSafety_3_3_PriorityZeroFromOther: a late last will does not depose anyone.
+func TestSafety_3_3_PriorityZeroFromOther(t *testing.T) {
 	t.Parallel()
 	g := newBackup(t, settings())
 	g.advert(lower, 0)

@@ -43,8 +43,8 @@ func TestRFC9568_6_4_3_Shutdown(t *testing.T) {
 	}
 }
 
-// TestStopIsTerminal until the next Configure.
-func TestStopIsTerminal(t *testing.T) {
+// TestSafety_2_2_StopIsTerminal until the next Configure.
+func TestSafety_2_2_StopIsTerminal(t *testing.T) {
 	t.Parallel()
 	g := newMaster(t, settings())
 	g.step(&vrrp.Stop{})

@@ -161,10 +161,10 @@ func TestRFC9568_7_1_Order(t *testing.T) {
 	}
 }
 
-// TestKeepalived_Q3_RejectedPacketTouchesNothing: keepalived postpones its own
+// TestSafety_3_1_KeepalivedQ3_RejectedPacketTouchesNothing: keepalived postpones its own
 // advert for any packet with its VRID. Here a flood of rejected packets leaves
 // cadence, timers and state of master and backup as they are.
-func TestKeepalived_Q3_RejectedPacketTouchesNothing(t *testing.T) {
+func TestSafety_3_1_KeepalivedQ3_RejectedPacketTouchesNothing(t *testing.T) {
 	t.Parallel()
 	for _, f := range faults {
 		version := max(f.version, 2)
@@ -255,9 +255,9 @@ func TestOwnSourceOnAnyInterface(t *testing.T) {
 	g.seen("drop own_source from 192.0.2.77")
 }
 
-// TestAlarm: a rejected advert of our VRID while we are master, or just before
+// TestSafety_3_1_Alarm: a rejected advert of our VRID while we are master, or just before
 // we become it, may mean two masters.
-func TestAlarm(t *testing.T) {
+func TestSafety_3_1_Alarm(t *testing.T) {
 	t.Parallel()
 	clash := func(a *vrrp.Advert) { a.List = vrrp.AppendList(nil, prefixes("198.51.100.1/24")) }
 	g := newBackup(t, settings())
@@ -308,4 +308,29 @@ func TestRFC9568_5_2_8_BothFormsAccepted(t *testing.T) {
 	if c.ChecksumPlain != 1 || c.ChecksumPseudo != pseudo || pseudo == 0 {
 		t.Errorf("pseudo %d, plain %d", c.ChecksumPseudo, c.ChecksumPlain)
 	}
+}
+
+// Another cluster with our VRID neither deposes a master, nor ends its
+// hand-over, nor keeps a backup from taking over.
+func TestSafety_3_2_ClashIsNoSuccessor(t *testing.T) {
+	t.Parallel()
+	clash := func(g *rig) {
+		g.advert(higher, 200, func(a *vrrp.Advert) { a.List = vrrp.AppendList(nil, prefixes("198.51.100.1/24")) })
+	}
+	g := newMaster(t, settings())
+	clash(g)
+	g.seen("drop vrid_clash from 192.0.2.3 ALARM")
+
+	g = newLeaving(t)
+	g.log = nil
+	clash(g)
+	g.seen("drop vrid_clash from 192.0.2.3 ALARM")
+	g.wait(successorGrace)
+	if !g.out.Leaving {
+		t.Error("it handed over to another cluster")
+	}
+
+	g = newBackup(t, settings())
+	clash(g)
+	g.timer(fullDown)
 }

@@ -35,7 +35,7 @@ func TestStandbyHandsOver(t *testing.T) {
 }
 
 // Without a successor the addresses stay where they are, and it is said.
-func TestStandbyWithoutSuccessor(t *testing.T) {
+func TestSafety_2_4_StandbyWithoutSuccessor(t *testing.T) {
 	for name, way := range map[string]func(*vrrp.Config){
 		"graceful": gracefully, "immediate": func(c *vrrp.Config) { c.HandOver = vrrp.HandOverImmediate },
 	} {

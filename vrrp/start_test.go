@@ -7,9 +7,9 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// TestStartDecidesOnFirstAdvert: addresses of an earlier life stay as they are
+// TestSafety_4_2_DecidesOnFirstAdvert: addresses of an earlier life stay as they are
 // until another master proves to be alive; even one we will preempt.
-func TestStartDecidesOnFirstAdvert(t *testing.T) {
+func TestSafety_4_2_DecidesOnFirstAdvert(t *testing.T) {
 	t.Parallel()
 	for _, p := range []uint8{1, 100, 200, 255} {
 		g := newRig(t, settings())
@@ -24,8 +24,8 @@ func TestStartDecidesOnFirstAdvert(t *testing.T) {
 	}
 }
 
-// TestStartDecidesOnMasterDown by holding what it finds.
-func TestStartDecidesOnMasterDown(t *testing.T) {
+// TestSafety_4_2_DecidesOnMasterDown by holding what it finds.
+func TestSafety_4_2_DecidesOnMasterDown(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, settings())
 	g.tick()
@@ -53,9 +53,9 @@ func TestStartUndecidedLeaves(t *testing.T) {
 	g.seen("release 192.0.2.100/24")
 }
 
-// TestResume: only the proof of the runtime record makes a fresh engine master
+// TestSafety_4_1_OnlyProofResumes: only the proof of the runtime record makes a fresh engine master
 // at once, and only while it is fresh.
-func TestResume(t *testing.T) {
+func TestSafety_4_1_OnlyProofResumes(t *testing.T) {
 	t.Parallel()
 	resume := &vrrp.Configure{Routers: []vrrp.Config{settings()}, Resume: map[vrrp.RouterID]bool{settings().ID: true}}
 	g := &rig{t: t, e: vrrp.NewEngine()}
@@ -86,9 +86,9 @@ func TestResume(t *testing.T) {
 	g.seen()
 }
 
-// TestStartGateCarrier: a fresh start preempts a lower master once the carrier
+// TestSafety_4_5_StartGateCarrier: a fresh start preempts a lower master once the carrier
 // has been stable for one master-down, and not a moment later.
-func TestStartGateCarrier(t *testing.T) {
+func TestSafety_4_5_StartGateCarrier(t *testing.T) {
 	t.Parallel()
 	g := newRig(t, settings())
 	for g.now < 10*time.Second && g.status().State == vrrp.StateBackup {
@@ -105,8 +105,8 @@ func TestStartGateCarrier(t *testing.T) {
 	}
 }
 
-// TestStartGateTable: preemption waits for the IPVS table, with a bound.
-func TestStartGateTable(t *testing.T) {
+// TestSafety_4_5_StartGateTable: preemption waits for the IPVS table, with a bound.
+func TestSafety_4_5_StartGateTable(t *testing.T) {
 	t.Parallel()
 	until := func(ready time.Duration) time.Duration {
 		g := &rig{t: t, e: vrrp.NewEngine()}
@@ -129,9 +129,9 @@ func TestStartGateTable(t *testing.T) {
 	}
 }
 
-// TestStartGateDelaysNoTakeover: neither of a dead master nor of a network
+// TestSafety_4_5_StartGateDelaysNoTakeover: neither of a dead master nor of a network
 // without one.
-func TestStartGateDelaysNoTakeover(t *testing.T) {
+func TestSafety_4_5_StartGateDelaysNoTakeover(t *testing.T) {
 	t.Parallel()
 	start := func() *rig {
 		g := &rig{t: t, e: vrrp.NewEngine()}
@@ -157,8 +157,8 @@ func TestStartGateDelaysNoTakeover(t *testing.T) {
 	g.inState(vrrp.StateMaster, vrrp.ReasonMasterLeft)
 }
 
-// TestRefused: another daemon of this host runs the router; we stay out.
-func TestRefused(t *testing.T) {
+// TestSafety_4_6_Refused: another daemon of this host runs the router; we stay out.
+func TestSafety_4_6_Refused(t *testing.T) {
 	t.Parallel()
 	refused := &vrrp.Configure{
 		Routers: []vrrp.Config{settings()},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -11,14 +12,18 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/link"
+	"github.com/vipd/vipd/internal/notify"
 )
 
 // fakeRole is a role that lives until it is told to stop or is killed.
 type fakeRole struct {
 	starts  atomic.Int32
 	stopped atomic.Bool
+	gone    atomic.Bool
 	hangs   bool // does not answer stop
+	onStop  func()
 
 	mu   sync.Mutex
 	last *process
@@ -43,6 +48,9 @@ func (f *fakeRole) spawn(string) (*process, error) {
 func (f *fakeRole) handle(ctx context.Context, method string, _ json.RawMessage) (any, error) {
 	if method == callStop {
 		f.stopped.Store(true)
+		if f.onStop != nil {
+			f.onStop()
+		}
 		if f.hangs {
 			<-ctx.Done()
 		}
@@ -151,6 +159,34 @@ func TestRoleThatHangsAtStopIsKilled(t *testing.T) {
 		}
 		if d := time.Since(before); d > time.Second {
 			t.Errorf("stop took %v, want at most a second", d)
+		}
+	})
+}
+
+// The addresses leave before the table that serves them.
+func TestSafety_2_7_AddressesLeaveBeforeTheTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var router, checker fakeRole
+		r, _, endRouter := startChild(&router)
+		defer endRouter()
+		c, _, endChecker := startChild(&checker)
+		defer endChecker()
+		late := time.Second
+		checker.onStop = func() {
+			if !router.gone.Load() {
+				t.Error("the checker was told to leave while the router was there")
+			}
+		}
+		router.onStop = func() { time.Sleep(late); router.gone.Store(true) }
+		r.handOver = func() time.Duration { return 2 * late }
+		events := newEventLog(newLogger(io.Discard, "info", "text"))
+		s := &supervisor{cfg: &conf.Config{}, router: r, checker: c, events: events, hooks: newHooks(func(string, string, map[string]any) {})}
+		s.alerts = newAlerts(events.add, s.hooks.start, func(notify.Change) {})
+		if err := s.leave(&signalSet{}); err != nil {
+			t.Error(err)
+		}
+		if !router.stopped.Load() || !checker.stopped.Load() {
+			t.Error("a role was not told to leave")
 		}
 	})
 }

@@ -133,7 +133,7 @@ func TestWireReceivesSixUnverified(t *testing.T) {
 
 // An IPv6 lease is never a source address, never tentative and has no route of
 // its own, after refreshes as well; it ends without the host's route.
-func TestIPv6LeaseLeavesTheHostAlone(t *testing.T) {
+func TestSafety_1_7_IPv6LeaseLeavesTheHostAlone(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}

@@ -49,6 +49,7 @@ type Links struct {
 	cost    refreshCost
 	sites   sites
 	paths   map[vrrp.RouterID]*routerPaths
+	left    vrrp.Paths // of an earlier life, until the first plan
 
 	mu       sync.Mutex
 	urgent   []job

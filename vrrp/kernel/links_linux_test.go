@@ -13,7 +13,7 @@ import (
 
 // A lease that nobody refreshes really ends, is reported as such and takes
 // nothing else along: the host's own address was secondary to it.
-func TestKernelEndsALease(t *testing.T) {
+func TestSafety_1_1_KernelEndsALease(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
@@ -84,7 +84,7 @@ func TestKernelRefreshKeepsALease(t *testing.T) {
 
 // Removed by hand again and again: put back with an announcement, contested
 // after the fifth time.
-func TestKernelPutsBackUntilContested(t *testing.T) {
+func TestSafety_6_3_KernelPutsBackUntilContested(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
@@ -117,7 +117,7 @@ func TestKernelPutsBackUntilContested(t *testing.T) {
 	frame(t, heard, isARPFor(vip(100).Addr()))
 }
 
-func TestKernelHostAddressStaysTheHosts(t *testing.T) {
+func TestSafety_1_5_KernelHostAddressStaysTheHosts(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}

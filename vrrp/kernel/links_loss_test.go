@@ -35,7 +35,7 @@ func (k *fakeKernel) keepAll(t *testing.T, epoch uint64, addrs ...netip.Prefix) 
 }
 
 // The back-off of put-backs, exact in virtual time, up to a contest.
-func TestPutBack(t *testing.T) {
+func TestSafety_6_2_PutBack(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		k.keepAll(t, 1, vip(100))
@@ -78,7 +78,7 @@ func TestPutBack(t *testing.T) {
 }
 
 // A lease that ended is never put back, by nothing but a new mastership.
-func TestLeaseLost(t *testing.T) {
+func TestSafety_1_10_LeaseLost(t *testing.T) {
 	for name, notice := range map[string]func(k *fakeKernel){
 		"notice says nothing was left": func(k *fakeKernel) { k.takenBy(0, 0, vip(100)) },
 		"notice comes late": func(k *fakeKernel) {
@@ -119,7 +119,7 @@ func TestLeaseLost(t *testing.T) {
 }
 
 // A writer that comes late to a lease that has ended does not revive it.
-func TestRefreshDoesNotReviveALease(t *testing.T) {
+func TestSafety_1_10_RefreshDoesNotReviveALease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		k.links.Hold(hold(1, vip(100)))
@@ -194,7 +194,7 @@ func TestRemovalThatARefreshUndid(t *testing.T) {
 }
 
 // An address comes back only while its router confirms that it is master.
-func TestPutBackWaitsForTheRouter(t *testing.T) {
+func TestSafety_6_4_PutBackWaitsForTheRouter(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		k.links.Hold(hold(1, vip(100)))

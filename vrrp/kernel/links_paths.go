@@ -21,10 +21,11 @@ type routerPaths struct {
 // planPaths takes over which routes and rules belong to which router. Those
 // of a master that are planned no more go, new ones come.
 func (l *Links) planPaths(plan map[vrrp.RouterID]vrrp.Paths) {
+	l.clearPaths(plan)
+	l.dirty = true
 	for id, have := range l.paths {
 		gone := vrrp.Paths{
-			Routes: slices.DeleteFunc(slices.Clone(have.Routes), func(r vrrp.Route) bool { return containsRoute(plan[id].Routes, r) }),
-			Rules:  slices.DeleteFunc(slices.Clone(have.Rules), func(r vrrp.Rule) bool { return slices.Contains(plan[id].Rules, r) }),
+			Routes: withoutRoutes(have.Routes, plan[id].Routes), Rules: withoutRules(have.Rules, plan[id].Rules),
 		}
 		l.report(id, have, l.removePaths(gone))
 		if _, planned := plan[id]; !planned {
@@ -55,7 +56,7 @@ func (l *Links) addPaths(id vrrp.RouterID) {
 	if p == nil {
 		return
 	}
-	p.wanted, p.due = true, time.Time{}
+	l.wantPaths(p, true)
 	var errs []error
 	for _, r := range p.Routes {
 		errs = append(errs, l.opt.paths.addRoute(r))
@@ -74,9 +75,56 @@ func (l *Links) addPaths(id vrrp.RouterID) {
 // address.
 func (l *Links) dropPaths(id vrrp.RouterID) {
 	if p := l.paths[id]; p != nil {
-		p.wanted, p.due = false, time.Time{}
 		l.report(id, p, l.removePaths(p.Paths))
+		l.wantPaths(p, false)
 	}
+}
+
+// wantPaths notes whether routes and rules are to be there; the store says so
+// before they are.
+func (l *Links) wantPaths(p *routerPaths, wanted bool) {
+	p.due = time.Time{}
+	if p.wanted != wanted {
+		p.wanted, l.dirty = wanted, true
+		l.save()
+	}
+}
+
+// storedPaths are the routes and rules that the store has to know of: those that
+// are there, and those of an earlier life that nobody has decided about.
+func (l *Links) storedPaths() (all []vrrp.Paths) {
+	if len(l.left.Routes)+len(l.left.Rules) > 0 {
+		all = append(all, l.left)
+	}
+	for _, p := range l.paths {
+		if p.wanted && len(p.Routes)+len(p.Rules) > 0 {
+			all = append(all, p.Paths)
+		}
+	}
+	return all
+}
+
+// clearPaths removes what an earlier life left and no router is to have. The
+// rest is for its router to decide about, as its addresses are.
+func (l *Links) clearPaths(plan map[vrrp.RouterID]vrrp.Paths) {
+	if len(l.left.Routes)+len(l.left.Rules) == 0 {
+		return
+	}
+	for _, p := range plan {
+		l.left = vrrp.Paths{Routes: withoutRoutes(l.left.Routes, p.Routes), Rules: withoutRules(l.left.Rules, p.Rules)}
+	}
+	if err := l.removePaths(l.left); err != nil {
+		l.opt.observe(failure("", err))
+	}
+	l.left = vrrp.Paths{}
+}
+
+func withoutRoutes(all, some []vrrp.Route) []vrrp.Route {
+	return slices.DeleteFunc(slices.Clone(all), func(r vrrp.Route) bool { return containsRoute(some, r) })
+}
+
+func withoutRules(all, some []vrrp.Rule) []vrrp.Rule {
+	return slices.DeleteFunc(slices.Clone(all), func(r vrrp.Rule) bool { return slices.Contains(some, r) })
 }
 
 // removePaths removes rules first: they lead to the routes.

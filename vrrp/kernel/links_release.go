@@ -72,6 +72,9 @@ func (l *Links) adopt(content stored, have []address, names map[int]string) {
 			l.table.set(p, entry{owned: true, recorded: recorded[p], found: true, present: true, index: a.index})
 		}
 	}
+	for _, p := range content.Paths {
+		l.left.Routes, l.left.Rules = append(l.left.Routes, p.Routes...), append(l.left.Rules, p.Rules...)
+	}
 	for iface, old := range content.Promote {
 		l.promote.before[iface] = old
 	}

@@ -35,7 +35,7 @@ func wantKinds(t *testing.T, k *fakeKernel, want ...runner.AddressEventKind) {
 }
 
 // The record and the setting that protects the host come before the address.
-func TestLifeOfALease(t *testing.T) {
+func TestSafety_1_6_LifeOfALease(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		k.did()
@@ -96,7 +96,7 @@ func TestPermanentAddressesAreNotRefreshedAndNeedNoSetting(t *testing.T) {
 	})
 }
 
-func TestStaleHoldsAreDropped(t *testing.T) {
+func TestSafety_1_9_StaleHoldsAreDropped(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		k.links.Hold(hold(5, vip(100)))
@@ -139,7 +139,7 @@ func TestReleaseCutsHoldShort(t *testing.T) {
 
 // Releases and Holds overtake refreshes that wait, and a Release takes its
 // router's refreshes out of the queue.
-func TestUrgentWorkOvertakesRefreshes(t *testing.T) {
+func TestSafety_1_9_UrgentWorkOvertakesRefreshes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		var all []netip.Prefix
@@ -194,7 +194,7 @@ func TestRefreshGoesOnWhereItWas(t *testing.T) {
 	})
 }
 
-func TestBurstsArePaced(t *testing.T) {
+func TestSafety_1_8_BurstsArePaced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)
 		var all []netip.Prefix
@@ -215,7 +215,7 @@ func TestBurstsArePaced(t *testing.T) {
 	})
 }
 
-func TestHostAddressIsNeverTouched(t *testing.T) {
+func TestSafety_1_5_HostAddressIsNeverTouched(t *testing.T) {
 	for name, own := range map[string]netip.Prefix{
 		"same prefix": vip(100), "other prefix length": netip.MustParsePrefix("192.0.2.100/32"),
 	} {
@@ -316,7 +316,7 @@ func TestRefusedRemovalIsRetried(t *testing.T) {
 
 // A lease on an interface that could lose the host's address with it is not
 // added.
-func TestNoLeaseWithoutPromotion(t *testing.T) {
+func TestSafety_1_6_NoLeaseWithoutPromotion(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t, func(k *fakeKernel) { k.fail["sysctl"] = unix.EACCES })
 		k.links.Hold(hold(1, vip(100)))
@@ -352,7 +352,7 @@ func TestMissingInterface(t *testing.T) {
 	})
 }
 
-func TestFoundAddressesWait(t *testing.T) {
+func TestSafety_4_2_FoundAddressesWait(t *testing.T) {
 	prepare := func(k *fakeKernel) {
 		for i := 100; i < 104; i++ {
 			k.ours(vip(i))
@@ -447,7 +447,7 @@ func TestFlush(t *testing.T) {
 
 // The engine learns what refreshing costs when that changes the period, and
 // not at every burst.
-func TestRefreshCostIsTold(t *testing.T) {
+func TestSafety_1_8_RefreshCostIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		k := world(t, func(k *fakeKernel) { k.quiet = true })
 		var many []netip.Prefix

@@ -205,6 +205,7 @@ func (l *Links) save() {
 	for _, p := range l.table.places(func(e entry) bool { return e.owned }) {
 		content.Addresses = append(content.Addresses, storedAddress{Interface: p.iface, Address: p.prefix})
 	}
+	content.Paths = l.storedPaths()
 	if err := l.opt.save(content); err != nil {
 		l.opt.observe(failure("", err))
 		return

@@ -39,7 +39,7 @@ func ourPaths(t *testing.T) (all []string) {
 
 // Routes and rules come with the addresses, also when somebody took those
 // away, change with the configuration and go with the addresses.
-func TestPathsFollowTheAddresses(t *testing.T) {
+func TestSafety_6_1_PathsFollowTheAddresses(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
@@ -158,5 +158,46 @@ func TestStatic(t *testing.T) {
 	must(t, h.Close())
 	if _, there := onInterface(t, "eth0", second); there || len(ourPaths(t)) != 0 {
 		t.Errorf("left behind: address %v, %v", there, ourPaths(t))
+	}
+}
+
+// What a killed life left goes with the first configuration that has no use
+// for it; the rest waits for its router.
+func TestSafety_1_11_PathsOfAnEarlierLife(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	kept := vrrp.Route{Destination: network("198.51.100.0/24"), Type: vrrp.RouteBlackhole, Table: 254}
+	gone := vrrp.Route{Destination: network("203.0.113.0/24"), Type: vrrp.RouteBlackhole, Table: 254}
+	rule := vrrp.Rule{Family: vrrp.IPv4, Priority: 1000, From: vip(100).Masked(), Action: vrrp.RuleLookup, Table: 100}
+	c := vrrp.Config{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Paths: vrrp.Paths{Routes: []vrrp.Route{kept, gone}, Rules: []vrrp.Rule{rule}}}
+	dir := t.TempDir()
+	first := open(t, dir)
+	first.Claim([]vrrp.Config{c})
+	first.Links().Hold(&vrrp.Hold{ID: routerA, Addresses: c.Held(), Epoch: 1})
+	must(t, first.Links().Flush(patience))
+	if n := len(ourPaths(t)); n != 3 {
+		t.Fatalf("%d routes and rules, want 3: %v", n, ourPaths(t))
+	}
+	must(t, first.Close()) // removes nothing, like the end of a process
+
+	second := open(t, dir)
+	defer second.Close()
+	must(t, second.Links().Flush(patience))
+	if n := len(ourPaths(t)); n != 3 {
+		t.Errorf("%d routes and rules before any configuration, want 3", n)
+	}
+	c.Paths = vrrp.Paths{Routes: []vrrp.Route{kept}}
+	second.Claim([]vrrp.Config{c})
+	must(t, second.Links().Flush(patience))
+	want := []string{"route 198.51.100.0/24 table 254 metric 0 type 6 via <nil> src <nil> hops 0"}
+	if diff := cmp.Diff(want, ourPaths(t)); diff != "" {
+		t.Errorf("configured (-want +got):\n%s", diff)
+	}
+	second.Links().Release(&vrrp.Release{ID: routerA, Addresses: c.Held(), Epoch: 1})
+	must(t, second.Links().Flush(patience))
+	if left := ourPaths(t); len(left) > 0 {
+		t.Errorf("released: %v", left)
 	}
 }

@@ -25,7 +25,7 @@ func second(id vrrp.RouterID) vrrp.Config {
 }
 
 // What one process writes, the next one reads, while it is fresh.
-func TestRecordFreshness(t *testing.T) {
+func TestSafety_4_1_RecordFreshness(t *testing.T) {
 	dir := t.TempDir()
 	supervisor := openRecord(t, dir)
 	supervisor.Begin()
@@ -67,7 +67,7 @@ func TestRecordFreshness(t *testing.T) {
 	}
 }
 
-func TestRecordOfAnotherBootIsEmpty(t *testing.T) {
+func TestSafety_4_1_RecordOfAnotherBootIsEmpty(t *testing.T) {
 	dir := t.TempDir()
 	r := openRecord(t, dir)
 	r.Sent(routerA, Now())

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/vipd/vipd/vrrp"
 )
 
 // storeFile, in the runtime directory, says what of the kernel's state is
@@ -23,6 +25,8 @@ type stored struct {
 	Addresses []storedAddress `json:"addresses"`
 	// Promote holds, by interface, the value of promote_secondaries before us.
 	Promote map[string]string `json:"promote_secondaries,omitempty"`
+	// Paths are the routes and rules of the routers that are master.
+	Paths []vrrp.Paths `json:"paths,omitempty"`
 }
 
 type storedAddress struct {

@@ -50,7 +50,7 @@ func TestOpenWithDamagedStore(t *testing.T) {
 	}
 }
 
-func TestNowCountsOnAndHasNoMonotonicPart(t *testing.T) {
+func TestSafety_3_5_NowCountsOnAndHasNoMonotonicPart(t *testing.T) {
 	before := Now()
 	if off := before.Sub(time.Now()).Abs(); off > time.Second {
 		t.Errorf("Now is %v away from wall time", off)

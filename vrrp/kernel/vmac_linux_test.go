@@ -106,7 +106,7 @@ func TestVMACLife(t *testing.T) {
 
 // What a killed life left is taken over where it is wanted and removed where
 // it is not; an interface of somebody else is left alone.
-func TestVMACAdoption(t *testing.T) {
+func TestSafety_1_11_VMACsOfAnEarlierLife(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}
@@ -146,7 +146,7 @@ func TestVMACAdoption(t *testing.T) {
 
 // Adverts of a virtual router with a virtual MAC carry it, or with FromBase
 // the real one; a peer's advert is heard once, though two interfaces get it.
-func TestVMACWire(t *testing.T) {
+func TestSafety_3_4_VMACWire(t *testing.T) {
 	if !namespaced(t) {
 		return
 	}

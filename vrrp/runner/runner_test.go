@@ -136,7 +136,7 @@ func TestLateBackupHearsBeforeItDecides(t *testing.T) {
 	})
 }
 
-func TestLateMasterListensBeforeItAdverts(t *testing.T) {
+func TestSafety_3_5_LateMasterListensBeforeItAdverts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		nodes := elect(t, 200, 100)
 		a, b := nodes[0], nodes[1]
@@ -162,7 +162,7 @@ func TestLateMasterListensBeforeItAdverts(t *testing.T) {
 }
 
 // The order of one turn: packets, due deadline, queued events.
-func TestPacketsThenTimerThenEvents(t *testing.T) {
+func TestSafety_3_5_PacketsThenTimerThenEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		due := time.Now().Add(time.Second)
 		engine := &script{step: func(now time.Time, _ vrrp.Event) vrrp.Output {

@@ -13,7 +13,7 @@ import (
 )
 
 // An administrator removes the VIP: it comes back without an election.
-func TestForeignDeletionIsPutBack(t *testing.T) {
+func TestSafety_6_1_ForeignDeletionIsPutBack(t *testing.T) {
 	p := newPair(t)
 	v1, v2 := p.start()
 	before, backup := p.instance(v1), p.instance(v2)
@@ -41,7 +41,7 @@ func TestForeignDeletionIsPutBack(t *testing.T) {
 
 // A virtual address that the host has already is its own: never touched, not
 // even by a stop.
-func TestHostAddressIsNeverTouched(t *testing.T) {
+func TestSafety_1_5_HostAddressIsNeverTouched(t *testing.T) {
 	p := newPair(t)
 	p.lb1.AddAddress("eth0", vip+"/24")
 	v := p.lb1.Vipd(config())
@@ -65,7 +65,7 @@ func TestHostAddressIsNeverTouched(t *testing.T) {
 
 // The end of a lease must not take the host's own addresses with it. In the
 // kernel's default, secondary addresses go with the primary of their subnet.
-func TestExpiredLeaseLeavesTheHostItsAddresses(t *testing.T) {
+func TestSafety_1_6_ExpiredLeaseLeavesTheHostItsAddresses(t *testing.T) {
 	p := newPair(t)
 	const primary, own = "198.51.100.100", "198.51.100.21"
 	owners := p.net.Ownership(primary, p.lb1)

@@ -44,7 +44,7 @@ func TestKilledDirector(t *testing.T) {
 
 // Killed and restarted within the lease: the VIP it left behind does not make
 // it master; after the election exactly one has it.
-func TestKilledDirectorRestartsWithinLease(t *testing.T) {
+func TestSafety_4_2_KilledDirectorRestartsWithinLease(t *testing.T) {
 	p := newPair(t)
 	v1, _ := p.start()
 	v1.Kill()
@@ -100,7 +100,7 @@ func (p *pair) role(v *lab.Vipd, name string) int {
 
 // A role dies alone: its supervisor starts it again, the VIP never leaves and
 // the backup stays one.
-func TestKilledRole(t *testing.T) {
+func TestSafety_4_1_KilledRole(t *testing.T) {
 	for _, name := range []string{"router", "checker"} {
 		for _, every := range []time.Duration{interval, time.Second} {
 			t.Run(name+" at "+every.String(), func(t *testing.T) { killedRole(t, name, every) })
@@ -170,7 +170,7 @@ func signalAll(t *testing.T, v *lab.Vipd, sig syscall.Signal) {
 
 // A frozen master loses its VIP as a dead one does, and must not behave as the
 // master that it believes to be when it thaws.
-func TestFrozenDirector(t *testing.T) {
+func TestSafety_4_3_FrozenDirector(t *testing.T) {
 	p := newPair(t)
 	v1, v2 := p.start()
 	freeze(t, v1)

@@ -26,7 +26,7 @@ func TestGuest(t *testing.T) {
 	t.Run("ForeignService", testForeignService)
 	t.Run("ReloadOfServices", testReloadOfServices)
 	t.Run("KilledChecker", testKilledChecker)
-	t.Run("ServiceRemovedWhileDown", testServiceRemovedWhileDown)
+	t.Run("Safety_4_4_ServiceRemovedWhileDown", testSafety_4_4_ServiceRemovedWhileDown)
 	t.Run("ExampleDirectRouting", testExampleDirectRouting)
 	t.Run("ExampleNAT", testExampleNAT)
 	t.Run("Unit", testUnit)

@@ -50,7 +50,7 @@ func (p *pair) leave(from, to *lab.Host, how func()) {
 }
 
 // A client that pings every 5 ms loses nothing when the master is stopped.
-func TestHandOverLosesNothing(t *testing.T) {
+func TestSafety_2_1_HandOverLosesNothing(t *testing.T) {
 	many := make([]string, 200)
 	for i := range many {
 		many[i] = fmt.Sprintf(`"192.0.2.%d/24"`, 20+i)
@@ -102,7 +102,7 @@ func TestHandOverAmongThree(t *testing.T) {
 }
 
 // Nobody is left: the address goes at the end of the bound.
-func TestHandOverToNobody(t *testing.T) {
+func TestSafety_2_6_StopEndsWithoutSuccessor(t *testing.T) {
 	p := newPair(t)
 	v := p.lb1.Vipd(config())
 	p.ownedBy(p.lb1, settle)

@@ -194,7 +194,7 @@ func testKilledChecker(t *testing.T) {
 
 // A service that left the file while the daemon was dead is removed at its
 // next start, by the record of what is ours; the others are adopted.
-func testServiceRemovedWhileDown(t *testing.T) {
+func testSafety_4_4_ServiceRemovedWhileDown(t *testing.T) {
 	b := newBalancer(t)
 	second := `virtual_server "more" {
   address   = "192.0.2.100:8080"

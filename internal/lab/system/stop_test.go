@@ -46,7 +46,7 @@ func TestStop(t *testing.T) {
 
 // A terminal or systemd signals every process at once: the roles leave the
 // decision to their supervisor.
-func TestStopSignalsEverybody(t *testing.T) {
+func TestSafety_2_7_StopSignalsEverybody(t *testing.T) {
 	p := newPair(t)
 	v := p.lb1.Vipd(config())
 	p.ownedBy(p.lb1, settle)
@@ -67,7 +67,7 @@ func TestStopSignalsEverybody(t *testing.T) {
 }
 
 // The roles alone ignore the signals of a stop and of a reload.
-func TestRolesIgnoreSignals(t *testing.T) {
+func TestSafety_2_7_RolesIgnoreSignals(t *testing.T) {
 	p := newPair(t)
 	v, _ := p.start()
 	before := p.instance(v)
