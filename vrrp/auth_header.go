@@ -73,7 +73,7 @@ func (r *router) verifyHeader(p *Received) (authMark, DropReason) {
 // appendHeaders appends an IPv4 header and an authentication header, whose
 // value is still zero, for a message of n octets.
 func (r *router) appendHeaders(b []byte, path Path, ttl uint8, n int) []byte {
-	seq := r.nextHeaderSeq()
+	seq := r.headerSeq
 	src, dst := path.Src.As4(), path.Dst.As4()
 	var head [ipv4Header + headerAHLen]byte
 	head[0], head[offTOS], head[offTTL], head[offProtocol] = 0x45, controlClass, ttl, protocolAH
@@ -93,9 +93,8 @@ func (r *router) appendHeaders(b []byte, path Path, ttl uint8, n int) []byte {
 // nextHeaderSeq continues from the highest number sent or heard, and is not
 // below the seconds of the clock: after a restart peers would take lower ones
 // for repetitions.
-func (r *router) nextHeaderSeq() uint32 {
+func (r *router) nextHeaderSeq() {
 	r.headerSeq = max(r.headerSeq+1, uint32(r.engine.wall().Unix()))
-	return r.headerSeq
 }
 
 // sealHeaders computes the value of a packet that appendHeaders began.

@@ -48,8 +48,11 @@ func (p *pool[T]) take() *T {
 // sendAdvert emits one advert with the given priority: to the group, or to
 // each peer.
 func (r *router) sendAdvert(priority uint8) {
-	if r.signs() {
+	switch { // one number for all peers
+	case r.signs():
 		r.nextTrailerSeq()
+	case r.cfg.Auth.Type == AuthHeader:
+		r.nextHeaderSeq()
 	}
 	if !r.cfg.Unicast() {
 		r.sendAdvertTo(r.cfg.GroupOf(), maxTTL, priority)

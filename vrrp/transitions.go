@@ -147,6 +147,8 @@ func (r *router) enterFault(now time.Time, why cause) {
 			r.resign()
 		}
 		r.release(r.held)
+	} else if r.usable() && r.refused == "" {
+		r.decide() // nobody else will about what an earlier life left
 	}
 	r.idle()
 	r.forgetMaster()

@@ -36,15 +36,21 @@ func load(director string, data []byte) (sim.Setup, error) {
 	return setup, nil
 }
 
+// files returns the paths of all scenarios.
+func files(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("../../testdata/scenarios/*.txtar")
+	if err != nil || len(all) < 40 {
+		t.Fatalf("%d scenarios: %v", len(all), err)
+	}
+	return all
+}
+
 // TestScenarios runs every scenario in virtual time: its expectations hold, no
 // invariant breaks, and the trace is the golden one to the byte.
 func TestScenarios(t *testing.T) {
 	t.Parallel()
-	files, err := filepath.Glob("../../testdata/scenarios/*.txtar")
-	if err != nil || len(files) < 12 {
-		t.Fatalf("%d scenarios: %v", len(files), err)
-	}
-	for _, file := range files {
+	for _, file := range files(t) {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			data, err := os.ReadFile(file)

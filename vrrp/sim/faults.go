@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -31,12 +32,16 @@ func (w *World) Start(name string, s Start) {
 	n.ending, n.stopped, n.paused, n.rested, n.wake = false, false, false, false, never
 	n.states = make(map[vrrp.RouterID]vrrp.State)
 	n.dropped = make(map[vrrp.Drop]bool)
-	c := &vrrp.Configure{PeerHeard: n.heard, AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
+	c := &vrrp.Configure{AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
 	for _, r := range n.routers {
 		last, ok := n.lastAdvert[r.ID]
 		c.Resume[r.ID] = s.Resume && ok && w.now-last < r.MasterDown()
 	}
-	n.engine = w.opts.Engine()
+	if w.opts.Stage != nil {
+		n.daemon, n.engine = w.opts.Stage.Start(&Host{n})
+	} else {
+		n.engine = w.opts.Engine()
+	}
 	n.lastAdvert = make(map[vrrp.RouterID]time.Duration)
 	n.feed(&vrrp.Clock{Wall: genesis.Add(w.now)})
 	n.configure(c)
@@ -48,7 +53,7 @@ func (w *World) Start(name string, s Start) {
 
 // configure applies the node's present configuration.
 func (n *node) configure(c *vrrp.Configure) {
-	c.Routers, c.Groups, c.StandBy = n.routers, n.groups, n.orders
+	c.Routers, c.Groups, c.StandBy, c.PeerHeard = n.routers, n.groups, n.orders, maps.Clone(n.heard)
 	n.running = n.routers
 	n.plug()
 	n.world.assume(n)
@@ -98,6 +103,10 @@ func (w *World) PowerOff(name string) {
 }
 
 func (n *node) die() {
+	if n.daemon != nil {
+		n.daemon.Kill()
+	}
+	n.daemon = nil
 	n.engine, n.inbox, n.wake, n.paused = nil, nil, never, false
 }
 
@@ -115,6 +124,9 @@ func (w *World) Pause(name string) {
 	n := w.byName[name]
 	n.paused = n.engine != nil
 	n.rested = true
+	if n.daemon != nil {
+		n.daemon.Pause(true)
+	}
 }
 
 // Resume lets a paused daemon go on: it drains its sockets, then looks at its
@@ -126,6 +138,10 @@ func (w *World) Resume(name string) {
 	}
 	w.disturb(name, "resume")
 	n.paused, n.wake = false, never
+	if n.daemon != nil {
+		n.daemon.Pause(false)
+		return
+	}
 	inbox := n.inbox
 	n.inbox = nil
 	for _, ev := range inbox {
@@ -158,7 +174,7 @@ func (w *World) Reload(name string, routers []vrrp.Config) {
 		w.checker.regroup()
 		return
 	}
-	n.configure(&vrrp.Configure{PeerHeard: n.heard})
+	n.configure(&vrrp.Configure{})
 	for _, iface := range n.interfaces() {
 		if !slices.Contains(old, iface) {
 			n.feedLink(iface)

@@ -35,6 +35,7 @@ type node struct {
 	lastAdvert map[vrrp.RouterID]time.Duration
 
 	engine  Engine
+	daemon  Daemon // around the engine, nil without a stage
 	states  map[vrrp.RouterID]vrrp.State
 	running []vrrp.Config // what the engine was configured with
 	wake    time.Duration // when the next tick is due
@@ -89,6 +90,8 @@ func (n *node) awake() bool { return n.engine != nil && !n.paused }
 func (n *node) feed(ev vrrp.Event) {
 	switch {
 	case n.engine == nil:
+	case n.daemon != nil:
+		n.daemon.Feed(ev)
 	case n.paused:
 		n.inbox = append(n.inbox, ev)
 	default:
@@ -165,38 +168,46 @@ func (n *node) carryOut(ev vrrp.Event, actions []vrrp.Action) (failed []vrrp.Sen
 		return slices.ContainsFunc(failed, func(f vrrp.SendFailed) bool { return f.ID == id })
 	}
 	for _, a := range actions {
-		hidden := false
-		switch a := a.(type) {
-		case *vrrp.SendAdvert:
-			hidden = routine
-			if !n.send(a) {
-				failed = append(failed, vrrp.SendFailed{ID: a.ID, Err: "network is down"})
-			}
-		case *vrrp.Hold:
-			hidden = a.Refresh
-			if !a.AfterAdvert || !unsent(a.ID) {
-				n.hold(a)
-			}
-		case *vrrp.Release:
-			n.release(a)
-		case *vrrp.HandingOver:
-			n.overhears = a.Until
-		case *vrrp.Gratuitous:
-			n.announce(a)
-		case *vrrp.Transition:
-			n.states[a.ID] = a.To
-			n.world.checker.touch()
-		case *vrrp.Drop:
-			hidden = n.known(a)
-		case *vrrp.Report:
-			n.world.checker.touch()
-			if a.Kind == vrrp.ReportPeerHeard {
-				n.heard[a.ID] = true
-			}
+		if h, is := a.(*vrrp.Hold); is && h.AfterAdvert && unsent(h.ID) {
+			continue
 		}
-		n.world.record.action(n.world.now, n.name, a, hidden)
+		if !n.act(a, routine) {
+			failed = append(failed, vrrp.SendFailed{ID: a.(*vrrp.SendAdvert).ID, Err: errDown.Error()})
+		}
 	}
 	return failed
+}
+
+// act carries out one action and reports whether that was possible; only an
+// advert can fail. The adverts of a routine step are left out of the trace.
+func (n *node) act(a vrrp.Action, routine bool) (ok bool) {
+	ok = true
+	hidden := false
+	switch a := a.(type) {
+	case *vrrp.SendAdvert:
+		hidden, ok = routine, n.send(a)
+	case *vrrp.Hold:
+		hidden = a.Refresh
+		n.hold(a)
+	case *vrrp.Release:
+		n.release(a)
+	case *vrrp.HandingOver:
+		n.overhears = a.Until
+	case *vrrp.Gratuitous:
+		n.announce(a)
+	case *vrrp.Transition:
+		n.states[a.ID] = a.To
+		n.world.checker.touch()
+	case *vrrp.Drop:
+		hidden = n.known(a)
+	case *vrrp.Report:
+		n.world.checker.touch()
+		if a.Kind == vrrp.ReportPeerHeard {
+			n.heard[a.ID] = true
+		}
+	}
+	n.world.record.action(n.world.now, n.name, a, hidden)
+	return ok
 }
 
 // known reports whether a drop like this one is in the trace already.

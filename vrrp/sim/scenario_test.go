@@ -159,8 +159,8 @@ func TestWorlds(t *testing.T) {
 	t.Parallel()
 	for step, want := range map[string]sim.Worlds{
 		"kill lb1":  sim.Virtual | sim.Bubble | sim.Real,
-		"pause lb1": sim.Virtual | sim.Real,
-		"loss 5":    sim.Virtual,
+		"pause lb1": sim.Virtual | sim.Bubble | sim.Real,
+		"loss 5":    sim.Virtual | sim.Bubble,
 	} {
 		s, err := sim.Parse([]byte("node lb1\nat 1s start lb1\nat 2s " + step))
 		if err != nil || s.Worlds() != want {

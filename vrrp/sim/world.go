@@ -26,6 +26,8 @@ type Options struct {
 	OnHold func(at time.Duration, node string, iface string, address netip.Prefix, held bool)
 	// Engine makes the engine of a daemon that starts, a real one if unset.
 	Engine func() Engine
+	// Stage, if set, runs whole daemons in place of engines.
+	Stage Stage
 	// Quiet keeps no trace, only its digest; for long runs.
 	Quiet bool
 }
@@ -97,6 +99,15 @@ func (w *World) At(at time.Duration, do func()) { w.queue.plan(at, do) }
 
 // Run lets everything happen up to and including the instant until.
 func (w *World) Run(until time.Duration) {
+	if w.opts.Stage != nil {
+		w.opts.Stage.Run(w, until)
+		return
+	}
+	w.Advance(until)
+}
+
+// Advance does what is planned up to and including the instant until.
+func (w *World) Advance(until time.Duration) {
 	for {
 		h, ok := w.queue.take(until)
 		if !ok {
@@ -104,10 +115,22 @@ func (w *World) Run(until time.Duration) {
 		}
 		w.now = h.at
 		h.do()
-		w.checker.check()
+		w.settle()
 	}
 	w.now = until
+	w.settle()
 }
+
+// settle checks the invariants once nothing moves.
+func (w *World) settle() {
+	if w.opts.Stage != nil {
+		w.opts.Stage.Settle()
+	}
+	w.checker.check()
+}
+
+// Next returns when the next thing is planned; there always is one.
+func (w *World) Next() time.Duration { return w.queue.items[0].at }
 
 // Nodes returns the names of all nodes in the order of Add.
 func (w *World) Nodes() []string {
