@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"time"
@@ -87,13 +88,15 @@ func (o *observer) Report(r vrrp.Report) {
 // addressLevels says how loud each address event is.
 var addressLevels = map[runner.AddressEventKind]string{
 	runner.AddressRemoved: "warn", runner.AddressPutBack: "info", runner.AddressDisputed: "error",
+	runner.PathRemoved: "warn", runner.PathPutBack: "info", runner.PathDisputed: "error",
 	runner.AddressIsHosts: "warn", runner.AddressLapsed: "error", runner.AddressFailed: "error",
 }
 
 // Address reports what happened to a virtual address outside elections.
 func (o *observer) Address(e runner.AddressEvent) {
-	o.send(addressLevels[e.Kind], "address", fmt.Sprintf("%s on %s: %s", addressText(e.Address), e.Interface, e.Kind), map[string]any{
-		"router": e.ID.String(), "interface": e.Interface, "address": addressText(e.Address),
+	what := cmp.Or(e.Path, addressText(e.Address)+" on "+e.Interface)
+	o.send(addressLevels[e.Kind], "address", fmt.Sprintf("%s: %s", what, e.Kind), map[string]any{
+		"router": e.ID.String(), "interface": e.Interface, "address": addressText(e.Address), "path": e.Path,
 		"kind": string(e.Kind), "detail": e.Detail,
 	})
 }

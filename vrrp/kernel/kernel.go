@@ -33,6 +33,7 @@ type Kernel struct {
 	announcer *announcer
 	overhears *overhearer
 	watch     *watch
+	pathWatch *pathWatch
 	vmacs     *vmacKeeper
 	store     *store
 	observe   func(runner.AddressEvent)
@@ -115,10 +116,14 @@ func prepare(o Options, wire *Wire) (*Kernel, error) {
 	k.links = newLinks(linksOptions{
 		kernel: addrs, paths: kernelPaths{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
-		port: addrs.port, keepsProto: keepsProto(),
+		who: who, port: addrs.port, keepsProto: keepsProto(),
 	})
 	k.vmacs = newVMACKeeper(o.RuntimeDir, store.boot, o.Observe)
-	k.watch = newWatch(o.Feed, k.links, k.vmacs.look)
+	k.pathWatch = newPathWatch(k.links)
+	k.watch = newWatch(o.Feed, k.links, func() {
+		k.vmacs.look()
+		k.links.lostPaths(nil, true) // what led by an interface that went is gone without a notice
+	})
 	return k, nil
 }
 
@@ -191,6 +196,7 @@ func (k *Kernel) claims(routers []vrrp.Config) []job {
 	}
 	k.watch.rest(vmacsOf(routers))
 	k.vmacs.set(vmacsOf(routers))
+	k.pathWatch.need(paths)
 	return []job{{plan: planOf(routers, k.watch.hasNetwork)}, {paths: paths}, {claim: owners}}
 }
 
@@ -218,6 +224,7 @@ func (k *Kernel) Close() error {
 func (k *Kernel) Halt() {
 	k.overhears.close()
 	k.watch.close()
+	k.pathWatch.close()
 	k.links.close()
 	k.announcer.close()
 	k.wire.close()

@@ -31,6 +31,8 @@ type linksOptions struct {
 	feed     func(vrrp.Event)
 	observe  func(runner.AddressEvent)
 	announce func(iface string, g *vrrp.Gratuitous)
+	// who names the owner of a netlink port.
+	who func(port uint32) string
 	// port is the kernel's name for our socket in notices.
 	port uint32
 	// keepsProto tells that the kernel keeps AddressProtocol with an address.
@@ -51,16 +53,18 @@ type Links struct {
 	paths   map[vrrp.RouterID]*routerPaths
 	left    vrrp.Paths // of an earlier life, until the first plan
 
-	mu       sync.Mutex
-	urgent   []job
-	renewing []*renewal
-	epochs   map[vrrp.RouterID]uint64 // newest given
-	losses   []loss
-	verify   bool // notices were missed
-	working  bool
-	wake     chan struct{}
-	stop     chan struct{}
-	stopped  chan struct{}
+	mu          sync.Mutex
+	urgent      []job
+	renewing    []*renewal
+	epochs      map[vrrp.RouterID]uint64 // newest given
+	losses      []loss
+	verify      bool // notices were missed
+	pathLosses  []pathLoss
+	verifyPaths bool
+	working     bool
+	wake        chan struct{}
+	stop        chan struct{}
+	stopped     chan struct{}
 }
 
 // job is one urgent piece of work; exactly one field is set.

@@ -43,7 +43,7 @@ func (l *Links) examine(losses []loss, missed bool) {
 		if n.port == l.opt.port && present {
 			continue // removed and added again by ourselves
 		}
-		l.gone(p, e, n.remaining, present)
+		l.gone(p, e, n.remaining, present, l.opt.who(n.port))
 	}
 	if missed {
 		l.examineAll(have)
@@ -56,14 +56,14 @@ func (l *Links) examineAll(have snapshot) {
 	for _, p := range l.table.places(func(e entry) bool { return e.owned && e.present }) {
 		e, _ := l.table.get(p)
 		if present, _ := l.look(have, e.index, p); !present {
-			l.gone(p, e, vrrp.LifetimeUnknown, false)
+			l.gone(p, e, vrrp.LifetimeUnknown, false, "somebody else; its notice was missed")
 		}
 	}
 }
 
 // gone decides about one address of ours that was removed. Present tells
-// that a refresh has brought it back in the meantime.
-func (l *Links) gone(p place, e entry, remaining int64, present bool) {
+// that a refresh has brought it back in the meantime, by who removed it.
+func (l *Links) gone(p place, e entry, remaining int64, present bool, by string) {
 	now := l.opt.now()
 	e.present = present
 	switch {
@@ -86,13 +86,13 @@ func (l *Links) gone(p place, e entry, remaining int64, present bool) {
 		l.table.set(p, e) // it went with its interface, which is an event of its own
 		return
 	}
-	l.removed(p, e, now)
+	l.removed(p, e, now, by)
 }
 
 // removed handles an address that somebody removed by hand.
-func (l *Links) removed(p place, e entry, now time.Time) {
+func (l *Links) removed(p place, e entry, now time.Time, by string) {
 	wait, contested := e.putBack.Removed(now)
-	l.event(runner.AddressRemoved, p, &e, "removed by somebody else")
+	l.event(runner.AddressRemoved, p, &e, "removed by "+by)
 	if contested {
 		l.event(runner.AddressDisputed, p, &e, "removed five times in a minute; next try in "+wait.String())
 	}

@@ -13,9 +13,10 @@ import (
 // routerPaths is what the writer knows of the routes and rules of a router.
 type routerPaths struct {
 	vrrp.Paths
-	wanted bool      // its addresses are held
-	due    time.Time // of the next try to add what could not be added
-	err    string    // reported last
+	wanted  bool      // its addresses are held
+	due     time.Time // of the next try to add what could not be added
+	err     string    // reported last
+	watched map[pathKey]*watched
 }
 
 // planPaths takes over which routes and rules belong to which router. Those
@@ -27,6 +28,7 @@ func (l *Links) planPaths(plan map[vrrp.RouterID]vrrp.Paths) {
 		gone := vrrp.Paths{
 			Routes: withoutRoutes(have.Routes, plan[id].Routes), Rules: withoutRules(have.Rules, plan[id].Rules),
 		}
+		have.removedByUs(gone, l.opt.now())
 		l.report(id, have, l.removePaths(gone))
 		if _, planned := plan[id]; !planned {
 			delete(l.paths, id)
@@ -38,10 +40,11 @@ func (l *Links) planPaths(plan map[vrrp.RouterID]vrrp.Paths) {
 			have = &routerPaths{}
 			l.paths[id] = have
 		}
-		have.Paths = p
-		if have.wanted {
+		if have.wanted && !reflect.DeepEqual(have.Paths, p) {
+			have.Paths = p
 			l.addPaths(id)
 		}
+		have.Paths = p
 	}
 }
 
@@ -75,6 +78,7 @@ func (l *Links) addPaths(id vrrp.RouterID) {
 // address.
 func (l *Links) dropPaths(id vrrp.RouterID) {
 	if p := l.paths[id]; p != nil {
+		p.removedByUs(p.Paths, l.opt.now())
 		l.report(id, p, l.removePaths(p.Paths))
 		l.wantPaths(p, false)
 	}
@@ -155,8 +159,10 @@ func (l *Links) retryPaths() (next time.Time) {
 		if !p.due.IsZero() && !p.due.After(l.opt.now()) {
 			l.addPaths(id)
 		}
-		if !p.due.IsZero() && (next.IsZero() || p.due.Before(next)) {
-			next = p.due
+		for _, due := range []time.Time{p.due, l.putPathsBack(id, p)} {
+			if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+				next = due
+			}
 		}
 	}
 	return next

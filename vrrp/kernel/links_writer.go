@@ -54,6 +54,7 @@ func (l *Links) turn() (wait time.Duration, pending bool) {
 	if losses, missed := l.takeLosses(); len(losses) > 0 || missed {
 		l.examine(losses, missed)
 	}
+	l.examinePaths()
 	next := l.retryDue()
 	if paths := l.retryPaths(); next.IsZero() || !paths.IsZero() && paths.Before(next) {
 		next = paths

@@ -16,12 +16,14 @@ import (
 const pathProtocol = AddressProtocol
 
 // pather adds and removes routes and rules. What is there already, or gone
-// already, is no error.
+// already, is no error. Restoring tells whether something was missing.
 type pather interface {
 	addRoute(vrrp.Route) error
 	removeRoute(vrrp.Route) error
 	addRule(vrrp.Rule) error
 	removeRule(vrrp.Rule) error
+	restoreRoute(vrrp.Route) (added bool, err error)
+	restoreRule(vrrp.Rule) (added bool, err error)
 }
 
 // kernelPaths is the real pather.

@@ -121,6 +121,7 @@ type AddressEvent struct {
 	ID        vrrp.RouterID
 	Interface string
 	Address   netip.Prefix
+	Path      string // the route or rule that it is about instead of an address
 	Detail    string
 }
 
@@ -135,4 +136,7 @@ const (
 	AddressIsHosts  AddressEventKind = "address_is_hosts"  // existed before us
 	AddressLapsed   AddressEventKind = "lease_lost"
 	AddressFailed   AddressEventKind = "address_failed"
+	PathRemoved     AddressEventKind = "path_removed" // a route or rule, by somebody else
+	PathPutBack     AddressEventKind = "path_put_back"
+	PathDisputed    AddressEventKind = "path_contested" // five removals in a minute
 )
