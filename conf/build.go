@@ -46,7 +46,9 @@ func (b *builder) global(n *node) {
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
 		RealTimePriority: int(get[int64](n, "realtime_priority")),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
-		NotifyFIFO:       get[string](n, "notify_fifo"),
+		Pipes:            b.pipes(n),
+		Startup:          b.hook(n, "startup"),
+		Shutdown:         b.hook(n, "shutdown"),
 		Mail:             b.mail(n.all("mail")),
 	}
 	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {

@@ -3,6 +3,8 @@ package conf
 import (
 	"net"
 	"net/mail"
+	"path/filepath"
+	"time"
 )
 
 // mail builds the mail block, nil when there is none.
@@ -14,6 +16,7 @@ func (b *builder) mail(nodes []*node) *Mail {
 	m := &Mail{
 		From: get[string](n, "from"), Server: get[string](n, "server"), Security: get[string](n, "security"),
 		Username: get[string](n, "username"), PasswordFile: get[string](n, "password_file"),
+		Hello: get[string](n, "hello"), Timeout: get[time.Duration](n, "timeout"), Name: get[string](n, "name"), Style: get[string](n, "style"),
 	}
 	for _, to := range get[[]located[string]](n, "to") {
 		if _, err := mail.ParseAddress(to.v); err != nil {
@@ -34,4 +37,29 @@ func (b *builder) mail(nodes []*node) *Mail {
 		b.errorf("bad_mail", n.at("username"), `security = "starttls"`, "a password is not sent without encryption")
 	}
 	return m
+}
+
+// pipes builds the pipes of the global block.
+func (b *builder) pipes(n *node) []Pipe {
+	var all []Pipe
+	if path := get[string](n, "notify_fifo"); path != "" {
+		all = append(all, Pipe{Path: path})
+	}
+	for _, k := range n.all("pipe") {
+		p := Pipe{Path: k.labels[0], Only: PipeKind(get[string](k, "only")), User: get[string](k, "user"), OnReload: get[bool](k, "on_reload")}
+		p.Reader = b.command(k, "reader")
+		if !filepath.IsAbs(p.Path) {
+			b.errorf("relative_path", k.rngs[0], "write its whole path", "pipe %q is not absolute", p.Path)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// hook builds a program of the daemon's own life.
+func (b *builder) hook(n *node, name string) Hook {
+	for _, k := range n.all(name) {
+		return Hook{Command: b.command(k, "command"), Timeout: get[time.Duration](k, "timeout")}
+	}
+	return Hook{}
 }

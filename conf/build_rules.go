@@ -14,6 +14,14 @@ func (b *builder) rules(n *node, c *vrrp.Config) {
 	if down := get[int64](n, "down_adverts"); down != vrrp.DefaultDownAdverts {
 		c.DownAdverts = uint8(down)
 	}
+	for _, w := range get[[]located[string]](n, "deviations") {
+		to := deviation(&c.Deviations, w.v)
+		if to == nil {
+			b.errorf("unknown_value", w.rng, didYouMean(w.v, deviationNames), "there is no deviation %q", w.v)
+			continue
+		}
+		*to = true
+	}
 	switch owner := c.Priority == vrrp.PriorityOwner; {
 	case c.PreemptDelay > 0 && owner:
 		b.warnf("no_effect", n.at("preempt_delay"), "", "preempt_delay has no effect: the owner of the addresses (priority 255) preempts at once")
@@ -26,4 +34,24 @@ func (b *builder) rules(n *node, c *vrrp.Config) {
 	if c.Lease == vrrp.LeaseStrict && c.DownAdverts == 1 {
 		b.errorf("strict_down", n.at("down_adverts"), `lease = "heal"`, "lease \"strict\" with down_adverts = 1: no lease can end before a backup takes over")
 	}
+}
+
+var deviationNames = []string{"silent_to_lower", "answer_higher", "deaf_owner", "trust_master"}
+
+// deviation is the switch with a name, nil for no name.
+func deviation(d *vrrp.Deviations, name string) *bool {
+	return map[string]*bool{
+		"silent_to_lower": &d.SilentToLower, "answer_higher": &d.AnswerHigher, "deaf_owner": &d.DeafOwner, "trust_master": &d.TrustMaster,
+	}[name]
+}
+
+// deviationWords are the names of the switches that are on.
+func deviationWords(d vrrp.Deviations) []string {
+	var out []string
+	for _, name := range deviationNames {
+		if *deviation(&d, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }

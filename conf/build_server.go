@@ -30,6 +30,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 		}
 		taken[server.Address] = rs.rngs[0]
 		s.RealServers = append(s.RealServers, server)
+		b.serverNotify(rs, s, server.Address)
 		if host != "" {
 			if s.HostNames == nil {
 				s.HostNames = map[netip.AddrPort]string{}
@@ -43,6 +44,22 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 	}
 	b.fallback(n, s, taken)
 	b.lintService(n, s)
+}
+
+// serverNotify sets who is told about one real server.
+func (b *builder) serverNotify(n *node, s *Service, a netip.AddrPort) {
+	out := ServerNotify{Up: b.command(n, "on_up"), Down: b.command(n, "on_down")}
+	if n.has("mail") {
+		mail := get[bool](n, "mail")
+		out.Mail = &mail
+	}
+	if len(out.Up)+len(out.Down) == 0 && out.Mail == nil {
+		return
+	}
+	if s.Servers == nil {
+		s.Servers = map[netip.AddrPort]ServerNotify{}
+	}
+	s.Servers[a] = out
 }
 
 // duplicateServer reports a real server that is there already. Two names may

@@ -34,6 +34,7 @@ func (b *builder) instances(nodes []*node, tracks *trackSet) {
 		c := b.instance(n)
 		c.Tracks = tracks.tracks(n)
 		b.notifyInstance(n)
+		c.TellLower = len(b.cfg.Notify[n.labels[0]].LowerPriority) > 0
 		b.checkTracks(n, c)
 		b.checkInterval(n, c)
 		b.checkPriority(n, c)
@@ -128,6 +129,9 @@ func (b *builder) instance(n *node) vrrp.Config {
 	c.Announce = vrrp.Announce{
 		Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay"),
 		Refresh: get[time.Duration](garp, "refresh"), Interval: get[time.Duration](garp, "interval"),
+	}
+	if c.Announce.LowerRepeat = int(get[int64](garp, "lower_repeat")); c.Announce.LowerRepeat > 0 {
+		c.Announce.LowerDelay = get[time.Duration](garp, "lower_delay")
 	}
 	if c.Announce.Refresh > 0 {
 		c.Announce.RefreshRepeat = int(get[int64](garp, "refresh_repeat"))

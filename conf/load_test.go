@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
@@ -190,7 +191,7 @@ func TestDirectorUnknownIsOneError(t *testing.T) {
 func TestGlobal(t *testing.T) {
 	c, _ := loadText(t, "global {\n keep_table_on_stop = true\n other_vrrp_daemon = \"allow\"\n log {\n level = \"debug\"\n format = \"json\"\n }\n}")
 	want := Global{LogLevel: "debug", LogFormat: "json", KeepTable: true, AllowOtherDaemon: true, RealTimePriority: DefaultRealTimePriority, Scripts: Scripts{Timeout: 30 * time.Second}}
-	if c.Global != want {
+	if !cmp.Equal(c.Global, want, cmpopts.EquateEmpty()) {
 		t.Errorf("got %+v, want %+v", c.Global, want)
 	}
 }

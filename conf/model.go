@@ -65,10 +65,11 @@ type Global struct {
 	// MaintenanceDir holds a file for each real server that is taken out of
 	// service; empty = none.
 	MaintenanceDir string
-	// NotifyFIFO is a pipe that gets a line for every change, "" for none.
-	NotifyFIFO string
-	Scripts    Scripts
-	Mail       *Mail // nil = none
+	Pipes          []Pipe
+	Scripts        Scripts
+	// Startup and Shutdown run before anything else, and after everything.
+	Startup, Shutdown Hook
+	Mail              *Mail // nil = none
 }
 
 // Service is a virtual server with the checks of its real servers.
@@ -89,6 +90,14 @@ type Service struct {
 	OnQuorumUp, OnQuorumDown []string
 	// Alert tells people; nil = nobody.
 	Alert *Alert
+	// Servers say who is told about single real servers, by address.
+	Servers map[netip.AddrPort]ServerNotify
+}
+
+// ServerNotify says who is told when a real server comes up or goes down.
+type ServerNotify struct {
+	Up, Down []string // programs with arguments, at once
+	Mail     *bool    // instead of the alert's; nil = as it
 }
 
 // IPVS holds what concerns the kernel's IPVS as a whole. Pointers are nil

@@ -65,9 +65,38 @@ type SyncGroup struct {
 type Notify struct {
 	Master, Backup, Fault, Stop, Deleted []string
 	// Any runs on every change, with further arguments that tell which.
-	Any  []string
-	Mail bool
+	Any []string
+	// LowerPriority runs when a master hears an advert that loses against its
+	// own.
+	LowerPriority []string
+	// PriorityChanges runs Any, and writes to the pipes, when only the priority
+	// changes.
+	PriorityChanges bool
+	Mail            bool
+	User            string // that runs the programs; "" = that of all
 }
+
+// Pipe is a named pipe that gets a line for every change.
+type Pipe struct {
+	Path string
+	Only PipeKind
+	// Reader is a program that reads the pipe, run for as long as the pipe is
+	// used, with the pipe as its last argument; empty = none.
+	Reader []string
+	User   string // that runs Reader; "" = that of all programs
+	// OnReload writes the states again after every reload.
+	OnReload bool
+}
+
+// PipeKind says what changes a pipe is for.
+type PipeKind string
+
+// Kinds of pipes.
+const (
+	PipeAll       PipeKind = ""
+	PipeInstances PipeKind = "instances" // and groups
+	PipeServices  PipeKind = "services"  // virtual and real servers
+)
 
 // Scripts says how programs of the configuration are run.
 type Scripts struct {
@@ -75,11 +104,31 @@ type Scripts struct {
 	Timeout time.Duration // of notifications
 }
 
+// Hook is a program of the daemon's own life; without Command there is none.
+type Hook struct {
+	Command []string
+	Timeout time.Duration // 0 = 10 s
+}
+
+// Styles of mails.
+const (
+	// MailDigest tells of all changes within a few seconds at once.
+	MailDigest = "digest"
+	// MailKeepalived has a mail for every change, with keepalived's subjects.
+	MailKeepalived = "keepalived"
+)
+
 // Mail says how reports are sent.
 type Mail struct {
-	To           []string
-	From         string
-	Server       string // host:port
+	To      []string
+	From    string
+	Server  string        // host:port
+	Hello   string        // name in EHLO; "" = this host's
+	Timeout time.Duration // of one attempt; 0 = 20 s
+	// Name stands for this director in subjects; "" = its director block or host.
+	Name string
+	// Style is how mails look: MailDigest or MailKeepalived.
+	Style        string
 	Security     string // starttls, tls, none
 	Username     string
 	PasswordFile string

@@ -127,6 +127,9 @@ var realServerBlock = &block{
 			help: "Connections below which it gets new ones again; 0 = three quarters of `upper_threshold`."},
 		{name: "checks", kind: kindStrings,
 			help: "Names of top-level `check` blocks. They replace the service's checks of the same kind and add to the others."},
+		{name: "on_up", kind: kindStrings, help: "Command and arguments to run at once when it comes up. `VIPD_SERVICE`, `VIPD_REAL_SERVER` and `VIPD_STATE` are in its environment."},
+		{name: "on_down", kind: kindStrings, help: "The same when it goes down."},
+		{name: "mail", kind: kindBool, defNote: "that of the service's `alert`", help: "Whether mails tell of this real server; the service needs an `alert`."},
 	},
 	blocks: []*block{tunnelBlock, inlineCheckBlock},
 }

@@ -14,6 +14,9 @@ var notifyBlock = &block{
 		{name: "stop", kind: kindStrings, help: "… when vipd stops."},
 		{name: "deleted", kind: kindStrings, help: "… when a reload removes the instance."},
 		{name: "any", kind: kindStrings, help: "… on every change, after the one for the state, with keepalived's further arguments: `INSTANCE` or `GROUP`, name, state (`MASTER`, `BACKUP`, `FAULT`, `STOP`, `DELETED`), priority."},
+		{name: "lower_priority", kind: kindStrings, help: "… when a master hears an advert that loses against its own."},
+		{name: "priority_changes", kind: kindBool, def: "false", help: "Run `any`, and write to the pipes, also when only the priority changes."},
+		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these programs."},
 		{name: "mail", kind: kindBool, def: "false", help: "Send an e-mail on every change (`global.mail`)."},
 	},
 }
@@ -27,14 +30,38 @@ var scriptsBlock = &block{
 	},
 }
 
+var pipeBlock = &block{
+	name: "pipe", labels: []label{{"path", "of a named pipe, which is made when it is not there"}},
+	help: "A pipe that gets a line for every change, as keepalived writes it: `INSTANCE \"web\" MASTER 150`, `GROUP \"G\" BACKUP 0`, `VS [192.0.2.10]:tcp:80 UP`, `RS [10.0.0.1]:tcp:80 [192.0.2.10]:tcp:80 DOWN`.",
+	attrs: []*attr{
+		{name: "only", kind: kindWord, words: []string{"instances", "services"}, defNote: "both", help: "Instances and groups, or virtual and real servers."},
+		{name: "reader", kind: kindStrings, help: "Program and arguments that reads the pipe, whose path is its last argument. It is run as long as vipd runs, and again when it ends."},
+		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs the reader."},
+		{name: "on_reload", kind: kindBool, def: "false", help: "Write the present states again after every reload."},
+	},
+}
+
+// hookBlock is a program of the daemon's own life.
+func hookBlock(name, help string) *block {
+	return &block{name: name, once: true, help: help, attrs: []*attr{
+		{name: "command", kind: kindStrings, required: true, help: "Program and arguments."},
+		{name: "timeout", kind: kindDuration, def: `"10s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time."},
+	}}
+}
+
 var mailBlock = &block{
-	name: "mail", once: true, help: "E-mail about changes of state. One mail tells of all changes within ten seconds.",
+	name: "mail", once: true, help: "E-mail about changes of state.",
 	attrs: []*attr{
 		{name: "to", kind: kindStrings, required: true, help: "Recipients."},
 		{name: "from", kind: kindString, required: true, help: "Sender."},
 		{name: "server", kind: kindString, required: true, help: "Mail server, `\"host:port\"`."},
 		{name: "security", kind: kindWord, def: `"starttls"`, words: []string{"starttls", "tls", "none"},
 			help: "Encryption: required by STARTTLS, from the first byte, or none. The server's certificate is verified."},
+		{name: "hello", kind: kindString, defNote: "the host's name", help: "Name to greet the server with."},
+		{name: "timeout", kind: kindDuration, def: `"20s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time of one attempt to send."},
+		{name: "name", kind: kindString, defNote: "that of the director block, else the host's", help: "What stands for this director in subjects."},
+		{name: "style", kind: kindWord, def: `"digest"`, words: []string{"digest", "keepalived"},
+			help: "`digest`: one mail tells of all changes within ten seconds. `keepalived`: a mail for every change, with keepalived's subjects, for filters that know them."},
 		{name: "username", kind: kindString, help: "User to authenticate as; needs encryption."},
 		{name: "password_file", kind: kindString, help: "File whose first line is the password."},
 	},

@@ -8,6 +8,9 @@ var ruleAttrs = []*attr{
 		help: "How long a master with a lower priority is obeyed, from its first advert on, before it is preempted. A dead one is replaced at once."},
 	{name: "down_adverts", kind: kindInt, def: "3", min: 1, max: 100,
 		help: "How many adverts in a row must be missing until the master is taken for dead. All directors should agree."},
+	{name: "deviations", kind: kindStrings,
+		help: "Rules of the RFC that do not count here: `silent_to_lower` (a master does not answer a losing advert out of turn), `answer_higher` (a master that yields sends one more advert), " +
+			"`deaf_owner` (the owner of the addresses ignores all adverts), `trust_master` (adverts of the known master are taken whatever addresses they list)."},
 	{name: "accept", kind: kindBool, def: "true",
 		help: "Accept packets to the virtual addresses like any address of the host, so that they answer pings. `false` drops them (nftables, neighbour discovery apart), but not those to a virtual server. The owner (priority 255) accepts them always."},
 }

@@ -54,17 +54,18 @@ var globalBlock = &block{
 			help: "Real-time priority (`SCHED_RR`) of the router role, the process that sends adverts and starts no other; checks and scripts never have one. The lowest is enough to be ahead of everything that is not real-time: docs/storm.md shows the difference on a busy machine. 0: none. Where the kernel does not permit it vipd says so and works without."},
 		{name: "maintenance_dir", kind: kindString,
 			help: "Directory with a file for each real server that is to be out of service, whatever its checks say: its name is the address, `address:port`, a host name or `name:port`."},
-		{name: "notify_fifo", kind: kindString,
-			help: "Named pipe that gets a line for every change, as keepalived writes it: `INSTANCE \"web\" MASTER 150`. It is made when it is not there."},
+		{name: "notify_fifo", kind: kindString, help: "Named pipe that gets a line for every change; `pipe` blocks say more."},
 	},
-	blocks: []*block{scriptsBlock, mailBlock, {
-		name: "log", once: true, help: "The log of the daemon.",
-		attrs: []*attr{
-			{name: "level", kind: kindWord, def: `"info"`, words: []string{"debug", "info", "warn", "error"},
-				help: "The least important lines that are written."},
-			{name: "format", kind: kindWord, def: `"text"`, words: []string{"text", "json"}, help: "Form of the lines."},
-		},
-	}},
+	blocks: []*block{scriptsBlock, mailBlock, pipeBlock,
+		hookBlock("startup", "Program that runs before anything else; vipd goes on when it has ended."),
+		hookBlock("shutdown", "Program that runs at a stop, after everything else."), {
+			name: "log", once: true, help: "The log of the daemon.",
+			attrs: []*attr{
+				{name: "level", kind: kindWord, def: `"info"`, words: []string{"debug", "info", "warn", "error"},
+					help: "The least important lines that are written."},
+				{name: "format", kind: kindWord, def: `"text"`, words: []string{"text", "json"}, help: "Form of the lines."},
+			},
+		}},
 }
 
 var instanceBlock = &block{
@@ -106,6 +107,9 @@ var instanceBlock = &block{
 			{name: "refresh_repeat", kind: kindInt, def: "1", min: 1, max: 100, help: "Announcements per address in each of these blocks."},
 			{name: "interval", kind: kindDuration, def: `"0s"`, min: 0, max: int64(10 * time.Second),
 				help: "Least time between two announcements on one interface, for switches that limit them; `\"0s\"` sends bursts of 32 every 2ms."},
+			{name: "lower_repeat", kind: kindInt, def: "0", min: -1, max: 100,
+				help: "Announcements per address after a master heard an advert that lost against its own; 0 takes `repeat` and `delay`, -1 sends none."},
+			{name: "lower_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "`delay` in that case, with `lower_repeat`."},
 			{name: "interfaces", kind: kindStrings, help: "Further interfaces to announce on, with their own MAC addresses."},
 		},
 	}},

@@ -137,7 +137,7 @@ func TestTracking(t *testing.T) {
 	if diff := cmp.Diff(map[string]Notify{"web": {Master: []string{"/bin/true", "up"}, Mail: true}}, c.Notify); diff != "" {
 		t.Errorf("notify:\n%s", diff)
 	}
-	wantMail := &Mail{To: []string{"ops@example.com"}, From: "vipd@example.com", Server: "mail.example.com:587", Security: "starttls"}
+	wantMail := &Mail{To: []string{"ops@example.com"}, From: "vipd@example.com", Server: "mail.example.com:587", Timeout: 20 * time.Second, Style: MailDigest, Security: "starttls"}
 	if diff := cmp.Diff(wantMail, c.Global.Mail); diff != "" {
 		t.Errorf("mail:\n%s", diff)
 	}

@@ -14,7 +14,14 @@ func (w *writer) global() maker {
 	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
 	m.set("realtime_priority", g.RealTimePriority)
 	m.set("maintenance_dir", g.MaintenanceDir)
-	m.set("notify_fifo", g.NotifyFIFO)
+	w.pipes(m)
+	for name, h := range map[string]Hook{"startup": g.Startup, "shutdown": g.Shutdown} {
+		if len(h.Command) > 0 {
+			k := m.child(name)
+			k.set("command", h.Command)
+			k.set("timeout", h.Timeout)
+		}
+	}
 	log := m.child("log")
 	log.set("level", g.LogLevel)
 	log.set("format", g.LogFormat)
@@ -28,10 +35,29 @@ func (w *writer) global() maker {
 		mail.set("from", g.Mail.From)
 		mail.set("server", g.Mail.Server)
 		mail.set("security", g.Mail.Security)
+		mail.set("hello", g.Mail.Hello)
+		mail.set("timeout", g.Mail.Timeout)
+		mail.set("name", g.Mail.Name)
+		mail.set("style", g.Mail.Style)
 		mail.set("username", g.Mail.Username)
 		mail.set("password_file", g.Mail.PasswordFile)
 	}
 	return m
+}
+
+// pipes writes pipes: one of all changes without a reader is an attribute.
+func (w *writer) pipes(m maker) {
+	for i, p := range w.cfg.Global.Pipes {
+		if i == 0 && p.Only == PipeAll && len(p.Reader) == 0 && !p.OnReload {
+			m.set("notify_fifo", p.Path)
+			continue
+		}
+		k := m.child("pipe", p.Path)
+		k.set("only", string(p.Only))
+		k.set("reader", p.Reader)
+		k.set("user", p.User)
+		k.set("on_reload", p.OnReload)
+	}
 }
 
 // tracking writes what elections depend on.

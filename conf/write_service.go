@@ -190,6 +190,10 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 		k.option("quiescent", rs.Quiescent)
 		k.set("upper_threshold", rs.UpperThreshold)
 		k.set("lower_threshold", rs.LowerThreshold)
+		told := s.Servers[rs.Address]
+		k.set("on_up", told.Up)
+		k.set("on_down", told.Down)
+		k.option("mail", told.Mail)
 		writeTunnel(k, rs.Tunnel)
 		if !shared {
 			w.checksOf(k, s.Checks[rs.Address])

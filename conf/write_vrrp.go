@@ -101,6 +101,7 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 		m.set("down_adverts", c.DownAdverts)
 	}
 	m.set("accept", !c.NoAccept)
+	m.set("deviations", deviationWords(c.Deviations))
 	w.delivery(m, routers)
 	w.auth(m, c)
 	w.vmac(m, routers)
@@ -199,6 +200,8 @@ func (w *writer) garp(m maker, c vrrp.Config) {
 	if c.Announce.Refresh > 0 {
 		g.set("refresh_repeat", c.Announce.RefreshRepeat)
 	}
+	g.set("lower_repeat", c.Announce.LowerRepeat)
+	g.set("lower_delay", c.Announce.LowerDelay)
 	g.set("interval", c.Announce.Interval)
 	g.set("interfaces", c.Announce.Interfaces)
 	m.prune("garp")
@@ -271,6 +274,9 @@ func writeNotify(m maker, n Notify) {
 	k.set("stop", n.Stop)
 	k.set("deleted", n.Deleted)
 	k.set("any", n.Any)
+	k.set("lower_priority", n.LowerPriority)
+	k.set("priority_changes", n.PriorityChanges)
+	k.set("user", n.User)
 	k.set("mail", n.Mail)
 	m.prune("notify")
 }

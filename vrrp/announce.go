@@ -91,18 +91,29 @@ func (a *announcement) take(now time.Time) (repeat int) {
 
 // announce sends the first block and plans the others.
 func (r *router) announce(now time.Time) {
-	r.gratuitousBlock(r.held, r.cfg.Announce.Repeat)
-	r.planAnnouncements(now)
+	r.announceAs(now, r.cfg.Announce)
 }
 
-func (r *router) planAnnouncements(now time.Time) {
-	r.announced.plan(now, r.cfg.Announce, r.leaseTime, r.cfg.VMAC.Name != "")
+func (r *router) announceAs(now time.Time, set Announce) {
+	r.gratuitousBlock(r.held, set.Repeat)
+	r.planAs(now, set)
+}
+
+func (r *router) planAnnouncements(now time.Time) { r.planAs(now, r.cfg.Announce) }
+
+func (r *router) planAs(now time.Time, set Announce) {
+	r.announced.plan(now, set, r.leaseTime, r.cfg.VMAC.Name != "")
 }
 
 // reannounce announces again after another master was heard and beaten: its
 // own announcements may have moved hosts and switches to it.
 func (r *router) reannounce(now time.Time) {
-	if now.Sub(r.announced.started) >= reannouncePause {
-		r.announce(now)
+	set := r.cfg.Announce
+	if set.LowerRepeat < 0 || now.Sub(r.announced.started) < reannouncePause {
+		return
 	}
+	if set.LowerRepeat > 0 {
+		set.Repeat, set.Delay = set.LowerRepeat, set.LowerDelay
+	}
+	r.announceAs(now, set)
 }

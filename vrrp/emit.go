@@ -160,6 +160,6 @@ func (r *router) transition(now time.Time, to State, why cause) {
 // report tells a fact about this router.
 func (r *router) report(kind ReportKind, peer netip.Addr, detail string) {
 	rep := r.engine.out.reports.take()
-	*rep = Report{ID: r.cfg.ID, Name: r.cfg.Name, Kind: kind, Peer: peer, Detail: detail}
+	*rep = Report{ID: r.cfg.ID, Name: r.cfg.Name, Kind: kind, Peer: peer, Detail: detail, State: r.state, Priority: r.priority}
 	r.engine.out.add(rep)
 }

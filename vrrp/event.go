@@ -231,6 +231,9 @@ type Report struct {
 	Kind   ReportKind
 	Peer   netip.Addr
 	Detail string
+	// State and Priority are those of the router now.
+	State    State
+	Priority uint8
 }
 
 func (*SendAdvert) action()  {}

@@ -1,6 +1,8 @@
 package vrrp_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -57,5 +59,73 @@ func TestUcarp_NeverTakenForVRRP(t *testing.T) {
 	}
 	if seen == 0 {
 		t.Error("no packet of ucarp was captured")
+	}
+}
+
+// TestKeepalived_Deviations: what its users switch off or on of the RFC.
+func TestKeepalived_Deviations(t *testing.T) {
+	t.Parallel()
+	t.Run("silent to lower", func(t *testing.T) {
+		g := newMaster(t, settings(func(c *vrrp.Config) { c.Deviations.SilentToLower, c.TellLower = true, true }))
+		g.sleep(2 * time.Second)
+		g.log = nil
+		g.advert(lower, 90)
+		if n := slices.IndexFunc(g.log, func(l string) bool { return strings.HasPrefix(l, "advert") }); n >= 0 {
+			t.Errorf("answered: %q", g.log)
+		}
+		if !slices.Contains(g.log, "report lower_priority peer 192.0.2.1") {
+			t.Errorf("not told: %q", g.log)
+		}
+	})
+	t.Run("answers higher", func(t *testing.T) {
+		g := newMaster(t, settings(func(c *vrrp.Config) { c.Deviations.AnswerHigher = true }))
+		g.sleep(2 * time.Second)
+		g.log = nil
+		g.advert(higher, 200)
+		if len(g.log) == 0 || g.log[0] != "advert v3 priority 100 from 192.0.2.2" {
+			t.Errorf("no advert first: %q", g.log)
+		}
+		g.inState(vrrp.StateBackup, vrrp.ReasonHigherPriority)
+	})
+	t.Run("deaf owner", func(t *testing.T) {
+		g := newMaster(t, settings(priority(255), func(c *vrrp.Config) { c.Deviations.DeafOwner = true }))
+		g.sleep(2 * time.Second)
+		g.log = nil
+		g.advert(higher, 255)
+		g.seen()
+	})
+	t.Run("trusts the master", func(t *testing.T) {
+		other := func(a *vrrp.Advert) { a.List = vrrp.AppendList(nil, prefixes("192.0.2.200/24")) }
+		for trust, want := range map[bool]int{true: 0, false: 1} {
+			g := newBackup(t, settings(func(c *vrrp.Config) { c.Deviations.TrustMaster = trust }))
+			g.advert(higher, 200, other)
+			if n := g.status().Counters.Dropped[vrrp.DropVRIDClash]; int(n) != want {
+				t.Errorf("trust %v: %d dropped", trust, n)
+			}
+			g.advert(lower, 200, other)
+			if n := g.status().Counters.Dropped[vrrp.DropVRIDClash]; int(n) != want+1 {
+				t.Errorf("trust %v, a stranger: %d dropped", trust, n)
+			}
+		}
+	})
+}
+
+// TestKeepalived_LowerPriorityAnnouncement: garp_lower_prio_repeat and _delay.
+func TestKeepalived_LowerPriorityAnnouncement(t *testing.T) {
+	t.Parallel()
+	for repeat, want := range map[int]string{0: "x5", 2: "x2", -1: ""} {
+		g := newMaster(t, settings(func(c *vrrp.Config) { c.Announce.LowerRepeat = repeat }))
+		g.sleep(2 * time.Second)
+		g.log = nil
+		g.advert(lower, 90)
+		got := ""
+		for _, l := range g.log {
+			if strings.Contains(l, "gratuitous") || strings.Contains(l, "announce") {
+				got = l
+			}
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("repeat %d: %q of %q", repeat, got, g.log)
+		}
 	}
 }

@@ -75,6 +75,7 @@ const (
 	ReportDuplicateOwner ReportKind = "duplicate_owner" // another router claims priority 255
 	ReportSamePriority   ReportKind = "same_priority"   // another master with our priority
 	ReportLeaseMode      ReportKind = "lease_mode"      // lease mode in force changed
+	ReportLowerPriority  ReportKind = "lower_priority"  // a master heard an advert that loses against its own
 	ReportPriority       ReportKind = "priority"        // the effective priority changed
 	ReportNoSuccessor    ReportKind = "no_successor"    // a hand-over ended without one, mastership was taken back
 	ReportListCut        ReportKind = "addresses_cut"   // more addresses than an advert can carry

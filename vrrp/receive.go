@@ -19,6 +19,10 @@ func (e *Engine) receive(now time.Time, p *Received) {
 		return
 	}
 	r.remember(p, mark)
+	if r.cfg.Deviations.DeafOwner && r.owner() {
+		r.countAccepted(p.Family, &a)
+		return
+	}
 	r.accept(now, p, &a)
 	e.agenda.update(r)
 }
@@ -164,8 +168,13 @@ func (r *router) hearAsMaster(now time.Time, from neighbour) {
 		r.yield(now, from, ReasonTieBreak)
 	default:
 		// Tell the other master, and the switches that saw its frames.
-		r.reassert(now)
+		if !r.cfg.Deviations.SilentToLower {
+			r.reassert(now)
+		}
 		r.reannounce(now)
+		if r.cfg.TellLower {
+			r.report(ReportLowerPriority, from.addr, "")
+		}
 	}
 }
 
@@ -186,6 +195,9 @@ func (r *router) reassert(now time.Time) bool {
 
 // yield leaves mastership to a better master.
 func (r *router) yield(now time.Time, to neighbour, why Reason) {
+	if r.cfg.Deviations.AnswerHigher {
+		r.reassert(now)
+	}
 	r.becomeBackup(now, cause{reason: why, peer: to})
 	r.obey(now, to)
 }

@@ -149,6 +149,11 @@ type Announce struct {
 	// times that RefreshRepeat says; 0 never does.
 	Refresh       time.Duration
 	RefreshRepeat int
+	// LowerRepeat and LowerDelay replace Repeat and Delay after a master heard
+	// an advert that lost against its own; LowerRepeat 0 leaves both as they
+	// are, negative announces nothing.
+	LowerRepeat int
+	LowerDelay  time.Duration
 	// Interval is the least time between two announcements on an interface.
 	Interval time.Duration
 	// Interfaces are announced on as well.
@@ -196,4 +201,23 @@ type Config struct {
 	// them like any address of the host (RFC 9568 §6.1, Accept_Mode false). The
 	// owner of the addresses accepts them always.
 	NoAccept bool
+	// Deviations are rules of the RFC that do not count.
+	Deviations Deviations
+	// TellLower has every advert reported that loses against this master's own.
+	TellLower bool
+}
+
+// Deviations are departures from the RFC that some networks want.
+type Deviations struct {
+	// SilentToLower keeps a master from answering an advert that loses against
+	// its own out of turn (RFC 9568 §6.4.3).
+	SilentToLower bool
+	// AnswerHigher sends one more advert before a master yields to a better
+	// one, for peers that must see it.
+	AnswerHigher bool
+	// DeafOwner ignores all adverts while this director owns the addresses.
+	DeafOwner bool
+	// TrustMaster takes adverts of the master that is known whatever addresses
+	// they list.
+	TrustMaster bool
 }

@@ -76,7 +76,7 @@ func (r *router) admit(p *Received, a *Advert) DropReason {
 		return DropIntervalZero
 	case a.Version == 2 && a.Interval != r.cfg.AdvertInterval:
 		return DropInterval
-	case r.clashes(a):
+	case r.clashes(a) && !(r.cfg.Deviations.TrustMaster && p.Src == r.master.addr):
 		return DropVRIDClash
 	case a.Priority == 0 && r.state == StateBackup && !r.isMaster(p):
 		return DropNotMaster

@@ -13,6 +13,8 @@ const (
 	notifyTimeout = 60 * time.Second
 	// verifyInterval is how often the kernel's table is compared.
 	verifyInterval = 30 * time.Second
+	// defaultMailTimeout is keepalived's smtp_connect_timeout.
+	defaultMailTimeout = 30 * time.Second
 )
 
 // build puts the model together. Settings that are not written get keepalived's
@@ -53,12 +55,28 @@ func (r *reader) firstFile() string {
 
 func (r *reader) buildGlobal(g *conf.Global) {
 	g.Scripts = conf.Scripts{User: or(r.global.scriptUser, ""), Timeout: notifyTimeout}
-	g.NotifyFIFO = or(first(r.global.fifo, r.global.vrrpFIFO), "")
+	for _, p := range r.global.pipes {
+		p.OnReload = or(r.global.statesOnReload, false) && p.Only != conf.PipeServices
+		g.Pipes = append(g.Pipes, p)
+	}
 	if len(r.global.mailTo) > 0 && r.global.mailServer != nil {
 		g.Mail = &conf.Mail{
-			To: r.global.mailTo, From: or(r.global.mailFrom, "vipd@localhost"), Server: *r.global.mailServer, Security: "none",
+			To: r.global.mailTo, From: or(r.global.mailFrom, "keepalived@localhost"), Server: *r.global.mailServer, Security: "none",
+			Hello: or(r.global.mailHelo, ""), Timeout: or(r.global.mailTimeout, defaultMailTimeout), Name: or(r.global.routerID, ""), Style: conf.MailKeepalived,
 		}
 	}
+	g.Startup = r.hook(r.global.startup, r.global.startupTimeout, "startup_script")
+	g.Shutdown = r.hook(r.global.shutdown, r.global.shutdownTimeout, "shutdown_script")
+}
+
+// hookTimeout bounds startup_script and shutdown_script.
+const hookTimeout = 10 * time.Second
+
+func (r *reader) hook(p *program, timeout *time.Duration, what string) conf.Hook {
+	if p == nil {
+		return conf.Hook{}
+	}
+	return conf.Hook{Command: r.found(p, what), Timeout: or(timeout, hookTimeout)}
 }
 
 // buildSync builds the connection synchronisation: the global setting, or the

@@ -52,13 +52,9 @@ func (r *reader) service(v *service) (conf.Service, bool) {
 		return s, false
 	}
 	r.serviceKernel(v, &s)
-	if v.up != nil {
-		s.OnQuorumUp = r.found(v.up, "quorum_up")
-	}
-	if v.down != nil {
-		s.OnQuorumDown = r.found(v.down, "quorum_down")
-	}
+	s.OnQuorumUp, s.OnQuorumDown = r.hookOf(v.up, "quorum_up"), r.hookOf(v.down, "quorum_down")
 	r.servers(v, &s)
+	r.alert(v, &s)
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 {
 		r.warnf(v.at, "bad_value", "", "hysteresis %d is not below the quorum %d; %d is used", s.Hysteresis, s.Quorum, s.Quorum-1)
 		s.Hysteresis = s.Quorum - 1
@@ -67,6 +63,45 @@ func (r *reader) service(v *service) (conf.Service, bool) {
 		r.warnf(v.at, "no_real_servers", "", "virtual_server %s has no real server", v.title)
 	}
 	return s, true
+}
+
+// hookOf is the command of a program, nil for none. All run as one user.
+func (r *reader) hookOf(p *program, what string) []string {
+	if p == nil {
+		return nil
+	}
+	if p.user != "" && p.user != or(r.global.scriptUser, "") {
+		r.errorf(p.at, "not_supported", "script_user in global_defs is that of all programs", "a user for %s alone is not supported", what)
+	}
+	return r.found(p, what)
+}
+
+// alert says who gets mail about the service and its real servers.
+func (r *reader) alert(v *service, s *conf.Service) {
+	if len(r.global.mailTo) == 0 || r.global.mailServer == nil {
+		return
+	}
+	all := first(r.global.smtpAlertChecker, r.global.smtpAlert)
+	mail, any := or(first(v.smtpAlert, all), false), false
+	for _, rs := range v.servers {
+		own := or(first(rs.smtpAlert, all), false)
+		any = any || own
+		i := slices.IndexFunc(s.RealServers, func(x ipvs.RealServer) bool {
+			return x.Address.Addr() == rs.addr.Addr() && (rs.addr.Port() == 0 || x.Address.Port() == rs.addr.Port())
+		})
+		if own == mail || i < 0 {
+			continue
+		}
+		if s.Servers == nil {
+			s.Servers = map[netip.AddrPort]conf.ServerNotify{}
+		}
+		told := s.Servers[s.RealServers[i].Address]
+		told.Mail = &own
+		s.Servers[s.RealServers[i].Address] = told
+	}
+	if mail || any {
+		s.Alert = &conf.Alert{Mail: mail}
+	}
 }
 
 func anyAlpha(v *service) bool {
@@ -176,6 +211,12 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		}
 		taken[server.Address] = true
 		s.RealServers = append(s.RealServers, server)
+		if rs.up != nil || rs.down != nil {
+			if s.Servers == nil {
+				s.Servers = map[netip.AddrPort]conf.ServerNotify{}
+			}
+			s.Servers[server.Address] = conf.ServerNotify{Up: r.hookOf(rs.up, "notify_up"), Down: r.hookOf(rs.down, "notify_down")}
+		}
 		if checks := r.checks(v, rs, server.Address); len(checks) > 0 {
 			s.Checks[server.Address] = checks
 		}

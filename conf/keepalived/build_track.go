@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -131,23 +132,30 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 
 // notify builds who is told, and reports whether anybody is.
 func (r *reader) notify(n notify, mail, mailer bool) (conf.Notify, bool) {
-	any, mail := false, mail && mailer
+	any, mail, runner := false, mail && mailer, ""
 	words := func(p *program) []string {
 		if p == nil {
 			return nil
 		}
 		command := r.found(p, "the notification")
-		if p.user != "" && p.user != or(r.global.scriptUser, "") {
-			r.errorf(p.at, "not_supported", "script_user in global_defs is that of all programs", "a user for one notification is not supported")
+		if user := cmp.Or(p.user, or(r.global.scriptUser, "")); any && user != runner {
+			r.errorf(p.at, "not_supported", "one user for all programs of an instance or group",
+				"programs of one instance or group that run as different users, %q and %q, are not supported", runner, user)
+		} else {
+			runner = user
 		}
 		any = any || command != nil
 		return command
 	}
 	out := conf.Notify{
+		LowerPriority: words(n.lower), PriorityChanges: or(first(n.priority, r.global.notifyPriority), false),
 		Master: words(n.master), Backup: words(n.backup), Fault: words(n.fault), Stop: words(n.stop), Deleted: words(n.deleted),
 		Any: words(n.any), Mail: mail,
 	}
-	return out, any || mail
+	if runner != or(r.global.scriptUser, "") {
+		out.User = runner
+	}
+	return out, any || mail || out.PriorityChanges
 }
 
 // buildGroups builds the sync groups. Members that do not exist are ignored, as

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -26,6 +27,7 @@ func (r *reader) buildInstances(cfg *conf.Config) {
 			r.errorf(i.vridAt, "duplicate_vrid", "each vrrp_instance on an interface needs its own", "virtual_router_id %d on %s is taken at %s", c.ID.VRID, c.ID.Interface, prev)
 		}
 		ids[c.ID] = i.vridAt
+		c.TellLower = i.notify.lower != nil
 		cfg.Routers = append(cfg.Routers, c)
 		if n, any := r.notify(i.notify, or(first(i.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil); any {
 			cfg.Notify[i.name] = n
@@ -61,8 +63,13 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 	r.held(i, &c)
 	r.delivery(i, &c)
 	c.Auth = r.auth(i, &c)
-	c.Announce = announce(i.garp, r.global.garp)
+	c.Announce = announce(i.garp, r.global.garp, c.ID.Family)
 	c.Tracks = r.resolve(i.tracks, c.ID.Interface)
+	own, all := i.rules, r.global.rules
+	c.Deviations = vrrp.Deviations{
+		SilentToLower: or(first(own.noLower, all.noLower), false), AnswerHigher: or(first(own.sendHigher, all.sendHigher), false),
+		DeafOwner: or(first(own.deafOwner, all.deafOwner), false), TrustMaster: or(first(own.skipCheck, all.skipCheck), false),
+	}
 	if or(first(i.plainChecksum, r.global.plainChecksum), false) {
 		c.Checksum = vrrp.ChecksumPlain
 	}
@@ -194,14 +201,26 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 }
 
 // announce merges the settings of an instance with the global ones.
-func announce(own, global garp) vrrp.Announce {
+func announce(own, global garp, family vrrp.Family) vrrp.Announce {
 	a := vrrp.Announce{
 		Repeat: or(first(own.repeat, global.repeat), vrrp.DefaultGARPRepeat),
 		Delay:  or(first(own.delay, global.delay), vrrp.DefaultGARPDelay),
 
 		Refresh:       or(first(own.refresh, global.refresh), 0),
 		RefreshRepeat: or(first(own.refreshRepeat, global.refreshRepeat), 1),
+		LowerDelay:    or(first(own.lowerDelay, global.lowerDelay), vrrp.DefaultGARPDelay),
 		Interval:      or(global.interval, 0),
+	}
+	if family == vrrp.IPv6 {
+		a.Interval = or(first(global.naInterval, global.interval), 0)
+	}
+	if n := first(own.lowerRepeat, global.lowerRepeat); n != nil {
+		a.LowerRepeat = cmp.Or(min(*n, 100), -1)
+	} else if first(own.lowerDelay, global.lowerDelay) != nil {
+		a.LowerRepeat = a.Repeat
+	}
+	if a.LowerRepeat <= 0 {
+		a.LowerDelay = 0
 	}
 	if or(global.minimal, false) && first(own.repeat, global.repeat) == nil {
 		a.Repeat, a.Delay = 1, 0

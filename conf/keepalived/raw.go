@@ -43,28 +43,31 @@ func newReader(r *report, o conf.Options) *reader { return &reader{report: r, op
 
 // globals are the settings of global_defs.
 type globals struct {
-	routerID                                       *string
-	mailTo                                         []string
-	mailFrom, mailHelo                             *string
-	mailServer                                     *string
-	smtpAlert, smtpAlertVRRP, smtpAlertChecker     *bool
-	noMailFaults                                   *bool
-	defaultInterface                               *string
-	plainChecksum                                  *bool
-	timeouts                                       timeouts
-	flush, flushOnStop                             *bool
-	sync                                           *syncDaemon
-	group4, group6                                 *netip.Addr
-	garp                                           garp
-	version, downAdverts                           *int
-	checkUnicastSource, skipCheck, strict, ignored *bool
-	fifo, vrrpFIFO, lvsFIFO                        *string
-	startupDelay                                   *time.Duration
-	realTime                                       *int // priority
-	lowerPrioNoAdvert, higherPrioSend              *bool
-	dynamicInterfaces                              *bool
-	scriptUser                                     *string
-	scriptSecurity                                 *bool
+	routerID                                   *string
+	mailTo                                     []string
+	mailFrom, mailHelo                         *string
+	mailServer                                 *string
+	smtpAlert, smtpAlertVRRP, smtpAlertChecker *bool
+	noMailFaults                               *bool
+	defaultInterface                           *string
+	plainChecksum                              *bool
+	timeouts                                   timeouts
+	flush, flushOnStop                         *bool
+	sync                                       *syncDaemon
+	group4, group6                             *netip.Addr
+	garp                                       garp
+	version, downAdverts                       *int
+	checkUnicastSource, strict                 *bool
+	rules                                      deviations
+	pipes                                      []conf.Pipe
+	statesOnReload, notifyPriority             *bool
+	mailTimeout                                *time.Duration
+	startup, shutdown                          *program
+	startupTimeout, shutdownTimeout            *time.Duration
+	startupDelay                               *time.Duration
+	scriptUser                                 *string
+	scriptSecurity                             *bool
+	realTime                                   *int // priority
 }
 
 type timeouts struct{ tcp, tcpFin, udp time.Duration }
@@ -76,6 +79,9 @@ type garp struct {
 	interval, naInterval               *time.Duration
 	minimal                            *bool
 }
+
+// deviations are the switches of the election's rules.
+type deviations struct{ noLower, sendHigher, deafOwner, skipCheck *bool }
 
 // syncDaemon is lvs_sync_daemon.
 type syncDaemon struct {
@@ -122,7 +128,7 @@ type instance struct {
 	noVIP         *bool
 	accept        *bool
 	strict        *bool
-	skipCheck     *bool
+	rules         deviations
 	syncInterface *string
 	vmac          *vrrp.VMAC
 	vmacBase      *bool
@@ -148,8 +154,8 @@ type hmacSettings struct {
 
 // notify are the programs of an instance or group.
 type notify struct {
-	master, backup, fault, stop, deleted, any *program
-	smtpAlert                                 *bool
+	master, backup, fault, stop, deleted, any, lower *program
+	smtpAlert, priority                              *bool
 }
 
 // track is a reference to something that is tracked.

@@ -79,7 +79,9 @@ type server struct {
 	upper, lower *int
 	quiescent    *bool
 	timing
-	checks []*check
+	checks    []*check
+	up, down  *program
+	smtpAlert *bool
 }
 
 // check is one checker.

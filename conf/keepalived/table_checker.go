@@ -205,7 +205,7 @@ func servicePool() []*keyword {
 		does("quorum_down", command(ofService(func(v *service) **program { return &v.down }))),
 		does("omega", toggle(ofService(func(v *service) **bool { return &v.omega }))),
 		does("ha_suspend", toggle(ofService(func(v *service) **bool { return &v.haSuspend }))),
-		does("smtp_alert", toggle(ofService(func(v *service) **bool { return &v.smtpAlert }))).note("not for real servers yet"),
+		does("smtp_alert", toggle(ofService(func(v *service) **bool { return &v.smtpAlert }))),
 	)
 }
 
@@ -257,8 +257,11 @@ func serverBlock() *keyword {
 			does("inhibit_on_failure", toggle(ofServer(func(v *server) **bool { return &v.quiescent }))),
 		),
 		timingKeywords(func(r *reader) *timing { return &r.rs.timing }), hostKeyword(func(r *reader) *timing { return &r.rs.timing }),
-		refused(notYet, "notify_up", "notify_down"),
-		without("mail about real servers is sent by what watches the metrics", "smtp_alert"),
+		many(
+			does("notify_up", command(ofServer(func(v *server) **program { return &v.up }))),
+			does("notify_down", command(ofServer(func(v *server) **program { return &v.down }))),
+			does("smtp_alert", toggle(ofServer(func(v *server) **bool { return &v.smtpAlert }))),
+		),
 		without(noSNMP, "snmp_name"),
 		without(obsolete, "CI-LINUX"),
 		checkBlocks(),

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
 )
 
@@ -86,20 +87,63 @@ func globalIdentity() []*keyword {
 		}),
 		does("notification_email_from", text(global(func(g *globals) **string { return &g.mailFrom }))),
 		does("smtp_server", readMailServer),
-		does("smtp_helo_name", text(global(func(g *globals) **string { return &g.mailHelo }))).note("the host's name is used"),
+		does("smtp_helo_name", text(global(func(g *globals) **string { return &g.mailHelo }))),
 		does("smtp_alert", toggle(global(func(g *globals) **bool { return &g.smtpAlert }))),
 		does("smtp_alert_vrrp", toggle(global(func(g *globals) **bool { return &g.smtpAlertVRRP }))),
 		does("smtp_alert_checker", toggle(global(func(g *globals) **bool { return &g.smtpAlertChecker }))),
 		does("script_user", func(r *reader, s *statement) {
 			if user, ok := r.value(s, 1); ok {
+				if group := s.arg(2); group != "" {
+					user += ":" + group
+				}
 				r.global.scriptUser = &user
 			}
 		}),
 		does("enable_script_security", toggle(global(func(g *globals) **bool { return &g.scriptSecurity }))),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
-		does("notify_fifo", text(global(func(g *globals) **string { return &g.fifo }))),
-		does("vrrp_notify_fifo", text(global(func(g *globals) **string { return &g.vrrpFIFO }))),
+		does("smtp_connect_timeout", seconds(global(func(g *globals) **time.Duration { return &g.mailTimeout }))).note("bounds the whole of sending a mail"),
+		does("startup_script", command(global(func(g *globals) **program { return &g.startup }))),
+		does("shutdown_script", command(global(func(g *globals) **program { return &g.shutdown }))),
+		does("startup_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.startupTimeout }))),
+		does("shutdown_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.shutdownTimeout }))),
+		does("vrrp_notify_priority_changes", toggle(global(func(g *globals) **bool { return &g.notifyPriority }))),
+		does("fifo_write_vrrp_states_on_reload", toggle(global(func(g *globals) **bool { return &g.statesOnReload }))),
+		pipe("notify_fifo", conf.PipeAll), pipeReader("notify_fifo_script", conf.PipeAll),
+		pipe("vrrp_notify_fifo", conf.PipeInstances), pipeReader("vrrp_notify_fifo_script", conf.PipeInstances),
+		pipe("lvs_notify_fifo", conf.PipeServices), pipeReader("lvs_notify_fifo_script", conf.PipeServices),
 	)
+}
+
+// pipe is the keyword of a pipe for some kind of change.
+func pipe(name string, kind conf.PipeKind) *keyword {
+	return does(name, func(r *reader, s *statement) {
+		if path, ok := r.value(s, 1); ok {
+			r.pipe(kind).Path = path
+		}
+	})
+}
+
+func pipeReader(name string, kind conf.PipeKind) *keyword {
+	var p *program
+	read := command(func(*reader) **program { return &p })
+	return does(name, func(r *reader, s *statement) {
+		p = nil
+		read(r, s)
+		if p != nil {
+			r.pipe(kind).Reader, r.pipe(kind).User = r.found(p, name), p.user
+		}
+	})
+}
+
+// pipe returns the pipe of a kind, a new one when there is none.
+func (r *reader) pipe(kind conf.PipeKind) *conf.Pipe {
+	for i := range r.global.pipes {
+		if r.global.pipes[i].Only == kind {
+			return &r.global.pipes[i]
+		}
+	}
+	r.global.pipes = append(r.global.pipes, conf.Pipe{Only: kind})
+	return &r.global.pipes[len(r.global.pipes)-1]
 }
 
 // readMailServer reads an address or name with a port.
@@ -130,6 +174,10 @@ func globalVRRP() []*keyword {
 			note("vipd keeps to the RFC and says where it does not; the filter that makes addresses unreachable is not set"),
 		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))),
 		does("vrrp_rt_priority", integer(1, 99, global(func(g *globals) **int { return &g.realTime }))),
+		does("vrrp_lower_prio_no_advert", toggle(global(func(g *globals) **bool { return &g.rules.noLower }))),
+		does("vrrp_higher_prio_send_advert", toggle(global(func(g *globals) **bool { return &g.rules.sendHigher }))),
+		does("vrrp_owner_ignore_adverts", toggle(global(func(g *globals) **bool { return &g.rules.deafOwner }))),
+		does("vrrp_skip_check_adv_addr", toggle(global(func(g *globals) **bool { return &g.rules.skipCheck }))),
 		does("vrrp_startup_delay", seconds(global(func(g *globals) **time.Duration { return &g.startupDelay }))),
 	)
 }
@@ -143,19 +191,20 @@ func globalGARP() []*keyword {
 	}
 	return concat(garpKeywords("vrrp_", g, n), many(
 		does("vrrp_garp_interval", g(func(g *garp) **time.Duration { return &g.interval })).note("0 is taken for no pause; keepalived 2.2 calls it an error"),
+		does("vrrp_gna_interval", g(func(g *garp) **time.Duration { return &g.naInterval })),
 		does("vrrp_min_garp", toggle(global(func(g *globals) **bool { return &g.garp.minimal }))),
 	))
 }
 
 // garpKeywords are the settings of announcements, global ones with a prefix.
 func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reader, *statement), n func(func(*garp) **int) func(*reader, *statement)) []*keyword {
-	lower := "a master that hears a lower priority announces its addresses again, as after a takeover"
-	return concat(many(
+	return many(
 		does(prefix+"garp_master_delay", g(func(g *garp) **time.Duration { return &g.delay })),
 		does(prefix+"garp_master_repeat", n(func(g *garp) **int { return &g.repeat })),
-	),
-		without("addresses that somebody else claims are announced again at once", prefix+"garp_master_refresh", prefix+"garp_master_refresh_repeat"),
-		without(lower, prefix+"garp_lower_prio_delay", prefix+"garp_lower_prio_repeat"),
+		does(prefix+"garp_master_refresh", g(func(g *garp) **time.Duration { return &g.refresh })),
+		does(prefix+"garp_master_refresh_repeat", n(func(g *garp) **int { return &g.refreshRepeat })),
+		does(prefix+"garp_lower_prio_delay", g(func(g *garp) **time.Duration { return &g.lowerDelay })),
+		does(prefix+"garp_lower_prio_repeat", n(func(g *garp) **int { return &g.lowerRepeat })),
 	)
 }
 
@@ -234,9 +283,6 @@ func globalWithout() []*keyword {
 		without(ownNames, "process_names", "process_name", "vrrp_process_name", "checker_process_name", "lvs_process_name", "bfd_process_name"),
 		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
 		without("programs get the groups of their user", "set_supplementary_groups"),
-		without("mail is sent with a bound of its own", "smtp_connect_timeout"),
-		refused(notYet, "startup_script", "shutdown_script"),
-		without("the scripts that it is for are not supported", "startup_script_timeout", "shutdown_script_timeout"),
 		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "vrrp_no_swap",
 			"vrrp_cpu_affinity", "vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_priority", "checker_no_swap", "checker_rt_priority",
 			"checker_cpu_affinity", "checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
@@ -246,15 +292,8 @@ func globalWithout() []*keyword {
 		without("faults are never mailed twice", "no_email_faults", "no_checker_emails", "rs_init_notifies"),
 		without("only interfaces with routers join the group", "disable_local_igmp"),
 		without("addresses that somebody else claims are announced again at once", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
-		without("announcements are paced by the length of the queue", "vrrp_gna_interval"),
-		without("a master answers a lower priority at once, as RFC 9568 section 6.4.3 has it", "vrrp_lower_prio_no_advert"),
-		without("a backup is silent, as RFC 9568 has it", "vrrp_higher_prio_send_advert"),
-		without("the addresses of every advert are compared, which costs little", "vrrp_skip_check_adv_addr"),
 		without(noFilter, "vrrp_iptables", "vrrp_ipsets", "nftables", "nftables_priority", "nftables_ifindex", "nftables_counters"),
 		without("groups of addresses become services of the kernel, one for each", "nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark"),
-		refused(notYet, "notify_fifo_script", "vrrp_notify_fifo_script", "lvs_notify_fifo", "lvs_notify_fifo_script"),
-		without("status and metrics tell the priority at all times", "vrrp_notify_priority_changes"),
-		without("a reload changes no state", "fifo_write_vrrp_states_on_reload"),
 		without(noSNMP, "snmp_socket", "enable_traps", "enable_snmp_vrrp", "enable_snmp_keepalived", "enable_snmp_rfc", "enable_snmp_rfcv2",
 			"enable_snmp_rfcv3", "enable_snmp_checker", "snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval"),
 		without(noDBus, "enable_dbus", "dbus_service_name", "dbus_no_interface_name"),
@@ -264,7 +303,6 @@ func globalWithout() []*keyword {
 			"vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier"),
 		without("a fresh start preempts only when the table of real servers is there", "vrrp_delay_after_boot"),
 		without("unknown VRIDs are counted for every interface", "log_unknown_vrids"),
-		refused(notYet, "vrrp_owner_ignore_adverts"),
 		without("virtual MAC interfaces have names of their own", "vmac_prefix", "vmac_addr_prefix"),
 		without("nothing that matters is random", "random_seed"),
 		without("a reload with a bad file changes nothing, always", "reload_check_config"),

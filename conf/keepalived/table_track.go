@@ -69,7 +69,6 @@ func groupBlock() *keyword {
 		trackKeywords(func(r *reader) *[]track { return &r.group.tracks }),
 		notifyKeywords(func(r *reader) *notify { return &r.group.notify }),
 		without("weights of members count always", "global_tracking", "sync_group_tracking_weight"),
-		without("status and metrics tell the priority at all times", "notify_priority_changes"),
 	)
 }
 

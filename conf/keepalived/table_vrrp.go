@@ -21,7 +21,10 @@ func instanceBlock() *keyword {
 	}, nil,
 		instanceIdentity(), instanceAddresses(), instanceDelivery(), instanceElection(), instanceAuth(),
 		instanceGARP(), notifyKeywords(func(r *reader) *notify { return &r.inst.notify }),
-		many(does("notify_deleted", command(ofInstance(func(i *instance) **program { return &i.notify.deleted })))),
+		many(
+			does("notify_deleted", command(ofInstance(func(i *instance) **program { return &i.notify.deleted }))),
+			does("notify_master_rx_lower_pri", command(ofInstance(func(i *instance) **program { return &i.notify.lower }))),
+		),
 		trackKeywords(func(r *reader) *[]track { return &r.inst.tracks }),
 		pathBlocks("virtual_routes", "virtual_rules", func(r *reader) *vrrp.Paths { return &r.inst.paths }),
 		instanceWithout(),
@@ -121,6 +124,10 @@ func instanceElection() []*keyword {
 		does("dont_track_primary", toggle(ofInstance(func(i *instance) **bool { return &i.noTrackOwn }))),
 		does("accept", toggle(ofInstance(func(i *instance) **bool { return &i.accept }))),
 		does("no_accept", toggleOff(ofInstance(func(i *instance) **bool { return &i.accept }))),
+		does("lower_prio_no_advert", toggle(ofInstance(func(i *instance) **bool { return &i.rules.noLower }))),
+		does("higher_prio_send_advert", toggle(ofInstance(func(i *instance) **bool { return &i.rules.sendHigher }))),
+		does("owner_ignore_adverts", toggle(ofInstance(func(i *instance) **bool { return &i.rules.deafOwner }))),
+		does("skip_check_adv_addr", toggle(ofInstance(func(i *instance) **bool { return &i.rules.skipCheck }))),
 		does("strict_mode", toggle(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
 		does("down_timer_adverts", integer(1, 100, ofInstance(func(i *instance) **int { return &i.downAdverts }))),
 	)
@@ -164,6 +171,7 @@ func notifyKeywords(of func(*reader) *notify) []*keyword {
 		does("notify_stop", to(func(n *notify) **program { return &n.stop })),
 		does("notify", to(func(n *notify) **program { return &n.any })),
 		does("smtp_alert", toggle(func(r *reader) **bool { return &of(r).smtpAlert })),
+		does("notify_priority_changes", toggle(func(r *reader) **bool { return &of(r).priority })),
 	)
 }
 
@@ -174,16 +182,12 @@ func instanceWithout() []*keyword {
 			does("vmac_xmit_base", toggle(ofInstance(func(i *instance) **bool { return &i.vmacBase }))),
 		),
 		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip",
-			"timer_expired_backup", "thread_timer_expired", "owner_ignore_adverts", "notify_master_rx_lower_pri"),
-		without("it is always done: without it, an address that ends would take others with it", "promote_secondaries"),
+			"timer_expired_backup", "thread_timer_expired"),
+		many(does("promote_secondaries", nil).note("always so: without it, an address that ends would take others with it")),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
-		without("the addresses of every advert are compared, which costs little", "skip_check_adv_addr"),
 		without("keepalived has never implemented it", "debug"),
-		without("status and metrics tell the priority at all times", "notify_priority_changes"),
 		many(does("lvs_sync_daemon_interface", text(ofInstance(func(i *instance) **string { return &i.syncInterface }))).note("old form of lvs_sync_daemon")),
 		without("addresses that somebody else claims are announced again at once", "garp_extra_if", "vmac_garp_intvl"),
-		without("a master answers a lower priority at once, as RFC 9568 section 6.4.3 has it", "lower_prio_no_advert"),
-		without("a backup is silent, as RFC 9568 has it", "higher_prio_send_advert"),
 		without(ownBuffers, "kernel_rx_buf_size"),
 		without(obsolete, "sync_instance"),
 	)

@@ -89,16 +89,20 @@ func (a *alerts) tell(alert healthcheck.Alert) {
 	if len(command) > 0 {
 		a.run(alertCall(s, alert, command))
 	}
-	if s.Alert.Mail {
-		a.mail(alertMail(alert))
+	if mail := s.Servers[alert.Server].Mail; mail == nil && s.Alert.Mail || mail != nil && *mail {
+		a.mail(alertMail(s, alert))
 	}
 }
 
 // alertMail is an alert as mails tell it.
-func alertMail(alert healthcheck.Alert) notify.Change {
+func alertMail(s conf.Service, alert healthcheck.Alert) notify.Change {
 	c := notify.Change{Kind: "virtual server", Name: alert.Service, At: alert.At, Reason: alert.Reason}
+	service, word := serviceText(s.Key), map[bool]string{true: "UP", false: "DOWN"}[alert.State == healthcheck.AlertUp]
+	c.Subject, c.Text = fmt.Sprintf("Virtualserver %s - %s", service, word), alert.Reason
 	if alert.Server.IsValid() {
 		c.Kind, c.Name = "real server", fmt.Sprintf("%s of %s", alert.Server, alert.Service)
+		c.Subject = fmt.Sprintf("Realserver %s of virtual server %s - %s", endpointText(s.Key, alert.Server), service, word)
+		c.Text = "CHECK " + map[bool]string{true: "succeed on service", false: "failed on service : " + alert.Reason}[alert.State == healthcheck.AlertUp]
 	}
 	c.State = notify.State(strings.ReplaceAll(string(alert.State), "_", " "))
 	if alert.Dropped > 0 {
@@ -115,15 +119,23 @@ func pipeLine(key ipvs.ServiceKey, c poolChange) string {
 	if c.Kind == ipvs.ServerDown || c.Kind == ipvs.QuorumLost {
 		state = "DOWN"
 	}
-	endpoint := func(a netip.AddrPort) string { return fmt.Sprintf("[%s]:%s:%d", a.Addr(), key.Protocol, a.Port()) }
-	service := endpoint(key.Address)
-	if key.Mark != 0 {
-		service = fmt.Sprintf("FWM %d", key.Mark)
-	}
 	if c.Server.IsValid() {
-		return fmt.Sprintf("RS %s %s %s\n", endpoint(c.Server), service, state)
+		return fmt.Sprintf("RS %s %s %s\n", endpointText(key, c.Server), serviceText(key), state)
 	}
-	return fmt.Sprintf("VS %s %s\n", service, state)
+	return fmt.Sprintf("VS %s %s\n", serviceText(key), state)
+}
+
+// endpointText is how keepalived writes an address of a service.
+func endpointText(key ipvs.ServiceKey, a netip.AddrPort) string {
+	return fmt.Sprintf("[%s]:%s:%d", a.Addr(), key.Protocol, a.Port())
+}
+
+// serviceText is how keepalived writes a virtual server.
+func serviceText(key ipvs.ServiceKey) string {
+	if key.Mark != 0 {
+		return fmt.Sprintf("FWM %d", key.Mark)
+	}
+	return endpointText(key, key.Address)
 }
 
 // stop ends what is due later.

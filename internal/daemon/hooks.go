@@ -3,13 +3,12 @@ package daemon
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/program"
 	"github.com/vipd/vipd/ipvs"
 )
 
@@ -25,6 +24,7 @@ type hooks struct {
 	waiting map[string]*hookCall // by key; the next one while another runs
 	running map[string]bool
 	quorum  map[string]bool // last state told
+	user    string          // that runs the commands; "" = the daemon's
 	work    sync.WaitGroup
 }
 
@@ -42,6 +42,12 @@ func newHooks(warn func(kind, message string, attrs map[string]any)) *hooks {
 
 // changed runs the hook that a change has in the configuration.
 func (h *hooks) changed(cfg *conf.Config, c poolChange) {
+	h.mu.Lock()
+	h.user = cfg.Global.Scripts.User
+	h.mu.Unlock()
+	if c.Kind == ipvs.ServerUp || c.Kind == ipvs.ServerDown {
+		h.serverChanged(cfg, c)
+	}
 	if c.Kind != ipvs.QuorumGained && c.Kind != ipvs.QuorumLost {
 		return
 	}
@@ -53,6 +59,24 @@ func (h *hooks) changed(cfg *conf.Config, c poolChange) {
 		if s.Name == c.Service {
 			h.start(hookFor(s, up, c.Weight))
 		}
+	}
+}
+
+// serverChanged runs what one real server has for its change.
+func (h *hooks) serverChanged(cfg *conf.Config, c poolChange) {
+	for _, s := range cfg.Services {
+		told, has := s.Servers[c.Server]
+		if s.Name != c.Service || !has {
+			continue
+		}
+		call := &hookCall{
+			key: "real server " + s.Name + " " + c.Server.String(), service: s.Name, state: "down", command: told.Down,
+			env: []string{"VIPD_REAL_SERVER=" + c.Server.String(), "VIPD_REASON=" + c.Reason},
+		}
+		if c.Kind == ipvs.ServerUp {
+			call.state, call.command = "up", told.Up
+		}
+		h.start(call)
 	}
 }
 
@@ -87,7 +111,7 @@ func (h *hooks) start(call *hookCall) {
 func (h *hooks) drain(key string) {
 	for {
 		h.mu.Lock()
-		call := h.waiting[key]
+		call, user := h.waiting[key], h.user
 		delete(h.waiting, key)
 		if call == nil {
 			delete(h.running, key)
@@ -95,21 +119,19 @@ func (h *hooks) drain(key string) {
 			return
 		}
 		h.mu.Unlock()
-		if err := call.run(); err != nil {
+		if err := call.run(user); err != nil {
 			h.warn("hook", fmt.Sprintf("run hook of %s: %v", call.service, err), map[string]any{"service": call.service, "state": call.state})
 		}
 	}
 }
 
 // run runs the command; its output belongs to the error.
-func (c *hookCall) run() error {
-	ctx, cancel := context.WithTimeout(context.Background(), hookBound)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, c.command[0], c.command[1:]...)
-	cmd.Env = append(append(os.Environ(), "VIPD_SERVICE="+c.service, "VIPD_STATE="+c.state), c.env...)
-	cmd.WaitDelay = time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w %s", c.command[0], err, strings.TrimSpace(string(out)))
+func (c *hookCall) run(user string) error {
+	r := program.Run(context.Background(), program.Command{
+		Args: c.command, Timeout: hookBound, User: user, Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
+	})
+	if r.Err != nil {
+		return fmt.Errorf("%s: %w %s", c.command[0], r.Err, strings.TrimSpace(r.Output))
 	}
 	return nil
 }

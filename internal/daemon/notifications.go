@@ -18,7 +18,10 @@ type stateChange struct {
 	From, To vrrp.State
 	Reason   vrrp.Reason
 	Priority uint8
-	At       time.Time
+	// Lower is set, with From and To the same, when a master heard an advert
+	// that lost against its own; else only the priority changed.
+	Lower bool
+	At    time.Time
 }
 
 // notifications turns transitions of virtual routers into changes of instances
@@ -29,14 +32,16 @@ type notifications struct {
 	mu     sync.Mutex
 	cfg    *conf.Config
 	states map[vrrp.RouterID]notify.State
-	told   map[string]notify.State // by kind and name
+	// priorities are those of the last change.
+	priorities map[vrrp.RouterID]uint8
+	told       map[string]notify.State // by kind and name
 }
 
 // closeSlack is how long a stop waits beyond the longest program.
 const closeSlack = 3 * time.Second
 
 func newNotifications(s *supervisor) *notifications {
-	n := &notifications{states: make(map[vrrp.RouterID]notify.State), told: make(map[string]notify.State)}
+	n := &notifications{states: make(map[vrrp.RouterID]notify.State), priorities: make(map[vrrp.RouterID]uint8), told: make(map[string]notify.State)}
 	n.notifier = notify.New(func(problem string) { s.warn("notify", problem, nil) })
 	return n
 }
@@ -54,7 +59,7 @@ func (n *notifications) apply(c *conf.Config) {
 	if c.Director != "" || err != nil {
 		host = c.Director
 	}
-	n.notifier.Apply(notify.Settings{Scripts: c.Global.Scripts, FIFO: c.Global.NotifyFIFO, Mail: c.Global.Mail, Host: host})
+	n.notifier.Apply(notify.Settings{Scripts: c.Global.Scripts, Pipes: c.Global.Pipes, Mail: c.Global.Mail, Host: host})
 }
 
 // keepRemoved returns the new configuration with who is told about instances
@@ -76,7 +81,12 @@ func (n *notifications) change(c stateChange) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	state := notifyState(c)
+	if c.From == c.To {
+		n.sameState(c, state)
+		return
+	}
 	n.states[c.ID] = state
+	n.priorities[c.ID] = c.Priority
 	n.tell(notify.Change{
 		Kind: notify.Instance, Name: c.Name, State: state, Priority: c.Priority, Reason: string(c.Reason), At: c.At,
 	}, n.cfg.Notify[c.Name])
@@ -88,6 +98,40 @@ func (n *notifications) change(c stateChange) {
 			n.tell(notify.Change{Kind: notify.Group, Name: g.Name, State: state, Reason: string(c.Reason), At: c.At}, g.Notify)
 		}
 	}
+}
+
+// sameState takes news about a router that stays in its state: another
+// priority, or an advert that lost against its own.
+func (n *notifications) sameState(c stateChange, state notify.State) {
+	to := n.cfg.Notify[c.Name]
+	change := notify.Change{Kind: notify.Instance, Name: c.Name, State: state, Priority: c.Priority, Reason: string(c.Reason), At: c.At}
+	switch {
+	case c.Lower && len(to.LowerPriority) > 0:
+		change.State = notify.Lower
+	case !c.Lower && to.PriorityChanges:
+		change.PriorityOnly = true
+	default:
+		return
+	}
+	n.notifier.Tell(change, to)
+}
+
+// again writes the present states to the pipes that want them after a reload.
+func (n *notifications) again() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var all []notify.Change
+	for _, r := range n.cfg.Routers {
+		if state, known := n.states[r.ID]; known {
+			all = append(all, notify.Change{Kind: notify.Instance, Name: r.Name, State: state, Priority: n.priorities[r.ID]})
+		}
+	}
+	for _, g := range n.cfg.Groups {
+		if state, same := n.common(g); same && state != "" {
+			all = append(all, notify.Change{Kind: notify.Group, Name: g.Name, State: state})
+		}
+	}
+	n.notifier.Again(all)
 }
 
 // tell has a change delivered unless it was: both virtual routers of an

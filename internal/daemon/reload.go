@@ -130,6 +130,7 @@ func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
 		return r
 	}
 	r.OK = true
+	s.notify.again()
 	s.info("reload", fmt.Sprintf("reload applied, %d changes", len(changed)), map[string]any{"changes": len(changed)})
 	return r
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/internal/notify"
+	"github.com/vipd/vipd/internal/program"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
 )
@@ -80,7 +81,22 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer unlockInstance(s.lock)
 	h.confirm()
-	return s.run(ctx)
+	err = s.run(ctx)
+	last := s.config().Global
+	runHook(opt, last.Scripts.User, last.Shutdown, "shutdown")
+	return err
+}
+
+// runHook runs a program of the daemon's own life. What it makes of it changes
+// nothing for the daemon.
+func runHook(opt Options, user string, h conf.Hook, name string) {
+	if len(h.Command) == 0 {
+		return
+	}
+	r := program.Run(context.Background(), program.Command{Args: h.Command, Timeout: h.Timeout, User: user})
+	if r.Err != nil {
+		newLogger(opt.Log, "info", "text").Warn("run "+name+" program", "program", h.Command[0], "error", r.Err, "output", r.Output)
+	}
 }
 
 // prepare does everything that can fail before a role is touched.
@@ -96,6 +112,9 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	lock, err := claimInstance(opt.RuntimeDir, h)
 	if err != nil {
 		return nil, err
+	}
+	if h == nil {
+		runHook(opt, cfg.Global.Scripts.User, cfg.Global.Startup, "startup")
 	}
 	s, err := newSupervisor(opt, cfg, diags)
 	if err != nil {

@@ -1,6 +1,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -54,7 +55,10 @@ func (m *mailer) add(c Change, s Settings) {
 	if len(m.waiting) < maxMailLines {
 		m.waiting = append(m.waiting, c)
 	}
-	if m.timer == nil {
+	switch {
+	case s.Mail.Style == conf.MailKeepalived:
+		m.flushLocked()
+	case m.timer == nil:
 		m.timer = time.AfterFunc(mailCollect, m.flush)
 	}
 }
@@ -64,6 +68,10 @@ func (m *mailer) flush() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.timer = nil
+	m.flushLocked()
+}
+
+func (m *mailer) flushLocked() {
 	if len(m.waiting) == 0 {
 		return
 	}
@@ -98,7 +106,7 @@ func (m *mailer) try(changes []Change, s Settings) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), mailTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), cmp.Or(s.Mail.Timeout, mailTimeout))
 	defer cancel()
 	if err := client.DialAndSendWithContext(ctx, msg); err != nil {
 		return fmt.Errorf("send mail: %w", err)
@@ -115,19 +123,49 @@ func compose(changes []Change, s Settings) (*mail.Msg, error) {
 	if err := msg.To(s.Mail.To...); err != nil {
 		return nil, fmt.Errorf("set recipients: %w", err)
 	}
+	write := digest
+	if s.Mail.Style == conf.MailKeepalived {
+		write = asKeepalived
+	}
+	subject, body := write(changes)
+	msg.Subject(fmt.Sprintf("[%s] %s", cmp.Or(s.Mail.Name, s.Host), subject))
+	msg.SetDate()
+	msg.SetBodyString(mail.TypeTextPlain, body)
+	return msg, nil
+}
+
+// digest tells of all changes.
+func digest(changes []Change) (subject, body string) {
 	last := changes[len(changes)-1]
-	subject := fmt.Sprintf("[%s] %s %s: %s", s.Host, strings.ToLower(last.Kind), last.Name, last.State)
+	subject = fmt.Sprintf("%s %s: %s", strings.ToLower(last.Kind), last.Name, last.State)
 	if more := len(changes) - 1; more > 0 {
 		subject += fmt.Sprintf(" and %d more changes", more)
 	}
-	msg.Subject(subject)
-	msg.SetDate()
-	var body strings.Builder
+	var text strings.Builder
 	for _, c := range changes {
-		fmt.Fprintf(&body, "%s  %s %s is %s (%s)\n", c.At.Format(time.DateTime+".000"), strings.ToLower(c.Kind), c.Name, c.State, c.Reason)
+		fmt.Fprintf(&text, "%s  %s %s is %s (%s)\n", c.At.Format(time.DateTime+".000"), strings.ToLower(c.Kind), c.Name, c.State, c.Reason)
 	}
-	msg.SetBodyString(mail.TypeTextPlain, body.String())
-	return msg, nil
+	return subject, text.String()
+}
+
+// asKeepalived tells of one change with the words that filters of keepalived's
+// mails look for.
+func asKeepalived(changes []Change) (subject, body string) {
+	c := changes[len(changes)-1]
+	if c.Subject != "" {
+		return c.Subject, "=> " + c.Text + " <="
+	}
+	kind, text := "VRRP Instance", map[State]string{
+		Master: "VRRP Instance is now owning VRRP VIPs", Backup: "VRRP Instance is no longer owning VRRP VIPs", Fault: "VRRP Instance is no longer owning VRRP VIPs",
+		Stop: "VRRP Instance stopping", Deleted: "VRRP Deleted at reload",
+	}[c.State]
+	if c.Kind == Group {
+		kind, text = "VRRP Group", map[State]string{
+			Master: "All VRRP group instances are now in MASTER state", Backup: "All VRRP group instances are now in BACKUP state",
+			Fault: "All VRRP group instances are now in FAULT state", Stop: "All VRRP group instances are now stopping",
+		}[c.State]
+	}
+	return fmt.Sprintf("%s %s - Entering %s state", kind, c.Name, c.State), "=> " + text + " <="
 }
 
 // securities are the words of the configuration.
@@ -146,6 +184,9 @@ func (m *mailer) client(c *conf.Mail) (*mail.Client, error) {
 	options := []mail.Option{
 		mail.WithPort(port), mail.WithTLSPolicy(securities[c.Security]),
 		mail.WithTLSConfig(&tls.Config{ServerName: host, RootCAs: m.roots, MinVersion: tls.VersionTLS12}),
+	}
+	if c.Hello != "" {
+		options = append(options, mail.WithHELO(c.Hello))
 	}
 	if c.Security == "tls" {
 		options = append(options, mail.WithSSL())

@@ -4,6 +4,7 @@
 package notify
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -24,6 +25,11 @@ const (
 	Fault   State = "FAULT"
 	Stop    State = "STOP"
 	Deleted State = "DELETED"
+	// Lower tells of a master that heard an advert that lost against its own;
+	// it is still master.
+	Lower State = "MASTER_RX_LOWER_PRI"
+	// priorityWord is added to the word of a state when only the priority changed.
+	priorityWord = "_PRIORITY"
 )
 
 // Kinds of what changes.
@@ -40,17 +46,30 @@ type Change struct {
 	Priority uint8 // 0 for groups
 	Reason   string
 	At       time.Time
+	// PriorityOnly is set when the state is what it was.
+	PriorityOnly bool
+	// Subject and Text are what a mail in keepalived's style has; empty leaves
+	// them to the state.
+	Subject, Text string
 }
 
 // Line is the line that keepalived writes to its pipe.
 func (c Change) Line() string {
-	return fmt.Sprintf("%s %q %s %d\n", c.Kind, c.Name, c.State, c.Priority)
+	return fmt.Sprintf("%s %q %s %d\n", c.Kind, c.Name, c.word(), c.Priority)
+}
+
+// word is keepalived's word for the change.
+func (c Change) word() string {
+	if c.PriorityOnly {
+		return string(c.State) + priorityWord
+	}
+	return string(c.State)
 }
 
 // Settings say how to deliver.
 type Settings struct {
 	Scripts conf.Scripts
-	FIFO    string
+	Pipes   []conf.Pipe
 	Mail    *conf.Mail
 	// Host names this director in mails.
 	Host string
@@ -67,7 +86,7 @@ type Notifier struct {
 	mu       sync.Mutex
 	settings Settings
 	queues   map[string]*queue // of programs, by kind and name
-	pipe     *pipe
+	pipes    []*namedPipe
 	mail     *mailer
 	closed   bool
 	work     sync.WaitGroup
@@ -77,6 +96,7 @@ type Notifier struct {
 type job struct {
 	change   Change
 	programs [][]string
+	user     string
 }
 
 // queue holds the jobs of one instance or group.
@@ -87,10 +107,7 @@ type queue struct {
 
 // New returns a Notifier. report is told what could not be delivered.
 func New(report func(problem string)) *Notifier {
-	n := &Notifier{report: report, queues: make(map[string]*queue)}
-	n.pipe = newPipe(report)
-	n.mail = newMailer(report)
-	return n
+	return &Notifier{report: report, queues: make(map[string]*queue), mail: newMailer(report)}
 }
 
 // Apply puts settings in force, also for what already waits.
@@ -98,7 +115,9 @@ func (n *Notifier) Apply(s Settings) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.settings = s
-	n.pipe.setPath(s.FIFO)
+	if !n.closed {
+		n.applyPipes(s)
+	}
 }
 
 // Tell delivers one change to all whom the configuration names.
@@ -108,21 +127,35 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 	if n.closed {
 		return
 	}
-	n.pipe.write(c.Line())
-	if to.Mail && n.settings.Mail != nil {
+	n.write(conf.PipeInstances, c.Line())
+	if to.Mail && n.settings.Mail != nil && !c.PriorityOnly && c.State != Lower {
 		n.mail.add(c, n.settings)
 	}
 	if programs := programsFor(c, to); len(programs) > 0 {
-		n.enqueue(job{c, programs})
+		n.enqueue(job{c, programs, to.User})
 	}
 }
 
-// Line writes a line of another kind of change to the pipe.
+// Line writes a line about a virtual or real server to the pipes.
 func (n *Notifier) Line(line string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.closed {
-		n.pipe.write(line)
+		n.write(conf.PipeServices, line)
+	}
+}
+
+// Again writes the states of instances and groups once more, to the pipes that
+// want them after a reload.
+func (n *Notifier) Again(changes []Change) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, p := range n.pipes {
+		for _, c := range changes {
+			if p.set.OnReload && p.set.Only != conf.PipeServices && !n.closed {
+				p.write(c.Line())
+			}
+		}
 	}
 }
 
@@ -139,14 +172,14 @@ func (n *Notifier) Mail(c Change) {
 func programsFor(c Change, to conf.Notify) [][]string {
 	var all [][]string
 	own := map[State][]string{
-		Master: to.Master, Backup: to.Backup, Fault: to.Fault, Stop: to.Stop, Deleted: to.Deleted,
+		Master: to.Master, Backup: to.Backup, Fault: to.Fault, Stop: to.Stop, Deleted: to.Deleted, Lower: to.LowerPriority,
 	}[c.State]
-	if len(own) > 0 {
+	if len(own) > 0 && !c.PriorityOnly {
 		all = append(all, own)
 	}
 	if len(to.Any) > 0 {
 		args := append([]string(nil), to.Any...)
-		all = append(all, append(args, c.Kind, c.Name, string(c.State), strconv.Itoa(int(c.Priority))))
+		all = append(all, append(args, c.Kind, c.Name, c.word(), strconv.Itoa(int(c.Priority))))
 	}
 	return all
 }
@@ -182,6 +215,7 @@ func (n *Notifier) deliver(key string, q *queue) {
 		q.jobs = q.jobs[1:]
 		scripts := n.settings.Scripts
 		n.mu.Unlock()
+		scripts.User = cmp.Or(j.user, scripts.User)
 		for _, args := range j.programs {
 			n.runProgram(j.change, args, scripts)
 		}
@@ -203,12 +237,15 @@ func (n *Notifier) runProgram(c Change, args []string, s conf.Scripts) {
 func (n *Notifier) Close(bound time.Duration) {
 	n.mu.Lock()
 	n.closed = true
+	pipes := n.pipes
 	n.mu.Unlock()
 	deadline := time.Now().Add(bound)
 	done := make(chan struct{})
 	go func() {
 		n.work.Wait()
-		n.pipe.close(deadline)
+		for _, p := range pipes {
+			p.shutDown(deadline)
+		}
 		n.mail.close(deadline)
 		close(done)
 	}()

@@ -172,7 +172,7 @@ func TestCloseIsBounded(t *testing.T) {
 func TestPipe(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fifo")
-	n, p := newNotifier(Settings{FIFO: path})
+	n, p := newNotifier(Settings{Pipes: []conf.Pipe{{Path: path}}})
 	n.Tell(change("web", Master), conf.Notify{})
 	n.Tell(Change{Kind: Group, Name: "edge", State: Fault}, conf.Notify{})
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
@@ -197,7 +197,7 @@ func TestPipe(t *testing.T) {
 func TestPipeWithoutReader(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "fifo")
-	n, p := newNotifier(Settings{FIFO: path})
+	n, p := newNotifier(Settings{Pipes: []conf.Pipe{{Path: path}}})
 	const lines = 10000
 	for i := range lines {
 		n.Tell(Change{Kind: Instance, Name: fmt.Sprint(i), State: Master}, conf.Notify{})
@@ -226,10 +226,73 @@ func TestPipeIsAFile(t *testing.T) {
 	if err := os.WriteFile(path, []byte("precious"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	n, p := newNotifier(Settings{FIFO: path})
+	n, p := newNotifier(Settings{Pipes: []conf.Pipe{{Path: path}}})
 	n.Tell(change("web", Master), conf.Notify{})
 	n.Close(100 * time.Millisecond)
 	if text, _ := os.ReadFile(path); string(text) != "precious" || !strings.Contains(p.text(), "not a named pipe") {
 		t.Errorf("content %q, reported %q", text, p.text())
+	}
+}
+
+// A pipe gets the lines of its kind, its reader finds its path and is run for
+// as long as the pipe is used.
+func TestPipeKindsAndReader(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	read := filepath.Join(dir, "read")
+	reader := scriptFile(t, `exec sh -c 'while read l; do echo "$0 $l" >> `+read+`; done' "$1" < "$2"`)
+	states, services := filepath.Join(dir, "states"), filepath.Join(dir, "services")
+	n, p := newNotifier(Settings{Pipes: []conf.Pipe{
+		{Path: states, Only: conf.PipeInstances, Reader: []string{reader, "mine"}, OnReload: true},
+		{Path: services, Only: conf.PipeServices},
+	}})
+	f, err := os.OpenFile(services, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err == nil {
+		t.Error("the pipe without a reader is there before its first line")
+		f.Close()
+	}
+	n.Tell(change("web", Master), conf.Notify{})
+	n.Line("VS [192.0.2.10]:tcp:80 UP\n")
+	prio := change("web", Master)
+	prio.PriorityOnly = true
+	n.Tell(prio, conf.Notify{})
+	n.Again([]Change{change("web", Master)})
+	want := "mine INSTANCE \"web\" MASTER 150\nmine INSTANCE \"web\" MASTER_PRIORITY 150\nmine INSTANCE \"web\" MASTER 150\n"
+	var got []byte
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline) && string(got) != want; time.Sleep(20 * time.Millisecond) {
+		got, _ = os.ReadFile(read)
+	}
+	if string(got) != want {
+		t.Errorf("the reader got %q, want %q", got, want)
+	}
+	if f, err = os.OpenFile(services, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if line, err := bufio.NewReader(f).ReadString('\n'); line != "VS [192.0.2.10]:tcp:80 UP\n" {
+		t.Errorf("services: %q, %v", line, err)
+	}
+	n.Close(20 * time.Second)
+	if p.text() != "" {
+		t.Error(p.text())
+	}
+}
+
+// TestKeepalived_Mails: subjects and texts as keepalived 2.2.7 sends them.
+func TestKeepalived_Mails(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		change        Change
+		subject, body string
+	}{
+		{change("VI_1", Master), "VRRP Instance VI_1 - Entering MASTER state", "=> VRRP Instance is now owning VRRP VIPs <="},
+		{change("VI_1", Fault), "VRRP Instance VI_1 - Entering FAULT state", "=> VRRP Instance is no longer owning VRRP VIPs <="},
+		{Change{Kind: Group, Name: "G", State: Master}, "VRRP Group G - Entering MASTER state", "=> All VRRP group instances are now in MASTER state <="},
+		{Change{Kind: Group, Name: "G", State: Fault}, "VRRP Group G - Entering FAULT state", "=> All VRRP group instances are now in FAULT state <="},
+		{Change{Subject: "Realserver x - DOWN", Text: "CHECK failed"}, "Realserver x - DOWN", "=> CHECK failed <="},
+	} {
+		if subject, body := asKeepalived([]Change{tt.change}); subject != tt.subject || body != tt.body {
+			t.Errorf("%+v: %q, %q", tt.change, subject, body)
+		}
 	}
 }

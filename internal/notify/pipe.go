@@ -39,6 +39,13 @@ func (p *pipe) setPath(path string) {
 	p.path, p.waiting, p.failed = path, nil, ""
 }
 
+// prepare makes the pipe before there is a line for it.
+func (p *pipe) prepare() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.flush()
+}
+
 // write writes a line, or keeps it when it does not fit.
 func (p *pipe) write(line string) {
 	p.mu.Lock()

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -21,7 +22,7 @@ import (
 type Command struct {
 	Args    []string      // program and arguments, no shell
 	Timeout time.Duration // when the process group gets TERM
-	User    string        // "" = that of this process
+	User    string        // "user" or "user:group"; "" = that of this process
 	Env     []string      // beyond the PATH
 }
 
@@ -134,9 +135,17 @@ func attributes(name string) (*syscall.SysProcAttr, error) {
 	if name == "" {
 		return attr, nil
 	}
+	name, group, _ := strings.Cut(name, ":")
 	u, err := user.Lookup(name)
 	if err != nil {
 		return nil, fmt.Errorf("look up user of program: %w", err)
+	}
+	if group != "" {
+		g, err := user.LookupGroup(group)
+		if err != nil {
+			return nil, fmt.Errorf("look up group of program: %w", err)
+		}
+		u.Gid = g.Gid
 	}
 	groups, err := u.GroupIds()
 	if err != nil {

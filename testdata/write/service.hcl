@@ -102,6 +102,9 @@ virtual_server "group" {
     mail     = true
   }
   real_server "192.0.2.21:80" {
+    on_up   = ["/usr/bin/true", "up"]
+    on_down = ["/usr/bin/true", "down"]
+    mail    = true
     weight          = 5
     quiescent       = true
     upper_threshold = 100

@@ -38,6 +38,24 @@ global {
     to     = ["ops@example.com"]
     from   = "vipd@example.com"
     server = "mail.example.com:25"
+    hello   = "lb.example.com"
+    timeout = "30s"
+    name    = "LVS_MAIN"
+    style   = "keepalived"
+  }
+  pipe "/run/vipd/states" {
+    only      = "instances"
+    reader    = ["/usr/bin/true", "read"]
+    user      = "nobody"
+    on_reload = true
+  }
+  startup {
+    command = ["/usr/bin/true", "up"]
+    timeout = "20s"
+  }
+  shutdown {
+    command = ["/usr/bin/true", "down"]
+    timeout = "5s"
   }
 }
 
@@ -56,6 +74,7 @@ vrrp_instance "web" {
   checksum         = "plain"
   down_adverts     = 4
   accept           = false
+  deviations       = ["silent_to_lower", "answer_higher", "deaf_owner", "trust_master"]
   source           = "192.0.2.2"
   group            = "224.0.0.20"
   auth "hmac" {
@@ -175,6 +194,9 @@ vrrp_instance "web" {
     deleted = ["/usr/bin/true", "d"]
     any     = ["/usr/bin/true", "a"]
     mail    = true
+    lower_priority   = ["/usr/bin/true", "l"]
+    priority_changes = true
+    user             = "nobody"
   }
 }
 
@@ -197,6 +219,8 @@ vrrp_instance "inside" {
     refresh        = "30s"
     refresh_repeat = 2
     interval       = "10ms"
+    lower_repeat   = 2
+    lower_delay    = "3s"
     interfaces     = ["eth2"]
   }
 }
