@@ -110,7 +110,7 @@ func (s *supervisor) dumpState() {
 	path := filepath.Join(s.opt.RuntimeDir, "state.json")
 	b, err := json.MarshalIndent(s.status(context.Background()), "", "  ")
 	if err == nil {
-		err = writeFile(path, append(b, '\n'))
+		err = replaceFile(path, append(b, '\n'), 0o644)
 	}
 	if err != nil {
 		s.warn("daemon", "dump state: "+err.Error(), nil)

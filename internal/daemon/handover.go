@@ -91,7 +91,7 @@ func (h *handover) execute(runtimeDir, binary string) error {
 		return fmt.Errorf("encode handover: %w", err)
 	}
 	path := filepath.Join(runtimeDir, handoverFile)
-	if err := writeFileMode(path, b, 0o600); err != nil {
+	if err := replaceFile(path, b, 0o600); err != nil {
 		return err
 	}
 	for _, fd := range h.descriptors() {

@@ -86,7 +86,7 @@ func Bequeath(ctx context.Context, opt Options, restartIn time.Duration) error {
 		return err
 	}
 	defer unlock()
-	t, err := loadTestator(opt.RuntimeDir)
+	t, err := loadKnownRouters(opt.RuntimeDir)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func Bequeath(ctx context.Context, opt Options, restartIn time.Duration) error {
 
 // speakFor makes the routers master for a moment, by the same proof as a
 // restarted role, and then leaves as a stopped one does.
-func speakFor(ctx context.Context, opt Options, orphans []vrrp.Config, t testator, record *kernel.Record) error {
+func speakFor(ctx context.Context, opt Options, orphans []vrrp.Config, t knownRouters, record *kernel.Record) error {
 	log := newLogger(opt.Log, "info", "text")
 	var run *runner.Runner
 	k, err := kernel.Open(kernel.Options{

@@ -27,23 +27,20 @@ const willMark = "will "
 var errLocked = errors.New("in use")
 
 // lockInstance makes sure that one daemon alone uses a runtime directory. It
-// waits for the last will of an earlier one.
-func lockInstance(runtimeDir string) (*os.File, error) {
+// waits for the last will of an earlier one. A process id that could not be
+// written, on a full disk, is told and does not matter to the lock.
+func lockInstance(runtimeDir string) (lock *os.File, pidErr, err error) {
 	for deadline := time.Now().Add(willBound); ; time.Sleep(lockRetry) {
 		f, err := tryLock(filepath.Join(runtimeDir, instanceLock))
 		if err == nil {
-			if err := writePID(f, ""); err != nil {
-				f.Close()
-				return nil, err
-			}
-			return f, nil
+			return f, writePID(f, ""), nil
 		}
 		if !errors.Is(err, errLocked) {
-			return nil, err
+			return nil, nil, err
 		}
 		holder := readHolder(runtimeDir)
 		if !passing(holder) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("another vipd (pid %s) uses %s; give this one its own --runtime-dir", strings.TrimPrefix(holder, willMark), runtimeDir)
+			return nil, nil, fmt.Errorf("another vipd (pid %s) uses %s; give this one its own --runtime-dir", strings.TrimPrefix(holder, willMark), runtimeDir)
 		}
 	}
 }

@@ -90,14 +90,16 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("configuration: %d errors, first %s", n, first)
 }
 
-// prepareDirs makes the directories of a daemon that is about to run.
-func (o Options) prepareDirs() error {
-	for _, d := range []string{o.RuntimeDir, o.StateDir} {
-		if err := os.MkdirAll(d, 0o755); err != nil {
-			return fmt.Errorf("make directory: %w", err)
-		}
+// prepareDirs makes the directories of a daemon that is about to run. It can do
+// without the one for what must outlive a boot: nothing is remembered then.
+func (o Options) prepareDirs() (stateErr, err error) {
+	if err := os.MkdirAll(o.RuntimeDir, 0o755); err != nil {
+		return nil, fmt.Errorf("make runtime directory (choose another with --runtime-dir): %w", err)
 	}
-	return nil
+	if err := os.MkdirAll(o.StateDir, 0o755); err != nil {
+		return fmt.Errorf("make state directory (nothing will outlive a restart): %w", err), nil
+	}
+	return nil, nil
 }
 
 // Back-off of restarted roles: a single crash costs nothing, a crash loop

@@ -1,7 +1,6 @@
 package daemon
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -65,12 +64,13 @@ type overrideSet struct {
 	List []override
 }
 
-// openOverrides reads the overrides. A damaged file is an error: to forget
-// that a server is drained would send it connections.
+// openOverrides reads the overrides. It returns a store also with an error: one
+// without overrides, as what the file said is lost.
 func openOverrides(stateDir string) (*overrideStore, error) {
 	s := &overrideStore{path: filepath.Join(stateDir, "overrides.json")}
 	if err := readState(s.path, &s.list); err != nil {
-		return nil, fmt.Errorf("overrides: %w", err)
+		s.list = nil
+		return s, fmt.Errorf("operators' weights are forgotten, drained real servers get connections again: %w", err)
 	}
 	return s, nil
 }
@@ -157,11 +157,7 @@ func without(list []override, service string, server netip.AddrPort) []override 
 // save makes list the overrides; when it cannot be written they stay as they
 // were.
 func (s *overrideStore) save(list []override) error {
-	b, err := json.MarshalIndent(list, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encode overrides: %w", err)
-	}
-	if err := writeFile(s.path, append(b, '\n')); err != nil {
+	if err := writeState(s.path, list, 0o644); err != nil {
 		return fmt.Errorf("write overrides: %w", err)
 	}
 	s.list = list

@@ -2,9 +2,6 @@ package daemon
 
 import (
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -94,17 +91,6 @@ func TestOverrideOfServiceReplaces(t *testing.T) {
 	got := store.active(time.Now())
 	if diff := cmp.Diff(overrideSet{Seq: 2, List: []override{{Service: "web"}}}, got, equateAddrs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
-	}
-}
-
-// Nobody forgets silently that a server is drained.
-func TestDamagedOverrides(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "overrides.json"), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := openOverrides(dir); err == nil || !strings.Contains(err.Error(), "overrides.json") {
-		t.Errorf("error %v", err)
 	}
 }
 

@@ -1,11 +1,7 @@
 package daemon
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -22,19 +18,13 @@ type peerMemory struct {
 	ids  []vrrp.RouterID
 }
 
+// openPeerMemory reads the memory. It returns one also with an error: a damaged
+// file costs a reminder, the peers will be heard again.
 func openPeerMemory(stateDir string) (*peerMemory, error) {
 	m := &peerMemory{path: filepath.Join(stateDir, "peers.json")}
-	b, err := os.ReadFile(m.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read peer memory: %w", err)
-	}
-	// A damaged file costs a reminder, not the start: the peers will be heard
-	// again.
-	if json.Unmarshal(b, &m.ids) != nil {
+	if err := readState(m.path, &m.ids); err != nil {
 		m.ids = nil
+		return m, fmt.Errorf("peers heard so far are forgotten: %w", err)
 	}
 	return m, nil
 }
@@ -53,9 +43,5 @@ func (m *peerMemory) add(id vrrp.RouterID) error {
 		return nil
 	}
 	m.ids = append(m.ids, id)
-	b, err := json.Marshal(m.ids)
-	if err != nil {
-		return fmt.Errorf("encode peer memory: %w", err)
-	}
-	return writeFile(m.path, b)
+	return writeState(m.path, m.ids, 0o644)
 }

@@ -1,8 +1,6 @@
 package daemon
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -31,28 +29,17 @@ func TestPeerMemorySurvivesARestart(t *testing.T) {
 	}
 }
 
-func TestDamagedPeerMemoryDoesNotStopAStart(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "peers.json"), []byte("{{{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	m, err := openPeerMemory(dir)
-	if err != nil || len(m.list()) != 0 {
-		t.Errorf("damaged memory: %v, %v", m.list(), err)
-	}
-}
-
 func TestInstanceLock(t *testing.T) {
 	dir := t.TempDir()
-	lock, err := lockInstance(dir)
+	lock, _, err := lockInstance(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := lockInstance(dir); err == nil {
+	if _, _, err := lockInstance(dir); err == nil {
 		t.Error("two daemons got the same runtime directory")
 	}
 	unlockInstance(lock)
-	lock, err = lockInstance(dir)
+	lock, _, err = lockInstance(dir)
 	if err != nil {
 		t.Errorf("lock after the owner left: %v", err)
 	}

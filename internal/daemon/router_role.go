@@ -46,14 +46,23 @@ func runRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options) (err e
 	if r.lock, err = tryLock(filepath.Join(opt.RuntimeDir, routerLock)); err != nil {
 		return err
 	}
-	if r.record, err = kernel.OpenRecord(opt.RuntimeDir); err != nil {
-		return errors.Join(fmt.Errorf("open runtime record: %w", err), r.lock.Close())
+	if err = r.openRecord(); err != nil {
+		return errors.Join(err, r.lock.Close())
 	}
 	if r.kernel, err = kernel.Open(r.kernelOptions()); err != nil {
 		return errors.Join(fmt.Errorf("open kernel interfaces: %w", err), r.record.Close(), r.lock.Close())
 	}
 	r.run = runner.New(r.runnerOptions())
 	return r.serve(ctx, func() error { return nil })
+}
+
+// openRecord opens the record of masters. Adverts need none.
+func (r *routerRole) openRecord() (err error) {
+	if r.record, err = kernel.OpenRecord(r.opt.RuntimeDir); err != nil {
+		r.observer.send("warn", "state", "a crash of the router role will be a failover: open runtime record: "+err.Error(), nil)
+		r.record, err = kernel.VolatileRecord()
+	}
+	return err
 }
 
 func (r *routerRole) kernelOptions() kernel.Options {

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -24,14 +23,28 @@ type standbyOrders struct {
 	orders []api.Standby
 }
 
+// openStandbyOrders reads the orders. It returns none with an error; presume is
+// to follow.
 func openStandbyOrders(stateDir string) (*standbyOrders, error) {
 	o := &standbyOrders{path: filepath.Join(stateDir, "standby.json")}
 	if err := readState(o.path, &o.orders); err != nil {
-		// To start as master against an order would be worse than not to
-		// start: somebody may be at work on this machine.
-		return nil, fmt.Errorf("standby orders: %w", err)
+		o.orders = nil
+		return o, fmt.Errorf("standby orders are lost, every instance is on standby until `vipd active`: %w", err)
 	}
 	return o, nil
+}
+
+// presume puts every instance on standby after the orders were lost: to start as
+// master against one would be dangerous, as somebody may be at work on this
+// machine. An instance that nobody else serves still becomes master.
+func (o *standbyOrders) presume(c *conf.Config) {
+	var names []string
+	for _, r := range c.Routers {
+		if !slices.Contains(names, r.Name) {
+			names = append(names, r.Name)
+			o.orders = append(o.orders, api.Standby{Instance: r.Name, Reason: "the standby orders were lost", Since: time.Now()})
+		}
+	}
 }
 
 // change replaces the orders by what edit makes of them, durably.
@@ -39,11 +52,7 @@ func (o *standbyOrders) change(edit func([]api.Standby) []api.Standby) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	orders := edit(slices.Clone(o.orders))
-	b, err := json.Marshal(orders)
-	if err != nil {
-		return fmt.Errorf("encode standby orders: %w", err)
-	}
-	if err := writeFile(o.path, b); err != nil {
+	if err := writeState(o.path, orders, 0o644); err != nil {
 		return err
 	}
 	o.orders = orders

@@ -44,6 +44,7 @@ type supervisor struct {
 	signals     *signalSet
 	inherited   *handover // of the binary before, nil at a fresh start
 	stopControl func()
+	troubles    []string      // that did not keep the daemon from starting
 	configured  chan struct{} // closed when the roles have their first configuration
 
 	mu         sync.Mutex
@@ -106,10 +107,11 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if cfg == nil {
 		return nil, &ConfigError{Diagnostics: diags}
 	}
-	if err := opt.prepareDirs(); err != nil {
+	stateErr, err := opt.prepareDirs()
+	if err != nil {
 		return nil, err
 	}
-	lock, err := claimInstance(opt.RuntimeDir, h)
+	lock, recordErr, err := claimInstance(opt.RuntimeDir, h)
 	if err != nil {
 		return nil, err
 	}
@@ -121,6 +123,8 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 		h.unclaim(lock)
 		return nil, err
 	}
+	s.startWith(stateErr)
+	s.startWith(recordErr)
 	s.lock, s.names, s.signals = lock, names, signals
 	s.keepRecording(cfg, files)
 	s.stopControl, err = s.serveControl()
@@ -134,43 +138,57 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	return s, nil
 }
 
+// tellTroubles warns of what is wrong with the state and the rights.
+func (s *supervisor) tellTroubles() {
+	for _, t := range s.troubles {
+		s.warn("state", t, nil)
+	}
+	missing, err := missingCapabilities()
+	if err != nil {
+		missing = []string{err.Error()}
+	}
+	for _, m := range missing {
+		s.warn("capability", m, nil)
+	}
+}
+
+// startWith notes what is wrong and does not keep the daemon from starting.
+func (s *supervisor) startWith(err error) {
+	if err != nil {
+		s.troubles = append(s.troubles, err.Error())
+	}
+}
+
 // claimInstance locks the runtime directory and begins a new record of masters,
-// unless both were handed over.
-func claimInstance(runtimeDir string, h *handover) (*os.File, error) {
+// unless both were handed over. Without the record a start is possible.
+func claimInstance(runtimeDir string, h *handover) (lock *os.File, recordErr, err error) {
 	if h != nil {
 		h.lock = os.NewFile(uintptr(h.Lock), instanceLock)
-		return h.lock, nil
+		return h.lock, nil, nil
 	}
-	lock, err := lockInstance(runtimeDir)
-	if err != nil {
-		return nil, err
+	if lock, recordErr, err = lockInstance(runtimeDir); err != nil {
+		return nil, nil, err
 	}
-	if err := beginRecord(runtimeDir); err != nil {
-		unlockInstance(lock)
-		return nil, err
-	}
-	return lock, nil
+	return lock, errors.Join(recordErr, beginRecord(runtimeDir)), nil
 }
 
 func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supervisor, error) {
-	peers, err := openPeerMemory(opt.StateDir)
-	if err != nil {
-		return nil, err
-	}
-	overrides, err := openOverrides(opt.StateDir)
-	if err != nil {
-		return nil, err
-	}
+	peers, errPeers := openPeerMemory(opt.StateDir)
+	overrides, errOverrides := openOverrides(opt.StateDir)
+	standby, errStandby := openStandbyOrders(opt.StateDir)
 	s := &supervisor{
-		opt: opt, cfg: cfg, peers: peers, started: time.Now(),
+		opt: opt, cfg: cfg, peers: peers, standby: standby, started: time.Now(),
 		overrides: overrides, recheck: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
 	s.tracks = newTracking(s)
 	s.notify = newNotifications(s)
-	if s.standby, err = openStandbyOrders(opt.StateDir); err != nil {
-		return nil, err
+	for _, err := range []error{errPeers, errOverrides, errStandby} {
+		s.startWith(err)
+	}
+	if errStandby != nil {
+		s.standby.presume(cfg)
 	}
 	s.loaded = s.filesNow()
 	s.hooks = newHooks(s.warn)
@@ -212,6 +230,7 @@ func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.P
 func (s *supervisor) run(ctx context.Context) error {
 	s.info("daemon", "starting", map[string]any{"version": s.opt.Version, "pid": os.Getpid(), "director": s.config().Director})
 	s.logDiagnostics(s.reload.Diagnostics)
+	s.tellTroubles()
 	defer s.stopControl()
 
 	s.signals.catchStop()
@@ -229,6 +248,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	roles.Go(func() { s.keepNames(life) })
 	roles.Go(func() { s.tracks.run(life) })
 	roles.Go(func() { s.expireStandby(life) })
+	roles.Go(func() { s.reapOrphans(life) })
 	for _, ch := range configured {
 		if err := <-ch; err != nil {
 			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
@@ -411,7 +431,7 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		RealTime: s.cfg.Global.RealTimePriority,
 	}
 	s.mu.Unlock()
-	if err := saveTestator(s.opt.RuntimeDir, testator{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {
+	if err := saveKnownRouters(s.opt.RuntimeDir, knownRouters{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {
 		s.warn("daemon", "a crash of everything will be no clean hand-over: "+err.Error(), nil)
 	}
 	return callConfigured(p, msg)

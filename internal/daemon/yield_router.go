@@ -142,8 +142,8 @@ func succeedRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options, li
 		return err
 	}
 	r.lock, r.kernel, r.config = h.lock, h.kernel, h.state.Config
-	if r.record, err = kernel.OpenRecord(opt.RuntimeDir); err != nil {
-		return fmt.Errorf("open runtime record: %w", err)
+	if err = r.openRecord(); err != nil {
+		return err
 	}
 	r.setRealTime(h.state.Config.RealTime)
 	o := r.runnerOptions()

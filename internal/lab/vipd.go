@@ -73,9 +73,22 @@ func (h *Host) Vipd(hcl string, args ...string) *Vipd {
 	v := &Vipd{
 		Config: h.WriteFile("vipd.hcl", hcl), Runtime: filepath.Join(h.dir, "run"), State: filepath.Join(h.dir, "state"),
 	}
-	args = append([]string{"run", "-f", v.Config, "--director", h.Name, "--runtime-dir", v.Runtime, "--state-dir", v.State}, args...)
-	v.Proc = h.Start(Binary(h.lab.tb), args...)
+	v.Proc = h.Start(Binary(h.lab.tb), append(v.arguments(h), args...)...)
 	return v
+}
+
+// VipdUnder is Vipd by a program that changes what a process may do.
+func (h *Host) VipdUnder(hcl string, program string, args ...string) *Vipd {
+	h.lab.tb.Helper()
+	v := &Vipd{
+		Config: h.WriteFile("vipd.hcl", hcl), Runtime: filepath.Join(h.dir, "run"), State: filepath.Join(h.dir, "state"),
+	}
+	v.Proc = h.Start(program, append(append(args, Binary(h.lab.tb)), v.arguments(h)...)...)
+	return v
+}
+
+func (v *Vipd) arguments(h *Host) []string {
+	return []string{"run", "-f", v.Config, "--director", h.Name, "--runtime-dir", v.Runtime, "--state-dir", v.State}
 }
 
 // Reload gives the daemon a new configuration and sends SIGHUP.

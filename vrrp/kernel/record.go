@@ -68,11 +68,25 @@ func OpenRecord(dir string) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map record of masters: %w", err)
 	}
+	return newRecord(mem, boot), nil
+}
+
+// VolatileRecord returns a record that ends with this process, for when there is
+// no room for one that does not: a restart is a restart as backup then.
+func VolatileRecord() (*Record, error) {
+	mem, err := unix.Mmap(-1, 0, recordSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("reserve memory: %w", err)
+	}
+	return newRecord(mem, ""), nil
+}
+
+func newRecord(mem []byte, boot string) *Record {
 	r := &Record{mem: mem, slots: make(map[vrrp.RouterID]int)}
 	r.format(boot)
 	r.epoch = r.word(epochOffset).Load()
 	r.index()
-	return r, nil
+	return r
 }
 
 func mapFile(path string) ([]byte, error) {
@@ -81,8 +95,13 @@ func mapFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	if err := f.Truncate(recordSize); err != nil {
-		return nil, err
+	// A page without room on the disk would end the process when it is written.
+	err = unix.Fallocate(int(f.Fd()), 0, 0, recordSize)
+	if errors.Is(err, unix.EOPNOTSUPP) {
+		err = f.Truncate(recordSize)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reserve %d bytes: %w", recordSize, err)
 	}
 	return unix.Mmap(int(f.Fd()), 0, recordSize, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 }
