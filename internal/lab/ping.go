@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/icmp"
 	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
 )
 
 // pingTimeout is how long an answer may take before the request is lost.
@@ -16,6 +17,7 @@ const pingTimeout = 500 * time.Millisecond
 // Pinger is a client that sends ICMP echo requests at a fixed pace.
 type Pinger struct {
 	conn *icmp.PacketConn
+	echo echo
 	to   net.Addr
 	stop chan struct{}
 	done sync.WaitGroup
@@ -25,18 +27,34 @@ type Pinger struct {
 	answered map[int]bool
 }
 
-// Ping pings a numeric IPv4 address until Stop, with at most 65,536 requests.
+// echo is the ICMP of a family.
+type echo struct {
+	network, any   string
+	protocol       int // of IP
+	request, reply icmp.Type
+}
+
+var (
+	echoIPv4 = echo{"ip4:icmp", "0.0.0.0", 1, ipv4.ICMPTypeEcho, ipv4.ICMPTypeEchoReply}
+	echoIPv6 = echo{"ip6:ipv6-icmp", "::", 58, ipv6.ICMPTypeEchoRequest, ipv6.ICMPTypeEchoReply}
+)
+
+// Ping pings a numeric address until Stop, with at most 65,536 requests.
 func (h *Host) Ping(address string, every time.Duration) *Pinger {
 	h.lab.tb.Helper()
-	p := &Pinger{stop: make(chan struct{}), answered: make(map[int]bool)}
+	ip := netip.MustParseAddr(address)
+	p := &Pinger{stop: make(chan struct{}), answered: make(map[int]bool), echo: echoIPv4}
+	if ip.Is6() {
+		p.echo = echoIPv6
+	}
 	err := h.Do(func() (err error) {
-		p.conn, err = icmp.ListenPacket("ip4:icmp", "0.0.0.0")
+		p.conn, err = icmp.ListenPacket(p.echo.network, p.echo.any)
 		return err
 	})
 	if err != nil {
 		h.lab.tb.Fatalf("open ping socket: %v", err)
 	}
-	p.to = &net.IPAddr{IP: netip.MustParseAddr(address).AsSlice()}
+	p.to = &net.IPAddr{IP: ip.AsSlice()}
 	p.done.Go(func() { p.send(every) })
 	var reading sync.WaitGroup
 	reading.Go(p.receive)
@@ -65,7 +83,7 @@ func (p *Pinger) send(every time.Duration) {
 		seq := len(p.sent)
 		p.sent = append(p.sent, time.Now())
 		p.mu.Unlock()
-		m := icmp.Message{Type: ipv4.ICMPTypeEcho, Body: &icmp.Echo{ID: pingID, Seq: seq, Data: []byte("vipd")}}
+		m := icmp.Message{Type: p.echo.request, Body: &icmp.Echo{ID: pingID, Seq: seq, Data: []byte("vipd")}}
 		if b, err := m.Marshal(nil); err == nil {
 			_, _ = p.conn.WriteTo(b, p.to)
 		}
@@ -80,8 +98,8 @@ func (p *Pinger) receive() {
 		if err != nil {
 			return
 		}
-		m, err := icmp.ParseMessage(1, buf[:n])
-		if err != nil || m.Type != ipv4.ICMPTypeEchoReply {
+		m, err := icmp.ParseMessage(p.echo.protocol, buf[:n])
+		if err != nil || m.Type != p.echo.reply {
 			continue
 		}
 		if echo, ok := m.Body.(*icmp.Echo); ok && echo.ID == pingID {

@@ -206,10 +206,7 @@ func (k *Kernel) Idle() bool { return k.links.idle() && k.announcer.idle() }
 
 // Overhear feeds the announcements of other hosts that a hand-over waits for.
 func (k *Kernel) Overhear(h *vrrp.HandingOver) {
-	if h.ID.Family != vrrp.IPv4 {
-		return // what is heard only hastens things
-	}
-	k.overhears.overhear(h.ID.Interface, h.Addresses, h.Until)
+	k.overhears.overhear(h.ID.Interface, h.ID.Family, h.Addresses, h.Until)
 }
 
 // Close stops everything. It has to come after the runner has returned.

@@ -8,8 +8,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ndp"
 	"github.com/mdlayher/packet"
 	"github.com/vipd/vipd/vrrp"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,8 +25,8 @@ func TestOverhear(t *testing.T) {
 	heard := make(chan *vrrp.Announced, 10)
 	o := newOverhearer(func(ev vrrp.Event) { heard <- ev.(*vrrp.Announced) })
 	defer o.close()
-	o.overhear("absent", []netip.Prefix{vip(1)}, Now().Add(time.Minute))
-	o.overhear("eth0", []netip.Prefix{vip(1), vip(2)}, Now().Add(time.Second))
+	o.overhear("absent", vrrp.IPv4, []netip.Prefix{vip(1)}, Now().Add(time.Minute))
+	o.overhear("eth0", vrrp.IPv4, []netip.Prefix{vip(1), vip(2)}, Now().Add(time.Second))
 	await(t, "the socket to open", func() bool {
 		o.mu.Lock()
 		defer o.mu.Unlock()
@@ -97,8 +99,78 @@ func TestAnnounces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := announces(p, own); got != test.want {
+		b, err := p.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got := announcedByARP(b, net.HardwareAddr(own).String()); got != test.want {
 			t.Errorf("%s: %v", test.name, got)
+		}
+	}
+}
+
+// The same for IPv6: the announcement that we send ourselves, made by another.
+func TestOverhearNeighbours(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer")
+	linkLocal(t, "peer")
+	must(t, netlink.AddrAdd(device(t, "peer"), &netlink.Addr{IPNet: ipNet(netip.PrefixFrom(vipSix.Addr(), 128)), Flags: unix.IFA_F_NODAD}))
+	heard := make(chan *vrrp.Announced, 10)
+	o := newOverhearer(func(ev vrrp.Event) { heard <- ev.(*vrrp.Announced) })
+	defer o.close()
+	o.overhear("eth0", vrrp.IPv6, []netip.Prefix{vipSix}, Now().Add(time.Minute))
+	await(t, "the socket to open", func() bool {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		return len(o.open) == 1
+	})
+	ifi, err := net.InterfaceByName("peer")
+	must(t, err)
+	a := newAnnouncer()
+	defer a.close()
+	must(t, a.advertise(*ifi, vipSix.Addr()))
+	select {
+	case got := <-heard:
+		if diff := cmp.Diff(&vrrp.Announced{Interface: "eth0", Address: vipSix.Addr()}, got, comparing); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	case <-time.After(patience):
+		t.Error("nothing was heard")
+	}
+}
+
+func TestAnnouncedByNeighbour(t *testing.T) {
+	own, other := net.HardwareAddr{2, 0, 0, 0, 0, 1}, net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	made := func(edit func(*ndp.NeighborAdvertisement)) []byte {
+		m := &ndp.NeighborAdvertisement{
+			Override: true, TargetAddress: vipSix.Addr(), Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: other}},
+		}
+		edit(m)
+		b, err := ndp.MarshalMessage(m)
+		must(t, err)
+		header := make([]byte, ipv6Payload)
+		header[ipv6NextHeader] = unix.IPPROTO_ICMPV6
+		return append(header, b...)
+	}
+	whole := made(func(*ndp.NeighborAdvertisement) {})
+	for name, tt := range map[string]struct {
+		packet []byte
+		want   bool
+	}{
+		"other": {whole, true},
+		"own": {made(func(m *ndp.NeighborAdvertisement) {
+			m.Options = []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: own}}
+		}), false},
+		"answer":    {made(func(m *ndp.NeighborAdvertisement) { m.Solicited = true }), false},
+		"no MAC":    {made(func(m *ndp.NeighborAdvertisement) { m.Options = nil }), false},
+		"cut short": {whole[:ipv6PacketUntilTarget-1], false},
+		"cut later": {whole[:len(whole)-1], false},
+		"empty":     {nil, false},
+	} {
+		if ip, got := announcedByNeighbour(tt.packet, own.String()); got != tt.want || got && ip != vipSix.Addr() {
+			t.Errorf("%s: %v %v", name, ip, got)
 		}
 	}
 }

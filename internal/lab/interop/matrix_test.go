@@ -75,14 +75,17 @@ type match struct {
 	keepalived   *lab.Proc
 	frr          *lab.FRR
 	took         map[string]time.Duration // by event
+	client       *lab.Host
+	sent, lost   int // pings while vipd stopped
 }
 
 func newMatch(t *testing.T, c cell) *match {
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
 	m := &match{cell: c, protocol: c.protocol(), t: t, took: make(map[string]time.Duration)}
-	m.ours, m.theirs = l.Host("vipd", "lan", "192.0.2.1/24"), l.Host("peer", "lan", "192.0.2.2/24")
+	m.ours, m.theirs, m.client = l.Host("vipd", "lan", "192.0.2.1/24"), l.Host("peer", "lan", "192.0.2.2/24"), l.Host("client", "lan", "192.0.2.9/24")
 	if c.family == 6 {
+		m.client.AddAddress("eth0", "2001:db8::9/64")
 		m.ours.AddAddress("eth0", "2001:db8::1/64")
 		m.theirs.AddAddress("eth0", "2001:db8::2/64")
 	}
@@ -113,13 +116,7 @@ func (m *match) play() {
 	m.instance(vrrp.StateMaster)
 	m.took["master"] = 3 * m.interval
 
-	began := time.Now()
-	m.vipd.Signal(syscall.SIGTERM)
-	m.speaks(theirPriority, settle)
-	m.took["stop"] = m.first(theirPriority, began)
-	if _, err := m.vipd.Wait(settle); err != nil {
-		m.t.Error(err)
-	}
+	began := m.handOver()
 
 	m.startVipd(worse)
 	m.instance(vrrp.StateBackup)
@@ -145,6 +142,28 @@ func (m *match) play() {
 	m.vipd.Kill()
 	m.speaks(theirPriority, settle)
 	m.took["die"] = m.first(theirPriority, began)
+}
+
+// handOver stops vipd under a client that pings the virtual address every 5 ms,
+// and returns when.
+func (m *match) handOver() (began time.Time) {
+	virtual, _, _ := m.addresses()
+	target, _, _ := strings.Cut(virtual[len(virtual)-1], "/")
+	pings := m.client.Ping(target, 5*time.Millisecond)
+	time.Sleep(slack / 4)
+	began = time.Now()
+	m.vipd.Signal(syscall.SIGTERM)
+	m.speaks(theirPriority, settle)
+	m.took["stop"] = m.first(theirPriority, began)
+	if _, err := m.vipd.Wait(settle); err != nil {
+		m.t.Error(err)
+	}
+	time.Sleep(slack / 4)
+	sent, lost := pings.Stop()
+	if m.sent, m.lost = sent, len(lost); m.lost > tolerable {
+		m.t.Errorf("%v: %d of %d pings were lost, from %v to %v after the stop", m.cell, m.lost, sent, lost[0].Sub(began), lost[m.lost-1].Sub(began))
+	}
+	return began
 }
 
 func (m *match) startVipd(priority int) {
@@ -247,7 +266,8 @@ func report(results map[cell]*match) string {
 	var b strings.Builder
 	b.WriteString("# Interoperation\n\nMade by `make interop` at commit " + os.Getenv("VIPD_INTEROP_COMMIT") + ": vipd beside a real peer in two network namespaces, once through all events in each cell.\n" +
 		"The interval is 1 s in version 2 and 100 ms in version 3; vipd has priority 150 or 50, the peer 100. " +
-		"Times run from the event to the first advert of the new master; `held` is three intervals and more without an advert of the other side.\n\n")
+		"Times run from the event to the first advert of the new master; `held` is three intervals and more without an advert of the other side. " +
+		"The stop is a hand-over: behind its time, how many of the pings to the virtual address, one every 5 ms, were lost.\n\n")
 	b.WriteString("| peer | version | family | way | authentication |")
 	for _, e := range events {
 		fmt.Fprintf(&b, " %s |", e.title)
@@ -275,5 +295,9 @@ func (m *match) outcome(event string) string {
 	case event == "master" || event == "backup":
 		return "held"
 	}
-	return took.Round(time.Millisecond).String()
+	text := took.Round(time.Millisecond).String()
+	if event == "stop" {
+		text += fmt.Sprintf(", %d of %d lost", m.lost, m.sent)
+	}
+	return text
 }

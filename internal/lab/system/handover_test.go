@@ -73,6 +73,26 @@ func TestSafety_2_1_HandOverLosesNothing(t *testing.T) {
 	}
 }
 
+// Neither does one that fetches over a new connection every 20 ms; only what is
+// under way in the very moment may break, as no director has another's
+// connections.
+func TestSafety_2_1_HandOverLosesNoRequest(t *testing.T) {
+	p := newPair(t)
+	v1, v2 := p.start()
+	p.state(v2, vrrp.StateBackup)
+	p.lb1.WebServer(":80", "lb1")
+	p.lb2.WebServer(":80", "lb2")
+	load := p.net.Host("browser", "lan", "192.0.2.8/24").Load(vip+":80", 20*time.Millisecond, 1000)
+	p.handOver(v1, p.lb1, p.lb2)
+	done := load.Stop()
+	if lost := done.Lost(); len(lost) > 1 {
+		t.Errorf("%d of %d requests were lost, first %+v", len(lost), len(done), lost[0])
+	}
+	if by := done.By(); by["lb1"] == 0 || by["lb2"] == 0 {
+		t.Errorf("answered by %v", by)
+	}
+}
+
 // An instance that a reload removes hands over as if it were stopped.
 func TestHandOverOfRemovedInstance(t *testing.T) {
 	p := newPair(t)
