@@ -63,6 +63,15 @@ func (c cell) protocol() protocol {
 	return version3
 }
 
+// tolerable is how many pings a hand-over may lose: FRR makes itself the
+// target of all frames some 80 ms before it has an IPv6 address.
+func (c cell) tolerable() int {
+	if c.peer == peerFRR && c.family == 6 && c.transport == "vmac" {
+		return 40
+	}
+	return tolerable
+}
+
 // addresses are the virtual ones, and those of the two hosts.
 func (c cell) addresses() (virtual []string, ours, theirs string) {
 	if c.family == 6 {

@@ -160,7 +160,7 @@ func (m *match) handOver() (began time.Time) {
 	}
 	time.Sleep(slack / 4)
 	sent, lost := pings.Stop()
-	if m.sent, m.lost = sent, len(lost); m.lost > tolerable {
+	if m.sent, m.lost = sent, len(lost); m.lost > m.tolerable() {
 		m.t.Errorf("%v: %d of %d pings were lost, from %v to %v after the stop", m.cell, m.lost, sent, lost[0].Sub(began), lost[m.lost-1].Sub(began))
 	}
 	return began
@@ -267,7 +267,8 @@ func report(results map[cell]*match) string {
 	b.WriteString("# Interoperation\n\nMade by `make interop` at commit " + os.Getenv("VIPD_INTEROP_COMMIT") + ": vipd beside a real peer in two network namespaces, once through all events in each cell.\n" +
 		"The interval is 1 s in version 2 and 100 ms in version 3; vipd has priority 150 or 50, the peer 100. " +
 		"Times run from the event to the first advert of the new master; `held` is three intervals and more without an advert of the other side. " +
-		"The stop is a hand-over: behind its time, how many of the pings to the virtual address, one every 5 ms, were lost.\n\n")
+		"The stop is a hand-over: behind its time, how many of the pings to the virtual address, one every 5 ms, were lost. " +
+		"FRR adverts over IPv6 some 80 ms before it answers; where we have the same MAC address the switch has moved to it by then.\n\n")
 	b.WriteString("| peer | version | family | way | authentication |")
 	for _, e := range events {
 		fmt.Fprintf(&b, " %s |", e.title)
