@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // process is one line of the kernel's process table.
@@ -90,4 +91,21 @@ func kill(pid int, sig syscall.Signal) {
 	if pid > 1 {
 		_ = syscall.Kill(pid, sig)
 	}
+}
+
+// ProcessorTime is what a process took of processors so far, by the kernel's
+// count in hundredths of a second (proc(5), stat).
+func ProcessorTime(tb TB, pid int) time.Duration {
+	tb.Helper()
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		tb.Fatalf("read processor time: %v", err)
+	}
+	_, rest, _ := strings.Cut(string(stat), ") ") // a name may hold anything else
+	fields := strings.Fields(rest)
+	var user, system int64
+	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+		tb.Fatalf("read processor time: %v", err)
+	}
+	return time.Duration(user+system) * (time.Second / 100)
 }

@@ -35,7 +35,7 @@ type transmitter struct {
 }
 
 func newTransmitter(ifi *net.Interface, at socketPlace) (*transmitter, error) {
-	conn, err := listenRaw(ifi, at, transmitOptions(at.ah))
+	conn, err := listenRaw(ifi, at, transmitOptions(at))
 	if err != nil {
 		return nil, err
 	}
@@ -146,17 +146,22 @@ func (t *transmitter) destination(index int, a netip.Addr) unix.Sockaddr {
 func (t *transmitter) close() { t.conn.Close() }
 
 // transmitOptions keeps the receive side small. Packets with an authentication
-// header bring their IP header along, which it covers.
-func transmitOptions(withHeader bool) func(fd int) error {
+// header bring their IP header along, which it covers; the others may be
+// fragmented, as those of keepalived.
+func transmitOptions(at socketPlace) func(fd int) error {
 	return func(fd int) error {
 		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 0); err != nil {
 			return fmt.Errorf("set SO_RCVBUF: %w", err)
 		}
-		if !withHeader {
-			return nil
-		}
-		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1); err != nil {
-			return fmt.Errorf("set IP_HDRINCL: %w", err)
+		switch {
+		case at.ah:
+			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_HDRINCL, 1); err != nil {
+				return fmt.Errorf("set IP_HDRINCL: %w", err)
+			}
+		case at.family == vrrp.IPv4:
+			if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_DONT); err != nil {
+				return fmt.Errorf("set IP_MTU_DISCOVER: %w", err)
+			}
 		}
 		return nil
 	}

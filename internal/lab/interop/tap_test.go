@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,8 +18,9 @@ import (
 // tap listens to the adverts of both sides at one host's interface, multicast
 // or unicast, IPv4 or IPv6, with or without an authentication header.
 type tap struct {
-	mu    sync.Mutex
-	heard []spoken
+	mu     sync.Mutex
+	heard  []spoken
+	frames [][]byte // of every kind
 }
 
 // spoken is what the matrix wants to know of an advert.
@@ -48,11 +50,13 @@ func listen(h *lab.Host) (*tap, func(), error) {
 			if err != nil {
 				return
 			}
-			if s, ok := advertIn(buf[:n]); ok {
-				t.mu.Lock()
+			s, ok := advertIn(buf[:n])
+			t.mu.Lock()
+			if ok {
 				t.heard = append(t.heard, s)
-				t.mu.Unlock()
 			}
+			t.frames = append(t.frames, slices.Clone(buf[:n]))
+			t.mu.Unlock()
 		}
 	}()
 	return t, func() { conn.Close() }, nil

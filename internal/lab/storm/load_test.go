@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -91,25 +90,15 @@ func targets(t *testing.T, h *lab.Host) {
 }
 
 // worked returns how much processor time the checker role of a daemon took so
-// far, by the kernel's count in hundredths of a second (proc(5), stat).
+// far.
 func worked(t *testing.T, p *lab.Proc) time.Duration {
 	t.Helper()
 	for _, pid := range p.Tree() {
-		dir := fmt.Sprintf("/proc/%d", pid)
-		args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		args, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if err != nil || !strings.Contains(string(args), "\x00role\x00checker\x00") {
 			continue
 		}
-		stat, err := os.ReadFile(filepath.Join(dir, "stat"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, rest, _ := strings.Cut(string(stat), ") ")
-		var user, system int64
-		if fields := strings.Fields(rest); len(fields) > 12 {
-			fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
-		}
-		return time.Duration(user+system) * (time.Second / 100)
+		return lab.ProcessorTime(t, pid)
 	}
 	t.Fatal("there is no checker role")
 	return 0
