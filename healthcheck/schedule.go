@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Start is a probe that is to be started. Done takes its result.
+type Start struct {
+	Key   Key
+	Done  func(Result)
+	Begun bool // by whoever was asked to
+}
+
 // learnWithin bounds the delay of a new key's first probe: a start learns
 // quickly what is up, however long the intervals are.
 const learnWithin = time.Second

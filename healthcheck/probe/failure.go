@@ -100,6 +100,9 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+	if len(s) <= maxReason {
+		return s
+	}
 	if runes := []rune(s); len(runes) > maxReason {
 		return string(runes[:maxReason]) + "…"
 	}

@@ -41,13 +41,21 @@ type web struct {
 
 // prepareWeb prepares an HTTP, HTTPS or proxy check.
 func prepareWeb(s healthcheck.Settings, o Options) (check, error) {
+	if s.Params.(healthcheck.HTTP).Version == healthcheck.HTTP2 {
+		return prepareHTTP2(s, o)
+	}
+	w, err := newWeb(s, o)
+	if err != nil {
+		return nil, err
+	}
+	return w.run, nil
+}
+
+func newWeb(s healthcheck.Settings, o Options) (*web, error) {
 	p := s.Params.(healthcheck.HTTP)
 	j, err := newJudge(p)
 	if err != nil {
 		return nil, err
-	}
-	if p.Version == healthcheck.HTTP2 {
-		return prepareHTTP2(s, o, j), nil
 	}
 	w := &web{kind: s.Kind, params: p, paths: p.Paths.All(), judge: j}
 	for _, f := range p.Headers.All() {
@@ -60,7 +68,7 @@ func prepareWeb(s healthcheck.Settings, o Options) (check, error) {
 	if p.KeepAlive {
 		w.kept = newKeptConns()
 	}
-	return w.run, nil
+	return w, nil
 }
 
 // run asks for every path in turn and stops at the first one that is not as
@@ -74,10 +82,15 @@ func (w *web) run(ctx context.Context, a *attempt) (string, error) {
 		}
 		last = reason
 	}
-	if len(w.paths) > 1 {
-		last = fmt.Sprintf("%d pages, %s", len(w.paths), last)
+	return pages(len(w.paths), last), nil
+}
+
+// pages says how many pages were as expected, and how the last one was.
+func pages(n int, last string) string {
+	if n == 1 {
+		return last
 	}
-	return last, nil
+	return fmt.Sprintf("%d pages, %s", n, last)
 }
 
 // inPath adds to what a server said which of several paths it is about.
@@ -209,10 +222,10 @@ func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reas
 		return "", "", err
 	}
 	keep = w.kept != nil && whole && !resp.Close && c.in.Buffered() == 0
-	return statusText(resp), "", nil
+	return statusText(resp.StatusCode), "", nil
 }
 
-func statusText(resp *http.Response) string { return fmt.Sprintf("HTTP status %d", resp.StatusCode) }
+func statusText(code int) string { return fmt.Sprintf("HTTP status %d", code) }
 
 // bytes returns the request's text (RFC 9112 section 3). Validated settings
 // hold nothing that could end a line.

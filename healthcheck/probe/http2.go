@@ -91,8 +91,12 @@ func h2Failure(ctx context.Context, err error) error {
 
 // prepareHTTP2 prepares an HTTP check of version 2: all paths on one
 // connection.
-func prepareHTTP2(s healthcheck.Settings, o Options, j *judge) check {
+func prepareHTTP2(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.HTTP)
+	j, err := newJudge(p)
+	if err != nil {
+		return nil, err
+	}
 	h := newH2(s, o, p.VirtualHost)
 	header := http.Header{"User-Agent": {"vipd"}, "Accept": {"*/*"}}
 	for _, f := range p.Headers.All() {
@@ -117,7 +121,7 @@ func prepareHTTP2(s healthcheck.Settings, o Options, j *judge) check {
 			}
 		}
 		return reason, nil
-	}
+	}, nil
 }
 
 // h2Request is one request.

@@ -38,11 +38,23 @@ func newJudge(p healthcheck.HTTP) (*judge, error) {
 // response judges status and body. whole tells that the body was read to its
 // end.
 func (j *judge) response(status int, body io.Reader) (whole bool, err error) {
-	if !j.status.Contains(status) {
-		return false, &failure{healthcheck.ClassStatus,
-			fmt.Sprintf("HTTP status %d, expected %s", status, j.params.Status)}
+	if err := j.code(status); err != nil {
+		return false, err
 	}
 	return j.body(body)
+}
+
+// code judges the status alone.
+func (j *judge) code(status int) error {
+	if !j.status.Contains(status) {
+		return &failure{healthcheck.ClassStatus, fmt.Sprintf("HTTP status %d, expected %s", status, j.params.Status)}
+	}
+	return nil
+}
+
+// looks reports whether what is in the body counts.
+func (j *judge) looks() bool {
+	return j.expect != nil || j.params.Digest != "" || j.params.JSONPath != ""
 }
 
 // bodies recycles the memory of bodies that are looked at.
@@ -53,7 +65,7 @@ var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 // breaks off, is no success.
 func (j *judge) body(body io.Reader) (whole bool, err error) {
 	body = io.LimitReader(body, maxBody)
-	if j.expect == nil && j.params.Digest == "" && j.params.JSONPath == "" {
+	if !j.looks() {
 		n, err := io.Copy(io.Discard, body)
 		return n < maxBody, err
 	}

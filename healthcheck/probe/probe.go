@@ -26,7 +26,13 @@ type Options struct {
 type Prober struct {
 	options Options
 	mu      sync.Mutex
-	checks  map[healthcheck.Settings]check
+	checks  map[healthcheck.Settings]prepared
+}
+
+// prepared are settings that were compiled.
+type prepared struct {
+	run  check
+	plan *plan // for a Loop; nil = not simple
 }
 
 // check runs prepared settings against a.target until ctx is done. It fills
@@ -68,7 +74,7 @@ const maxPrepared = 4096
 
 // New returns a Prober.
 func New(o Options) *Prober {
-	return &Prober{options: o, checks: map[healthcheck.Settings]check{}}
+	return &Prober{options: o, checks: map[healthcheck.Settings]prepared{}}
 }
 
 // shared serves Run.
@@ -87,11 +93,11 @@ func (p *Prober) Run(ctx context.Context, k healthcheck.Key) healthcheck.Result 
 	if !k.Target.IsValid() {
 		return a.finish(internal(errors.New("probe has no target address")))
 	}
-	run, err := p.prepare(k.Settings)
+	c, err := p.prepare(k.Settings)
 	if err != nil {
 		return a.finish(internal(err))
 	}
-	reason, err := run(ctx, a)
+	reason, err := c.run(ctx, a)
 	if err != nil {
 		return a.finish(a.classify(ctx, err))
 	}
@@ -99,19 +105,24 @@ func (p *Prober) Run(ctx context.Context, k healthcheck.Key) healthcheck.Result 
 }
 
 // prepare returns the check for settings, compiled at their first use.
-func (p *Prober) prepare(s healthcheck.Settings) (check, error) {
+func (p *Prober) prepare(s healthcheck.Settings) (prepared, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c := p.checks[s]; c != nil {
+	if c := p.checks[s]; c.run != nil {
 		return c, nil
 	}
 	if problems := s.Validate(); len(problems) > 0 {
-		return nil, fmt.Errorf("prepare %s check: %s", s.Kind, problems[0].Summary)
+		return prepared{}, fmt.Errorf("prepare %s check: %s", s.Kind, problems[0].Summary)
 	}
-	c, err := kinds[s.Kind](s, p.options)
+	run, err := kinds[s.Kind](s, p.options)
 	if err != nil {
-		return nil, fmt.Errorf("prepare %s check: %w", s.Kind, err)
+		return prepared{}, fmt.Errorf("prepare %s check: %w", s.Kind, err)
 	}
+	plan, err := simple(s, p.options)
+	if err != nil {
+		return prepared{}, fmt.Errorf("prepare %s check: %w", s.Kind, err)
+	}
+	c := prepared{run, plan}
 	if len(p.checks) >= maxPrepared {
 		clear(p.checks)
 	}

@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"net/netip"
 	"runtime"
 	"testing"
@@ -26,17 +25,16 @@ func benchKeys(n int) []healthcheck.Key {
 // BenchmarkProbe10000 is what the runner itself adds to each probe, with
 // 10,000 keys: take-off, landing, health, history, schedule.
 func BenchmarkProbe10000(b *testing.B) {
-	s, ctx := newState(New(Options{}).options), context.Background()
+	s := newState(New(Options{}).options)
 	before := heap()
 	now := time.Now()
 	s.apply(benchKeys(10_000), now)
 	b.ReportAllocs()
 	for b.Loop() {
 		now, _ = s.next()
-		for _, f := range s.takeOff(ctx, now) {
+		for _, f := range s.takeOff(now) {
 			f.result = healthcheck.Result{At: now, Class: healthcheck.ClassOK}
 			s.land(f, now)
-			f.cancel()
 		}
 	}
 	b.ReportMetric(float64(heap()-before)/10_000, "bytes/key")

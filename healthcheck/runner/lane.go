@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"context"
 	"net/netip"
 	"time"
 )
@@ -33,7 +32,7 @@ func (s *state) enterLane(e *entry) bool {
 
 // leaveLanes starts what waited for its lane, as long as the overall limit
 // allows.
-func (s *state) leaveLanes(ctx context.Context, now time.Time) []*flight {
+func (s *state) leaveLanes(now time.Time) []*flight {
 	var flights []*flight
 	for address := range s.queued {
 		l := s.lanes[address]
@@ -43,7 +42,7 @@ func (s *state) leaveLanes(ctx context.Context, now time.Time) []*flight {
 			if e.gone {
 				continue
 			}
-			flights = append(flights, s.launch(ctx, e, now))
+			flights = append(flights, s.launch(e, now))
 		}
 		if len(l.waiting) == 0 {
 			delete(s.queued, address)

@@ -2,11 +2,11 @@
 // that the schedule says are due, feeds their results to the health of their
 // key and tells when a verdict changes.
 //
-//	Apply ──► keys ──► Schedule ──due──► goroutine: Probe ──result──► Health
-//	                      ▲                                             │ verdict
-//	                      └──────────────── next slot ◄─────────────────┤ changed
-//	                                                                    ▼
-//	                                                     OnUpdate, in order
+//	Apply ──► keys ──► Schedule ──due──► Begin, or goroutine: Probe ──result──► Health
+//	                      ▲                                                       │ verdict
+//	                      └───────────────────── next slot ◄──────────────────────┤ changed
+//	                                                                              ▼
+//	                                                               OnUpdate, in order
 package runner
 
 import (
@@ -23,6 +23,11 @@ type Options struct {
 	// Probe carries out one probe. It must return by itself within the
 	// timeout of the key's settings, and soon after ctx is done.
 	Probe func(ctx context.Context, k healthcheck.Key) healthcheck.Result
+	// Begin, if any, is asked first: it may start probes without goroutines of
+	// their own, and marks those it started. It must neither block nor call
+	// Done itself: Done is called once, later and from elsewhere, or never when
+	// Run is leaving.
+	Begin func(starts []healthcheck.Start)
 	// OnUpdate, if any, is told each change of a verdict or an advice, in
 	// order, from one goroutine. It may take its time: no probe waits for it.
 	OnUpdate func(Update)
@@ -55,11 +60,14 @@ type Update struct {
 type Runner struct {
 	options Options
 	wake    chan struct{} // capacity 1: something is to do before the timer
-	done    chan *flight
 	updates *mailbox
 
 	mu    sync.Mutex
 	state *state
+	alarm time.Time // when Run wakes up by itself; zero = never
+	rest  time.Time // no earlier than this
+
+	starts []healthcheck.Start // memory for startDue
 }
 
 // New returns a Runner without keys.
@@ -79,7 +87,6 @@ func New(o Options) *Runner {
 	return &Runner{
 		options: o,
 		wake:    make(chan struct{}, 1),
-		done:    make(chan *flight),
 		updates: newMailbox(),
 		state:   newState(o),
 	}
@@ -136,8 +143,6 @@ func (r *Runner) Run(ctx context.Context) error {
 			return nil
 		case <-r.wake:
 		case <-timer.C:
-		case f := <-r.done:
-			r.land(f)
 		}
 	}
 }
@@ -148,32 +153,73 @@ func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup, timer *t
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
-	for _, f := range r.state.takeOff(ctx, now) {
-		helpers.Go(func() { r.fly(ctx, f) })
+	flights := r.state.takeOff(now)
+	r.begin(flights)
+	for i, f := range flights {
+		if r.starts[i].Begun {
+			continue
+		}
+		probing, cancel := context.WithCancel(ctx)
+		f.cancel = cancel
+		helpers.Go(func() { r.fly(probing, f) })
+	}
+	if len(flights) > 0 {
+		r.rest = now.Add(r.state.tick)
 	}
 	timer.Stop()
-	if next, ok := r.state.next(); ok {
-		timer.Reset(next.Sub(now))
+	if r.alarm = r.next(); !r.alarm.IsZero() {
+		timer.Reset(r.alarm.Sub(now))
 	}
 }
 
-// fly carries out one probe and hands its result to Run, unless Run is
-// leaving.
+// next returns when Run has something to do by itself: what is due before the
+// end of a rest starts together. Zero means never.
+func (r *Runner) next() time.Time {
+	next, ok := r.state.next()
+	switch {
+	case !ok:
+		return time.Time{}
+	case next.Before(r.rest):
+		return r.rest
+	}
+	return next
+}
+
+// begin starts what needs no goroutine.
+func (r *Runner) begin(flights []*flight) {
+	r.starts = r.starts[:0]
+	for _, f := range flights {
+		r.starts = append(r.starts, healthcheck.Start{Key: f.key, Done: f.done(r)})
+	}
+	if r.options.Begin != nil && len(r.starts) > 0 {
+		r.options.Begin(r.starts)
+	}
+}
+
+// fly carries out one probe.
 func (r *Runner) fly(ctx context.Context, f *flight) {
 	defer f.cancel()
-	f.result = r.options.Probe(f.ctx, f.key)
-	f.void = f.ctx.Err() != nil
-	select {
-	case r.done <- f:
-	case <-ctx.Done():
-	}
+	result := r.options.Probe(ctx, f.key)
+	f.void = ctx.Err() != nil
+	r.land(f, result)
 }
 
-func (r *Runner) land(f *flight) {
+// done returns what lands f.
+func (f *flight) done(r *Runner) func(healthcheck.Result) {
+	return func(result healthcheck.Result) { r.land(f, result) }
+}
+
+// land takes in a result, and wakes Run up if that changes what it waits for.
+func (r *Runner) land(f *flight, result healthcheck.Result) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	crowded := r.state.crowded()
+	f.result = result
 	if u, changed := r.state.land(f, time.Now()); changed {
 		r.tell(u)
+	}
+	if next := r.next(); crowded || !next.IsZero() && (r.alarm.IsZero() || next.Before(r.alarm)) {
+		r.poke()
 	}
 }
 

@@ -21,6 +21,7 @@ type state struct {
 	lanes    map[netip.Addr]*lane
 	queued   map[netip.Addr]struct{} // lanes in which something waits
 	round    chan struct{}
+	tick     time.Duration              // how long what is due may wait to start with others
 	unseen   int                        // entries without any result
 	finished bool                       // round is closed
 	recalled map[healthcheck.Key]*entry // for the next apply, by what they probe
@@ -39,9 +40,8 @@ type entry struct {
 // flight is one probe under way.
 type flight struct {
 	entry  *entry
-	key    healthcheck.Key // what is probed: that of the entry, or a cheaper one
-	ctx    context.Context
-	cancel context.CancelFunc
+	key    healthcheck.Key    // what is probed: that of the entry, or a cheaper one
+	cancel context.CancelFunc // nil = the probe ends by itself
 	start  time.Time
 	lane   *lane
 	busy   bool // counts against the limits
@@ -83,9 +83,26 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 		}
 		s.sorted = append(s.sorted, e)
 	}
+	s.tick = tickOf(keys)
 	s.forgetLanes()
 	s.turnRound()
 	return updates
+}
+
+// Probes that start together cost less: one wake-up, one look at what came
+// back. maxTick bounds how long one waits for that; short intervals wait a
+// small part of theirs only.
+const (
+	maxTick  = 10 * time.Millisecond
+	tickPart = 50
+)
+
+func tickOf(keys []healthcheck.Key) time.Duration {
+	tick := maxTick
+	for _, k := range keys {
+		tick = min(tick, k.Timing.Interval/tickPart)
+	}
+	return tick
 }
 
 // leave drops the entries that are not in keys, which are sorted, and returns
@@ -97,7 +114,7 @@ func (s *state) leave(keys []healthcheck.Key) map[healthcheck.Key]*entry {
 			continue
 		}
 		e.gone = true
-		if e.flight != nil {
+		if e.flight != nil && e.flight.cancel != nil {
 			e.flight.cancel()
 		}
 		e.dismiss()
@@ -146,28 +163,30 @@ func (s *state) turnRound() {
 }
 
 // takeOff returns the probes to start now: those due, up to the limit.
-func (s *state) takeOff(ctx context.Context, now time.Time) []*flight {
+func (s *state) takeOff(now time.Time) []*flight {
 	s.busy.forgive(now.Add(-s.options.Patience))
 	due := s.schedule.Due(now, s.options.Limit-s.busy.count)
 	flights := make([]*flight, 0, len(due))
 	for _, k := range due {
 		if e := s.entries[k]; s.enterLane(e) {
-			flights = append(flights, s.launch(ctx, e, now))
+			flights = append(flights, s.launch(e, now))
 		}
 	}
-	return append(flights, s.leaveLanes(ctx, now)...)
+	return append(flights, s.leaveLanes(now)...)
 }
 
 // launch prepares the probe of an entry.
-func (s *state) launch(ctx context.Context, e *entry, now time.Time) *flight {
+func (s *state) launch(e *entry, now time.Time) *flight {
 	f := &flight{entry: e, key: e.key, start: now, lane: s.lanes[e.key.Target.Addr()]}
 	f.lane.busy++
 	f.key.Settings = e.health.Next(e.key.Settings)
-	f.ctx, f.cancel = context.WithCancel(ctx)
 	e.flight = f
 	s.busy.add(f)
 	return f
 }
+
+// crowded reports whether a probe that ends may let another one start.
+func (s *state) crowded() bool { return len(s.queued) > 0 || s.busy.count >= s.options.Limit }
 
 // next returns when takeOff may have something to do again, false when only a
 // landing or an apply can bring it.

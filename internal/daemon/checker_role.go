@@ -46,7 +46,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
 	c := &checkerRole{source: newProbeSource()}
 	c.peer = link.New(conn, c.handle)
-	c.probes = checks.New(checks.Options{Probe: c.source.run, OnUpdate: c.observe})
+	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)
@@ -58,6 +58,7 @@ func (c *checkerRole) serve(ctx context.Context, begin func()) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var work sync.WaitGroup
+	work.Go(func() { c.source.serve(ctx) })
 	work.Go(func() { c.probes.Run(ctx) })
 	work.Go(func() { c.table.run(ctx) })
 	work.Go(func() { c.maintenance.run(ctx) })
@@ -150,6 +151,7 @@ func (c *checkerRole) setOverrides(set overrideSet) {
 
 // setInstances takes news of the elections.
 func (c *checkerRole) setInstances(st instanceStates) {
+	c.source.moved(time.Now())
 	c.mu.Lock()
 	masters := c.elected(st)
 	c.apply()

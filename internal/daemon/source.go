@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/healthcheck/probe"
@@ -17,12 +18,16 @@ import (
 // for direct routing or tunnels has that address itself: it would answer to
 // its own loopback, and vanish once the VIP is there.
 type probeSource struct {
+	prober    *probe.Prober
+	loop      *probe.Loop // nil = every probe has a goroutine
+	leaves    func(target netip.Addr) (src netip.Addr, err error)
 	route     func(target netip.Addr) (src netip.Addr, link int, err error)
 	addresses func(link int) ([]netip.Prefix, error)
 
 	mu      sync.Mutex
 	virtual map[netip.Addr]bool
 	known   map[netip.Addr]sourceAnswer
+	calm    time.Time // when what an election changes has settled
 }
 
 // sourceAnswer is what was found for a target.
@@ -31,12 +36,28 @@ type sourceAnswer struct {
 	until  time.Time
 }
 
-// sourceValid is how long an answer holds: routes and addresses change rarely,
-// probes are many.
-const sourceValid = 10 * time.Second
+// How long an answer holds: routes and addresses change rarely, probes are
+// many. Elections move virtual addresses; for a while after one, answers hold
+// for a moment only.
+const (
+	sourceValid     = 30 * time.Second
+	sourceMoving    = 10 * time.Second
+	sourceUncertain = time.Second
+)
 
 func newProbeSource() *probeSource {
-	return &probeSource{route: kernelRoute, addresses: linkAddresses, known: map[netip.Addr]sourceAnswer{}}
+	p := &probeSource{prober: probe.New(probe.Options{}), leaves: kernelSource, route: kernelRoute, addresses: linkAddresses, known: map[netip.Addr]sourceAnswer{}}
+	if loop, err := p.prober.NewLoop(); err == nil { // else it only costs more
+		p.loop = loop
+	}
+	return p
+}
+
+// serve carries out what begin starts, until ctx is done.
+func (p *probeSource) serve(ctx context.Context) {
+	if p.loop != nil {
+		p.loop.Run(ctx)
+	}
 }
 
 // configure names the virtual addresses.
@@ -50,13 +71,37 @@ func (p *probeSource) configure(virtual []netip.Addr) {
 	clear(p.known)
 }
 
+// moved is told that virtual addresses come or go.
+func (p *probeSource) moved(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.known)
+	p.calm = now.Add(sourceMoving)
+}
+
 // run probes k, from a source that is no virtual address unless its settings
 // name one.
 func (p *probeSource) run(ctx context.Context, k healthcheck.Key) healthcheck.Result {
+	return p.prober.Run(ctx, p.sourced(k))
+}
+
+// begin starts the simple probes, from the same sources.
+func (p *probeSource) begin(starts []healthcheck.Start) {
+	if p.loop == nil {
+		return
+	}
+	for i := range starts {
+		starts[i].Key = p.sourced(starts[i].Key)
+	}
+	p.loop.Begin(starts)
+}
+
+// sourced names the source of a probe.
+func (p *probeSource) sourced(k healthcheck.Key) healthcheck.Key {
 	if n := &k.Settings.Network; !n.Source.IsValid() && n.Interface == "" && n.Mark == 0 {
 		n.Source = p.source(k.Target.Addr(), time.Now())
 	}
-	return probe.Run(ctx, k)
+	return k
 }
 
 // source returns the address to leave from, zero for the kernel's choice.
@@ -69,7 +114,11 @@ func (p *probeSource) source(target netip.Addr, now time.Time) netip.Addr {
 	if a, ok := p.known[target]; ok && now.Before(a.until) {
 		return a.source
 	}
-	a := sourceAnswer{source: p.choose(target), until: now.Add(sourceValid)}
+	valid := sourceValid
+	if now.Before(p.calm) {
+		valid = sourceUncertain
+	}
+	a := sourceAnswer{source: p.choose(target), until: now.Add(valid)}
 	p.known[target] = a
 	return a.source
 }
@@ -78,6 +127,9 @@ func (p *probeSource) source(target netip.Addr, now time.Time) netip.Addr {
 // to the target, best in its network. Where there is none the kernel's choice
 // stays: a probe that may work is better than none.
 func (p *probeSource) choose(target netip.Addr) netip.Addr {
+	if chosen, err := p.leaves(target); err == nil && !p.virtual[chosen] {
+		return netip.Addr{} // the usual case, which costs little
+	}
 	chosen, link, err := p.route(target)
 	if err != nil || !p.virtual[chosen] || chosen == target {
 		return netip.Addr{}
@@ -98,6 +150,31 @@ func (p *probeSource) choose(target netip.Addr) netip.Addr {
 		return list[0].Addr()
 	}
 	return netip.Addr{}
+}
+
+// kernelSource asks the kernel from where it would reach a target, by a
+// datagram socket that sends nothing: much cheaper than asking for the route.
+func kernelSource(target netip.Addr) (netip.Addr, error) {
+	family, to := unix.AF_INET6, unix.Sockaddr(&unix.SockaddrInet6{Port: 9, Addr: target.As16()})
+	if target = target.Unmap(); target.Is4() {
+		family, to = unix.AF_INET, &unix.SockaddrInet4{Port: 9, Addr: target.As4()}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return netip.Addr{}, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, to); err != nil {
+		return netip.Addr{}, err
+	}
+	name, err := unix.Getsockname(fd)
+	switch local := name.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(local.Addr), err
+	case *unix.SockaddrInet6:
+		return netip.AddrFrom16(local.Addr).Unmap(), err
+	}
+	return netip.Addr{}, err
 }
 
 func kernelRoute(target netip.Addr) (netip.Addr, int, error) {

@@ -31,8 +31,12 @@ func TestProbeSource(t *testing.T) {
 		p := newProbeSource()
 		p.configure([]netip.Addr{addr("192.0.2.100"), addr("2001:db8::100")})
 		asked := 0
-		p.route = func(netip.Addr) (netip.Addr, int, error) {
+		p.leaves = func(netip.Addr) (netip.Addr, error) {
 			asked++
+			a, _ := netip.ParseAddr(tt.chosen)
+			return a, tt.fail
+		}
+		p.route = func(netip.Addr) (netip.Addr, int, error) {
 			if tt.fail != nil {
 				return netip.Addr{}, 0, tt.fail
 			}
@@ -59,6 +63,43 @@ func TestProbeSource(t *testing.T) {
 		}
 		if p.source(addr(tt.target), now.Add(sourceValid)); asked > 2 {
 			t.Errorf("%s: asked %d times", name, asked)
+		}
+	}
+}
+
+// TestProbeSourceAfterAnElection: what was known before counts no more, and
+// what is found while addresses move counts for a moment.
+func TestProbeSourceAfterAnElection(t *testing.T) {
+	p, now, asked := newProbeSource(), time.Now(), 0
+	p.configure([]netip.Addr{netip.MustParseAddr("192.0.2.100")})
+	p.leaves = func(netip.Addr) (netip.Addr, error) {
+		asked++
+		return netip.MustParseAddr("192.0.2.1"), nil
+	}
+	ask := func(after time.Duration, want int) {
+		t.Helper()
+		p.source(netip.MustParseAddr("192.0.2.11"), now.Add(after))
+		if asked != want {
+			t.Errorf("asked %d times after %v, want %d", asked, after, want)
+		}
+	}
+	ask(0, 1)
+	ask(5*time.Second, 1)
+	p.moved(now.Add(5 * time.Second))
+	ask(5*time.Second, 2)
+	ask(7*time.Second, 3)
+	ask(16*time.Second, 4)
+	ask(40*time.Second, 4)
+}
+
+func TestKernelSource(t *testing.T) {
+	for _, target := range []string{"127.0.0.1", "::1"} {
+		got, err := kernelSource(netip.MustParseAddr(target))
+		if err != nil {
+			t.Skip(err)
+		}
+		if got != netip.MustParseAddr(target) {
+			t.Errorf("%s is reached from %s", target, got)
 		}
 	}
 }

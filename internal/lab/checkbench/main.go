@@ -19,15 +19,16 @@ func main() {
 	vipd := flag.String("vipd", "bin/vipd", "binary to measure")
 	servers := flag.String("serve", "", "internal: serve targets of this kind")
 	inside := flag.Bool("inside", false, "internal: this is the guest")
+	loads := flag.String("loads", "tcp:100:1s,http:100:1s,tcp:2000:5s,http:2000:5s", "what to measure")
 	flag.Parse()
 	var err error
 	switch {
 	case *servers != "":
 		err = serve(*servers)
 	case *inside:
-		err = measureAll(*vipd)
+		err = measureAll(*vipd, *loads)
 	default:
-		err = boot(*vipd)
+		err = boot(*vipd, *loads)
 	}
 	if err != nil {
 		log.Fatal("checkbench: ", err)
@@ -35,7 +36,7 @@ func main() {
 }
 
 // boot runs this program in a guest.
-func boot(vipd string) error {
+func boot(vipd, loads string) error {
 	if missing := lab.GuestKernel(); missing != "" {
 		return fmt.Errorf("no guest: %s", missing)
 	}
@@ -45,7 +46,7 @@ func boot(vipd string) error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	status, err := lab.RunInGuest(ctx, lab.GuestCommand{Args: []string{self, "-inside", "-vipd", vipd}, Output: os.Stdout})
+	status, err := lab.RunInGuest(ctx, lab.GuestCommand{Args: []string{self, "-inside", "-vipd", vipd, "-loads", loads}, Output: os.Stdout})
 	if err == nil && status != 0 {
 		err = fmt.Errorf("guest ended with status %d", status)
 	}

@@ -17,9 +17,25 @@ type load struct {
 	interval time.Duration
 }
 
-var loads = []load{
-	{"tcp", 100, time.Second}, {"http", 100, time.Second},
-	{"tcp", 2000, 5 * time.Second}, {"http", 2000, 5 * time.Second},
+// parseLoads reads "tcp:100:1s,http:2000:5s".
+func parseLoads(text string) ([]load, error) {
+	var all []load
+	for word := range strings.SplitSeq(text, ",") {
+		f := strings.Split(word, ":")
+		if len(f) != 3 {
+			return nil, fmt.Errorf("load %q is not KIND:SERVERS:INTERVAL", word)
+		}
+		servers, err := strconv.Atoi(f[1])
+		if err != nil {
+			return nil, fmt.Errorf("load %q: %w", word, err)
+		}
+		interval, err := time.ParseDuration(f[2])
+		if err != nil {
+			return nil, fmt.Errorf("load %q: %w", word, err)
+		}
+		all = append(all, load{f[0], servers, interval})
+	}
+	return all, nil
 }
 
 // settle is how long a daemon has to spread its checks, window how long it is
@@ -39,7 +55,11 @@ type figures struct {
 }
 
 // measureAll runs inside the guest.
-func measureAll(vipd string) error {
+func measureAll(vipd, wanted string) error {
+	loads, err := parseLoads(wanted)
+	if err != nil {
+		return err
+	}
 	for _, line := range []string{"ip link set lo up", "ip route add local 10.9.0.0/16 dev lo"} {
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w %s", line, err, out)

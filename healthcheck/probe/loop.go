@@ -1,0 +1,374 @@
+package probe
+
+import (
+	"container/heap"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/healthcheck"
+)
+
+// Loop carries out simple probes, most of those that directors make: TCP
+// connections, and HTTP/1.1 over connections that are not kept. All of them
+// share one goroutine and one epoll set, which itself waits in Go's poller; a
+// probe costs half a dozen system calls and no stack of its own. Everything
+// else is a matter for Prober.Run.
+type Loop struct {
+	prober *Prober
+	file   *os.File // the epoll set
+	epoll  int
+
+	mu      sync.Mutex
+	closed  bool
+	flights []*flight // by slot
+	free    []*flight
+	queue   deadlines
+	armed   time.Time // deadline of file; zero = none
+	broken  []*flight // that ended while they began
+
+	events []unix.EpollEvent // of the goroutine alone
+	buffer []byte            // likewise
+}
+
+// flight is one probe of a loop.
+type flight struct {
+	attempt
+	plan *plan
+	done func(healthcheck.Result)
+
+	fd       int
+	slot     int
+	turn     int32 // tells events of this use of the slot from older ones
+	deadline time.Time
+	index    int // in the queue
+	since    time.Time
+	err      error // why it could not begin
+
+	connected bool
+	out       []byte // of the request, not sent yet
+	path      int
+	reply     reply
+}
+
+// plan is what a Loop knows of settings: nil for those that are not simple.
+type plan struct{ web *web } // nil = the connection is all
+
+// batch is how many events are fetched at a time; readSize how many bytes.
+const (
+	batch    = 256
+	readSize = 32 << 10
+)
+
+// NewLoop returns a Loop that probes as p does, if the kernel allows. Run must
+// be called.
+func (p *Prober) NewLoop() (*Loop, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err == nil {
+		err = unix.SetNonblock(fd, true) // for Go's poller
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make epoll set: %w", err)
+	}
+	return &Loop{
+		prober: p, file: os.NewFile(uintptr(fd), "probes"), epoll: fd,
+		events: make([]unix.EpollEvent, batch), buffer: make([]byte, readSize),
+	}, nil
+}
+
+// Begin starts those probes that are for a Loop, and marks them. Their results
+// go to Done in the goroutine of Run; when Run ends first, Done is never called.
+func (l *Loop) Begin(starts []healthcheck.Start) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range starts {
+		s := &starts[i]
+		if plan := l.prober.plan(&s.Key); plan != nil && !l.closed {
+			l.begin(s, plan)
+			s.Begun = true
+		}
+	}
+}
+
+// begin starts one probe. Call with the mutex held.
+func (l *Loop) begin(s *healthcheck.Start, plan *plan) {
+	f := l.take()
+	f.attempt = attempt{key: s.Key, phase: phaseConnect, result: healthcheck.Result{At: time.Now()}}
+	f.plan, f.done, f.path, f.err = plan, s.Done, 0, nil
+	f.deadline = f.result.At.Add(s.Key.Settings.Timeout)
+	heap.Push(&l.queue, f)
+	if f.err = l.connect(f); f.err != nil {
+		l.broken = append(l.broken, f)
+		l.alarm(f.result.At)
+	} else if l.armed.IsZero() || f.deadline.Before(l.armed) {
+		l.alarm(f.deadline)
+	}
+}
+
+// alarm makes Run wake up at t. Call with the mutex held.
+func (l *Loop) alarm(t time.Time) {
+	l.armed = t
+	_ = l.file.SetReadDeadline(t) // an epoll set has a poller
+}
+
+// take returns a flight with a slot.
+func (l *Loop) take() *flight {
+	if n := len(l.free); n > 0 {
+		f := l.free[n-1]
+		l.free = l.free[:n-1]
+		f.turn++
+		return f
+	}
+	f := &flight{slot: len(l.flights), fd: -1}
+	l.flights = append(l.flights, f)
+	return f
+}
+
+// Run carries out what Begin starts, until ctx is done.
+func (l *Loop) Run(ctx context.Context) {
+	defer context.AfterFunc(ctx, l.retire)()
+	defer l.close()
+	raw, err := l.file.SyscallConn()
+	if err != nil {
+		return // closed
+	}
+	var ended []landing
+	for ctx.Err() == nil {
+		n, waited := 0, false
+		err := raw.Read(func(uintptr) bool {
+			if !waited {
+				n, waited = rawEvents(l.epoll, l.events), true
+				return n > 0
+			}
+			return true
+		})
+		woken := errors.Is(err, os.ErrDeadlineExceeded)
+		if err != nil && !woken {
+			return
+		}
+		ended = l.turn(ended[:0], n, woken)
+		for _, e := range ended {
+			e.done(e.result)
+		}
+	}
+}
+
+// retire takes no more probes and ends Run.
+func (l *Loop) retire() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	_ = l.file.SetReadDeadline(time.Unix(1, 0))
+}
+
+// landing is the end of a flight.
+type landing struct {
+	done   func(healthcheck.Result)
+	result healthcheck.Result
+}
+
+// turn takes in n events that were fetched, or those that wait, and, when
+// woken, what is due after that: what came in time counts, however late we are.
+func (l *Loop) turn(ended []landing, n int, woken bool) []landing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n == 0 { // here, so that a batch that begins is over
+		n = rawEvents(l.epoll, l.events)
+	}
+	for _, e := range l.events[:n] {
+		f := l.flights[e.Fd]
+		if f.turn != e.Pad || f.fd < 0 {
+			continue
+		}
+		if over, reason, err := l.advance(f, e.Events); over {
+			ended = append(ended, l.land(f, reason, err))
+		}
+	}
+	if !woken || l.closed {
+		return ended
+	}
+	for _, f := range l.broken {
+		ended = append(ended, l.land(f, "", f.err))
+	}
+	l.broken = l.broken[:0]
+	now := time.Now()
+	for len(l.queue) > 0 && !l.queue[0].deadline.After(now) {
+		ended = append(ended, l.land(l.queue[0], "", os.ErrDeadlineExceeded))
+	}
+	next := time.Time{}
+	if len(l.queue) > 0 {
+		next = l.queue[0].deadline
+	}
+	l.alarm(next)
+	return ended
+}
+
+// land ends a flight and frees what it holds.
+func (l *Loop) land(f *flight, reason string, err error) landing {
+	fail := &failure{healthcheck.ClassOK, reason}
+	if err != nil {
+		fail = f.classify(context.Background(), err)
+	}
+	end := landing{f.done, f.finish(fail)}
+	heap.Remove(&l.queue, f.index)
+	l.hangUp(f)
+	f.done, f.plan, f.out = nil, nil, nil
+	f.reply.forget()
+	l.free = append(l.free, f)
+	return end
+}
+
+func (l *Loop) hangUp(f *flight) {
+	if f.fd >= 0 {
+		rawClose(f.fd) // which takes it out of the epoll set
+		f.fd = -1
+	}
+}
+
+// close ends everything.
+func (l *Loop) close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range l.queue {
+		l.hangUp(f)
+	}
+	l.queue, l.broken = nil, nil
+	l.file.Close()
+}
+
+// connect opens the socket of a flight and begins to connect it.
+func (l *Loop) connect(f *flight) error {
+	target, network := f.key.Target, f.key.Settings.Network
+	family := unix.AF_INET6
+	if target.Addr().Is4() {
+		family = unix.AF_INET
+	}
+	f.since, f.connected = time.Now(), false
+	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	f.fd = fd
+	if network != (healthcheck.Network{}) {
+		if err := prepareSocket(fd, network); err != nil {
+			return err
+		}
+	}
+	if errno := rawConnect(fd, target); errno != 0 && errno != unix.EINPROGRESS {
+		return errno
+	}
+	return unix.EpollCtl(l.epoll, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET, Fd: int32(f.slot), Pad: f.turn,
+	})
+}
+
+// prepareSocket sets what settings say about where a probe comes from.
+func prepareSocket(fd int, n healthcheck.Network) error {
+	if err := setOptions(fd, n); err != nil {
+		return err
+	}
+	if !n.Source.IsValid() {
+		return nil
+	}
+	// The port is chosen when connecting: each target has all of them.
+	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) // an economy only
+	if source := n.Source.Unmap(); source.Is4() {
+		return unix.Bind(fd, &unix.SockaddrInet4{Addr: source.As4()})
+	}
+	return unix.Bind(fd, &unix.SockaddrInet6{Addr: n.Source.As16()})
+}
+
+// advance goes on with a flight after events. over tells that it has ended.
+func (l *Loop) advance(f *flight, events uint32) (over bool, reason string, err error) {
+	if !f.connected {
+		if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
+			if errno := pendingError(f.fd); errno != 0 {
+				return true, "", errno
+			}
+		}
+		f.connected = true
+		f.result.Connect = time.Since(f.since)
+		if f.plan.web == nil {
+			return true, "connection accepted", nil
+		}
+		f.ask()
+	}
+	if len(f.out) > 0 {
+		n, errno := rawWrite(f.fd, f.out)
+		f.out = f.out[n:]
+		if errno != 0 && errno != unix.EAGAIN {
+			// What the server said before counts for more.
+			f.out = nil
+		}
+		if events&^unix.EPOLLOUT == 0 {
+			return false, "", nil
+		}
+	}
+	return l.listen(f, events)
+}
+
+// listen reads the answer as far as it came.
+func (l *Loop) listen(f *flight, events uint32) (over bool, reason string, err error) {
+	const ending = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
+	for {
+		n, errno := rawRead(f.fd, l.buffer)
+		if errno == unix.EAGAIN {
+			return false, "", nil
+		}
+		if f.result.First == 0 && n > 0 {
+			f.result.First = time.Since(f.since)
+		}
+		over, reason, err = f.hear(l.buffer[:n], syscallError(errno))
+		if over && err == nil && f.path+1 < len(f.plan.web.paths) {
+			f.path++
+			l.hangUp(f)
+			f.turn++
+			f.result.First = 0
+			err := l.connect(f)
+			return err != nil, "", err
+		}
+		if over || n < len(l.buffer) && events&ending == 0 {
+			return over, reason, err
+		}
+	}
+}
+
+func syscallError(errno syscall.Errno) error {
+	if errno == 0 {
+		return nil
+	}
+	return errno
+}
+
+// deadlines is a heap.Interface, the earliest first.
+type deadlines []*flight
+
+func (d deadlines) Len() int           { return len(d) }
+func (d deadlines) Less(i, j int) bool { return d[i].deadline.Before(d[j].deadline) }
+
+func (d deadlines) Swap(i, j int) {
+	d[i], d[j] = d[j], d[i]
+	d[i].index, d[j].index = i, j
+}
+
+// Push implements heap.Interface.
+func (d *deadlines) Push(x any) {
+	f := x.(*flight)
+	f.index = len(*d)
+	*d = append(*d, f)
+}
+
+// Pop implements heap.Interface.
+func (d *deadlines) Pop() any {
+	last := len(*d) - 1
+	f := (*d)[last]
+	(*d)[last] = nil
+	*d = (*d)[:last]
+	return f
+}
