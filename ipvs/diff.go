@@ -38,6 +38,7 @@ func Diff(have, want Table, owned map[ServiceKey]bool) []Op {
 	for i := range have {
 		existing[have[i].Service.Key] = &have[i]
 	}
+	d.reserve(existing, want)
 	wanted := make(map[ServiceKey]bool, len(want))
 	for _, w := range want {
 		wanted[w.Service.Key] = true
@@ -49,6 +50,18 @@ func Diff(have, want Table, owned map[ServiceKey]bool) []Op {
 		}
 	}
 	return slices.Concat(d[:]...)
+}
+
+// reserve makes room for services that are new, which on a start are all:
+// operations are large, and growing to ten thousands of them is not free.
+func (d *differ) reserve(existing map[ServiceKey]*Entry, want Table) {
+	services, destinations := 0, 0
+	for _, w := range want {
+		if existing[w.Service.Key] == nil {
+			services, destinations = services+1, destinations+len(w.Destinations)
+		}
+	}
+	d[addServices], d[addDestinations] = make([]Op, 0, services), make([]Op, 0, destinations)
 }
 
 func (d *differ) add(p phase, o Op) { d[p] = append(d[p], o) }

@@ -67,6 +67,22 @@ func (k *Kernel) Apply(o ipvs.Op) error {
 	return nil
 }
 
+// Batch carries out all operations, or none when one of them would fail.
+func (k *Kernel) Batch(ops []ipvs.Op) error {
+	k.mu.Lock()
+	before, done := k.table.Clone(), len(k.ops)
+	k.mu.Unlock()
+	for _, o := range ops {
+		if err := k.Apply(o); err != nil {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			k.table, k.ops = before, k.ops[:done]
+			return err
+		}
+	}
+	return nil
+}
+
 func (k *Kernel) apply(o ipvs.Op) error {
 	e := k.table.Find(o.Service.Key)
 	if o.Kind == ipvs.AddService {

@@ -44,6 +44,7 @@ func TestGuest(t *testing.T) {
 		"Drift":                 testDrift,
 		"SyncDaemons":           testSyncDaemons,
 		"Timeouts":              testTimeouts,
+		"Refusals":              testRefusals,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newDirector(t)) })
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
-	"github.com/mdlayher/netlink/nlenc"
 	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/ipvs"
@@ -21,35 +20,42 @@ const (
 	familyName    = "IPVS"
 	familyVersion = 1
 
-	cmdNewService, cmdSetService, cmdGetService = 1, 2, 4
-	cmdNewDaemon, cmdDelDaemon, cmdGetDaemon    = 9, 10, 11
+	cmdNewService, cmdSetService, cmdDelService, cmdGetService = 1, 2, 3, 4
+	cmdNewDestination, cmdSetDestination, cmdDelDestination    = 5, 6, 7
+	cmdNewDaemon, cmdDelDaemon, cmdGetDaemon                   = 9, 10, 11
 
-	attrService, attrDaemon = 1, 3
+	attrService, attrDestination, attrDaemon = 1, 2, 3
 
 	svcFamily, svcProtocol, svcAddress, svcPort, svcMark = 1, 2, 3, 4, 5
 	svcScheduler, svcFlags, svcTimeout, svcNetmask       = 6, 7, 8, 9
 	svcEngine                                            = 11
+
+	dstAddress, dstPort, dstForward, dstWeight   = 1, 2, 3, 4
+	dstUpper, dstLower, dstFamily                = 5, 6, 11
+	dstTunnelType, dstTunnelPort, dstTunnelFlags = 13, 14, 15
 )
 
 // raw is a generic netlink connection to IPVS of its own, with deadlines.
 type raw struct {
-	conn   *genetlink.Conn
+	nl     *netlink.Conn
+	conn   *genetlink.Conn // on top of nl
 	family uint16
 	limit  time.Duration // per command; 0 = none
 }
 
 // openRaw connects to the IPVS of the calling thread's network namespace.
 func openRaw(limit time.Duration) (*raw, error) {
-	conn, err := genetlink.Dial(nil)
+	nl, err := netlink.Dial(unix.NETLINK_GENERIC, nil)
 	if err != nil {
 		return nil, err
 	}
+	conn := genetlink.NewConn(nl)
 	f, err := conn.GetFamily(familyName)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return &raw{conn: conn, family: f.ID, limit: limit}, nil
+	return &raw{nl: nl, conn: conn, family: f.ID, limit: limit}, nil
 }
 
 // execute sends one command and returns the answers.
@@ -62,13 +68,18 @@ func (r *raw) execute(cmd uint8, flags netlink.HeaderFlags, attrs func(*netlink.
 	if err != nil {
 		return nil, err
 	}
-	if r.limit > 0 {
-		if err := r.conn.SetDeadline(time.Now().Add(r.limit)); err != nil {
-			return nil, err
-		}
+	if err := r.setDeadline(); err != nil {
+		return nil, err
 	}
 	msg := genetlink.Message{Header: genetlink.Header{Command: cmd, Version: familyVersion}, Data: data}
 	return r.conn.Execute(msg, r.family, netlink.Request|flags)
+}
+
+func (r *raw) setDeadline() error {
+	if r.limit <= 0 {
+		return nil
+	}
+	return r.conn.SetDeadline(time.Now().Add(r.limit))
 }
 
 // rawRequest makes one call of the raw connection. A connection that failed
@@ -107,23 +118,8 @@ func (r *raw) writeService(cmd uint8, s ipvs.Service) error {
 	}
 	_, err = r.execute(cmd, netlink.Acknowledge, func(ae *netlink.AttributeEncoder) {
 		ae.Nested(attrService, func(n *netlink.AttributeEncoder) error {
-			n.Uint16(svcFamily, uint16(svc.Family))
-			if svc.FWMark != 0 {
-				n.Uint32(svcMark, svc.FWMark)
-			} else {
-				n.Uint16(svcProtocol, uint16(svc.Protocol))
-				n.Bytes(svcAddress, svc.Address.AsSlice())
-				n.Bytes(svcPort, []byte{byte(svc.Port >> 8), byte(svc.Port)})
-			}
-			n.String(svcScheduler, svc.Scheduler)
-			n.Bytes(svcFlags, append(nlenc.Uint32Bytes(uint32(svc.Flags)), 0xff, 0xff, 0xff, 0xff))
-			n.Uint32(svcTimeout, svc.Timeout)
-			if svc.Netmask.Is4() {
-				n.Bytes(svcNetmask, svc.Netmask.AsSlice())
-			} else {
-				n.Uint32(svcNetmask, uint32(svc.Netmask.Bits()))
-			}
-			n.String(svcEngine, s.Engine)
+			encodeKey(n, svc)
+			encodeService(n, svc, s.Engine)
 			return nil
 		})
 	})

@@ -17,6 +17,9 @@ type Kernel interface {
 	Table() (ipvs.Table, error)
 	// Apply carries out one operation.
 	Apply(ipvs.Op) error
+	// Batch carries out up to BatchSize operations in order. After an error
+	// each can be applied once more.
+	Batch([]ipvs.Op) error
 }
 
 // Reconciler makes the kernel's table the wanted one and remembers which
@@ -186,16 +189,22 @@ func (r *Reconciler) apply(ops []ipvs.Op) ([]ipvs.Op, error) {
 	var done []ipvs.Op
 	var errs []error
 	missing := map[ipvs.ServiceKey]bool{}
-	for _, op := range ops {
-		if missing[op.Service.Key] {
+	for batch := range slices.Chunk(ops, BatchSize) {
+		if len(batch) > 1 && len(missing) == 0 && r.kernel.Batch(batch) == nil {
+			done = append(done, batch...)
 			continue
 		}
-		if err := r.kernel.Apply(op); err != nil {
-			missing[op.Service.Key] = op.Kind == ipvs.AddService
-			errs = append(errs, err)
-			continue
+		for _, op := range batch { // one after the other, to find out which
+			if missing[op.Service.Key] {
+				continue
+			}
+			if err := r.kernel.Apply(op); err != nil {
+				missing[op.Service.Key] = op.Kind == ipvs.AddService
+				errs = append(errs, err)
+				continue
+			}
+			done = append(done, op)
 		}
-		done = append(done, op)
 	}
 	return done, errors.Join(errs...)
 }
