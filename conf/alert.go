@@ -1,7 +1,6 @@
 package conf
 
 import (
-	"strings"
 	"time"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -42,12 +41,7 @@ func (b *builder) alert(n *node) *Alert {
 		AlertPolicy: healthcheck.AlertPolicy{
 			After: get[time.Duration](k, "after"), Every: get[time.Duration](k, "every"), PerHour: int(get[int64](k, "per_hour")),
 		},
-		Down: texts(k, "down"), Up: texts(k, "up"), Mail: get[bool](k, "mail"),
-	}
-	for name, words := range map[string][]string{"down": a.Down, "up": a.Up} {
-		if len(words) > 0 && !strings.HasPrefix(words[0], "/") {
-			b.errorf("relative_command", k.at(name), "", "%s: command %q must be an absolute path", name, words[0])
-		}
+		Down: b.command(k, "down"), Up: b.command(k, "up"), Mail: get[bool](k, "mail"),
 	}
 	if len(a.Down) == 0 && len(a.Up) == 0 && !a.Mail && !k.bad("down", "up", "mail") {
 		b.warnf("empty_alert", k.def, `down = ["/usr/local/bin/alert"]`, "this alert tells nobody")

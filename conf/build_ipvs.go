@@ -175,12 +175,7 @@ func (b *builder) quorum(n *node, s *Service) {
 		name string
 		to   *[]string
 	}{{"on_up", &s.OnQuorumUp}, {"on_down", &s.OnQuorumDown}} {
-		for _, word := range get[[]located[string]](q, hook.name) {
-			*hook.to = append(*hook.to, word.v)
-		}
-		if words := *hook.to; len(words) > 0 && !strings.HasPrefix(words[0], "/") {
-			b.errorf("relative_command", q.at(hook.name), "", "%s: command %q must be an absolute path", hook.name, words[0])
-		}
+		*hook.to = b.command(q, hook.name)
 	}
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 && !q.bad("up", "hysteresis") {
 		b.warnf("hysteresis_too_large", q.at("hysteresis"), "", "hysteresis %d is not below up = %d: the quorum is lost only when nothing is left", s.Hysteresis, s.Quorum)

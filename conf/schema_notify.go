@@ -22,7 +22,7 @@ var notifyBlock = &block{
 }
 
 var scriptsBlock = &block{
-	name: "scripts", once: true, help: "How programs of the configuration are run: `track_script` and `notify`.",
+	name: "scripts", once: true, help: "How programs of the configuration are run: `track_script`, `notify`, hooks of a `quorum`, alerts.",
 	attrs: []*attr{
 		{name: "user", kind: kindString, defNote: "the daemon's", help: "User that runs them."},
 		{name: "timeout", kind: kindDuration, def: `"30s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour),

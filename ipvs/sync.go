@@ -112,14 +112,19 @@ func (f *SyncFollower) Want(now time.Time, cfg SyncConfig, master bool) ([]SyncD
 
 // DiffSync returns the daemons to stop and to start so that the wanted ones
 // run. A daemon cannot be edited: one with other settings is stopped first.
-func DiffSync(have, want []SyncDaemon) (stop, start []SyncDaemon) {
+// asked are the settings with which the running ones were started, as far as
+// that is known: what the kernel makes of a setting does not tell which it was.
+func DiffSync(have, want, asked []SyncDaemon) (stop, start []SyncDaemon) {
+	good := func(h, w SyncDaemon) bool {
+		return h.satisfies(w) && !slices.ContainsFunc(asked, func(a SyncDaemon) bool { return a.State == w.State && a != w })
+	}
 	for _, h := range have {
-		if !slices.ContainsFunc(want, h.satisfies) {
+		if !slices.ContainsFunc(want, func(w SyncDaemon) bool { return good(h, w) }) {
 			stop = append(stop, h)
 		}
 	}
 	for _, w := range want {
-		if !slices.ContainsFunc(have, func(h SyncDaemon) bool { return h.satisfies(w) }) {
+		if !slices.ContainsFunc(have, func(h SyncDaemon) bool { return good(h, w) }) {
 			start = append(start, w)
 		}
 	}

@@ -88,15 +88,33 @@ func TestDiffSync(t *testing.T) {
 		"other length":          {want(func(d *ipvs.SyncDaemon) { d.MaxLen = 500 }), true},
 		"same length":           {want(func(d *ipvs.SyncDaemon) { d.MaxLen = 1460 }), false},
 	} {
-		stop, start := ipvs.DiffSync([]ipvs.SyncDaemon{running}, tt.want)
+		stop, start := ipvs.DiffSync([]ipvs.SyncDaemon{running}, tt.want, nil)
 		if (len(stop) == 1) != tt.restart || (len(start) == 1) != tt.restart {
 			t.Errorf("%s: stop %v, start %v", name, stop, start)
 		}
 	}
-	if stop, start := ipvs.DiffSync(nil, want()); len(stop) != 0 || len(start) != 1 {
+	if stop, start := ipvs.DiffSync(nil, want(), nil); len(stop) != 0 || len(start) != 1 {
 		t.Errorf("from nothing: stop %v, start %v", stop, start)
 	}
-	if stop, start := ipvs.DiffSync([]ipvs.SyncDaemon{running}, nil); len(stop) != 1 || len(start) != 0 {
+	if stop, start := ipvs.DiffSync([]ipvs.SyncDaemon{running}, nil, nil); len(stop) != 1 || len(start) != 0 {
 		t.Errorf("to nothing: stop %v, start %v", stop, start)
+	}
+}
+
+// A length that the interface cuts short looks the same for many settings:
+// what was asked for tells that it changed.
+func TestDiffSyncAsked(t *testing.T) {
+	daemon := func(maxLen uint16) ipvs.SyncDaemon {
+		return ipvs.SyncDaemon{State: ipvs.SyncMaster, SyncSettings: ipvs.SyncSettings{Interface: "eth1", ID: 7, MaxLen: maxLen}}
+	}
+	have := []ipvs.SyncDaemon{daemon(500)}
+	for _, tt := range []struct {
+		want, asked uint16
+		restart     bool
+	}{{500, 500, false}, {1000, 1000, false}, {1000, 500, true}, {0, 500, true}, {400, 500, true}} {
+		stop, start := ipvs.DiffSync(have, []ipvs.SyncDaemon{daemon(tt.want)}, []ipvs.SyncDaemon{daemon(tt.asked)})
+		if len(stop) != len(start) || len(stop) == 1 != tt.restart {
+			t.Errorf("%+v: stop %v, start %v", tt, stop, start)
+		}
 	}
 }

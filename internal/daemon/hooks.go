@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/program"
 	"github.com/vipd/vipd/ipvs"
 )
-
-// hookBound ends a command that hangs.
-const hookBound = 10 * time.Second
 
 // hooks run the commands of virtual servers: about one thing never two at a
 // time, in the order of the news, and of news that wait only the last.
@@ -21,10 +17,10 @@ type hooks struct {
 	warn func(kind, message string, attrs map[string]any)
 
 	mu      sync.Mutex
+	scripts conf.Scripts
 	waiting map[string]*hookCall // by key; the next one while another runs
 	running map[string]bool
 	quorum  map[string]bool // last state told
-	user    string          // that runs the commands; "" = the daemon's
 	work    sync.WaitGroup
 }
 
@@ -40,11 +36,15 @@ func newHooks(warn func(kind, message string, attrs map[string]any)) *hooks {
 	return &hooks{warn: warn, waiting: map[string]*hookCall{}, running: map[string]bool{}, quorum: map[string]bool{}}
 }
 
+// configure says how commands are run: as all programs of the configuration.
+func (h *hooks) configure(s conf.Scripts) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.scripts = s
+}
+
 // changed runs the hook that a change has in the configuration.
 func (h *hooks) changed(cfg *conf.Config, c poolChange) {
-	h.mu.Lock()
-	h.user = cfg.Global.Scripts.User
-	h.mu.Unlock()
 	if c.Kind == ipvs.ServerUp || c.Kind == ipvs.ServerDown {
 		h.serverChanged(cfg, c)
 	}
@@ -55,32 +55,42 @@ func (h *hooks) changed(cfg *conf.Config, c poolChange) {
 	h.mu.Lock()
 	h.quorum[c.Service] = up
 	h.mu.Unlock()
-	for _, s := range cfg.Services {
-		if s.Name == c.Service {
-			h.start(hookFor(s, up, c.Weight))
-		}
+	if s := serviceNamed(cfg, c.Service); s != nil {
+		h.start(hookFor(s, up, c.Weight))
 	}
 }
 
 // serverChanged runs what one real server has for its change.
 func (h *hooks) serverChanged(cfg *conf.Config, c poolChange) {
-	for _, s := range cfg.Services {
-		told, has := s.Servers[c.Server]
-		if s.Name != c.Service || !has {
-			continue
-		}
-		call := &hookCall{
-			key: "real server " + s.Name + " " + c.Server.String(), service: s.Name, state: "down", command: told.Down,
-			env: []string{"VIPD_REAL_SERVER=" + c.Server.String(), "VIPD_REASON=" + c.Reason},
-		}
-		if c.Kind == ipvs.ServerUp {
-			call.state, call.command = "up", told.Up
-		}
-		h.start(call)
+	s := serviceNamed(cfg, c.Service)
+	if s == nil {
+		return
 	}
+	told, has := s.Servers[c.Server]
+	if !has {
+		return
+	}
+	call := &hookCall{
+		key: "real server " + s.Name + " " + c.Server.String(), service: s.Name, state: "down", command: told.Down,
+		env: []string{"VIPD_REAL_SERVER=" + c.Server.String(), "VIPD_REASON=" + c.Reason},
+	}
+	if c.Kind == ipvs.ServerUp {
+		call.state, call.command = "up", told.Up
+	}
+	h.start(call)
 }
 
-func hookFor(s conf.Service, up bool, weight int) *hookCall {
+// serviceNamed returns the virtual server of a name, or nil.
+func serviceNamed(cfg *conf.Config, name string) *conf.Service {
+	for i := range cfg.Services {
+		if cfg.Services[i].Name == name {
+			return &cfg.Services[i]
+		}
+	}
+	return nil
+}
+
+func hookFor(s *conf.Service, up bool, weight int) *hookCall {
 	call := &hookCall{
 		key: "quorum " + s.Name, service: s.Name, state: "down", command: s.OnQuorumDown,
 		env: []string{fmt.Sprintf("VIPD_WEIGHT=%d", weight)},
@@ -118,17 +128,19 @@ func (h *hooks) drain(key string) {
 			h.mu.Unlock()
 			return
 		}
+		scripts := h.scripts
 		h.mu.Unlock()
-		if err := call.run(user); err != nil {
+		if err := call.run(scripts); err != nil {
 			h.warn("hook", fmt.Sprintf("run hook of %s: %v", call.service, err), map[string]any{"service": call.service, "state": call.state})
 		}
 	}
 }
 
 // run runs the command; its output belongs to the error.
-func (c *hookCall) run(user string) error {
+func (c *hookCall) run(s conf.Scripts) error {
 	r := program.Run(context.Background(), program.Command{
-		Args: c.command, Timeout: hookBound, User: user, Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
+		Args: c.command, Timeout: s.Timeout, User: s.User,
+		Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
 	})
 	if r.Err != nil {
 		return fmt.Errorf("%s: %w %s", c.command[0], r.Err, strings.TrimSpace(r.Output))
@@ -139,7 +151,8 @@ func (c *hookCall) run(user string) error {
 // leave tells the services with omega that their quorum ends, and waits for
 // all commands.
 func (h *hooks) leave(cfg *conf.Config) {
-	for _, s := range cfg.Services {
+	for i := range cfg.Services {
+		s := &cfg.Services[i]
 		h.mu.Lock()
 		up := h.quorum[s.Name]
 		h.mu.Unlock()

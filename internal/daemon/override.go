@@ -131,6 +131,28 @@ func (s *overrideStore) clear(service string, server netip.AddrPort) (bool, erro
 	return true, s.save(kept)
 }
 
+// strayTarget finds what a target means among the overrides of what is no
+// longer in the configuration.
+func (s *overrideStore) strayTarget(target string) (service string, server netip.AddrPort, found bool) {
+	name, text, one := strings.Cut(target, "/")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, o := range s.list {
+		if o.Service == name && one == o.Server.IsValid() && (!one || text == o.Server.String() || text == o.Server.Addr().String()) {
+			return o.Service, o.Server, true
+		}
+	}
+	return "", server, false
+}
+
+// strays returns the overrides that mean nothing in a configuration.
+func (s *overrideStore) strays(cfg *conf.Config, now time.Time) []override {
+	return slices.DeleteFunc(s.active(now).List, func(o override) bool {
+		_, _, err := overrideTarget(cfg, targetOf(o))
+		return err == nil
+	})
+}
+
 // rename gives overrides the new names of their services. Those of others stay
 // as they are.
 func (s *overrideStore) rename(names map[string]string) error {

@@ -132,3 +132,32 @@ func TestOverrideTarget(t *testing.T) {
 		}
 	}
 }
+
+// TestStrayOverride: an override of what is no longer configured shows, and can
+// be taken back.
+func TestStrayOverride(t *testing.T) {
+	store, err := openOverrides(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []override{{Service: "web"}, {Service: "gone"}, {Service: "gone", Server: netip.MustParseAddrPort("192.0.2.1:80")}} {
+		store.list = append(store.list, o)
+	}
+	cfg := &conf.Config{Services: []conf.Service{webService(func(*conf.Service) {})}}
+	if got := store.strays(cfg, time.Now()); len(got) != 2 {
+		t.Errorf("strays %v", got)
+	}
+	s := &supervisor{cfg: cfg, overrides: store}
+	for target, server := range map[string]string{"gone": "invalid AddrPort", "gone/192.0.2.1:80": "192.0.2.1:80", "gone/192.0.2.1": "192.0.2.1:80"} {
+		service, a, err := s.overrideOrStray(target)
+		if err != nil || service != "gone" || a.String() != server {
+			t.Errorf("%s: %s %s, %v", target, service, a, err)
+		}
+		if _, _, err := s.overrideTarget(target); err == nil {
+			t.Errorf("%s can be set", target)
+		}
+	}
+	if _, _, err := s.overrideOrStray("never/192.0.2.1"); err == nil {
+		t.Error("an override of nothing was found")
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
@@ -47,7 +48,7 @@ func targetOf(o override) string {
 
 // serveOverride sets an operator's weight.
 func (s *supervisor) serveOverride(w http.ResponseWriter, r *http.Request) {
-	s.override(w, r, func(req api.OverrideRequest, o override) error {
+	s.override(w, r, s.overrideTarget, func(req api.OverrideRequest, o override) error {
 		if req.Weight < 0 || req.Weight > math.MaxUint16 || req.For < 0 {
 			return fmt.Errorf("weight %d for %s is out of range", req.Weight, req.For)
 		}
@@ -67,7 +68,7 @@ func (s *supervisor) serveOverride(w http.ResponseWriter, r *http.Request) {
 
 // serveOverrideClear takes an operator's weight back.
 func (s *supervisor) serveOverrideClear(w http.ResponseWriter, r *http.Request) {
-	s.override(w, r, func(req api.OverrideRequest, o override) error {
+	s.override(w, r, s.overrideOrStray, func(req api.OverrideRequest, o override) error {
 		found, err := s.overrides.clear(o.Service, o.Server)
 		if err == nil && !found {
 			return fmt.Errorf("%s has no override", req.Target)
@@ -79,9 +80,28 @@ func (s *supervisor) serveOverrideClear(w http.ResponseWriter, r *http.Request) 
 	})
 }
 
+func (s *supervisor) overrideTarget(target string) (string, netip.AddrPort, error) {
+	return overrideTarget(s.config(), target)
+}
+
+// overrideOrStray finds a target also among what is no longer configured: an
+// order about it must not lie in wait for the day when it comes back.
+func (s *supervisor) overrideOrStray(target string) (string, netip.AddrPort, error) {
+	service, server, err := s.overrideTarget(target)
+	if err == nil {
+		return service, server, nil
+	}
+	if service, server, found := s.overrides.strayTarget(target); found {
+		return service, server, nil
+	}
+	return "", server, err
+}
+
 // override finds the target of a request, changes the overrides and tells the
 // checker role.
-func (s *supervisor) override(w http.ResponseWriter, r *http.Request, change func(api.OverrideRequest, override) error) {
+func (s *supervisor) override(w http.ResponseWriter, r *http.Request,
+	find func(string) (string, netip.AddrPort, error), change func(api.OverrideRequest, override) error,
+) {
 	var req api.OverrideRequest
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16)).Decode(&req)
 	if err != nil {
@@ -89,7 +109,7 @@ func (s *supervisor) override(w http.ResponseWriter, r *http.Request, change fun
 		return
 	}
 	var o override
-	o.Service, o.Server, err = overrideTarget(s.config(), req.Target)
+	o.Service, o.Server, err = find(req.Target)
 	if err == nil {
 		err = change(req, o)
 	}

@@ -13,6 +13,16 @@ import (
 // plan tells what would change if want replaced the running configuration.
 func (s *supervisor) plan(ctx context.Context, want *conf.Config) conf.Plan {
 	have := s.config()
+	router, err := s.routerStatus(ctx)
+	if err != nil { // states are left unknown
+		router = routerStatus{}
+	}
+	p := conf.ComparePlan(have, want, liveOf(have, api.Status{Instances: instances(router)}))
+	if !p.Disrupts() {
+		return p
+	}
+	// Connections are counted only when some may be dropped: to ask the kernel
+	// about ten thousand real servers costs more than the rest of a reload.
 	return conf.ComparePlan(have, want, liveOf(have, s.status(ctx)))
 }
 

@@ -77,10 +77,8 @@ func (s *supervisor) poolChanged(c poolChange) {
 	s.events.add(api.Event{Level: level, Kind: "pool", Message: c.describe(), Attrs: attrs})
 	s.hooks.changed(s.config(), c)
 	s.alerts.changed(c)
-	for _, svc := range s.config().Services {
-		if svc.Name == c.Service {
-			s.notify.notifier.Line(pipeLine(svc.Key, c))
-		}
+	if svc := serviceNamed(s.config(), c.Service); svc != nil {
+		s.notify.notifier.Line(pipeLine(svc.Key, c))
 	}
 }
 
@@ -88,8 +86,9 @@ func (s *supervisor) poolChanged(c poolChange) {
 // millisecond for each where system calls are slowest.
 func (s *supervisor) removalBound() time.Duration {
 	services := 0
-	for _, svc := range s.config().Services {
-		services += 1 + len(svc.Also)
+	cfg := s.config()
+	for i := range cfg.Services {
+		services += 1 + len(cfg.Services[i].Also)
 	}
 	return time.Duration(services) * 2 * time.Millisecond
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,6 +142,7 @@ func TestHooks(t *testing.T) {
 		s.OnQuorumUp, s.OnQuorumDown, s.Omega = command, command, true
 	})}}
 	h := newHooks(func(_, message string, _ map[string]any) { t.Error(message) })
+	h.configure(conf.Scripts{Timeout: time.Minute})
 	change := func(k ipvs.ChangeKind, weight int) {
 		h.changed(cfg, poolChange{Service: "web", Change: ipvs.Change{Kind: k, Weight: weight}})
 	}
@@ -164,6 +166,7 @@ func TestHooks(t *testing.T) {
 func TestHookThatFails(t *testing.T) {
 	var said []string
 	h := newHooks(func(_, message string, _ map[string]any) { said = append(said, message) })
+	h.configure(conf.Scripts{Timeout: time.Minute})
 	cfg := &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) {
 		s.OnQuorumUp = []string{"/bin/sh", "-c", "echo no such thing; exit 3"}
 	})}}

@@ -118,6 +118,7 @@ func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
 	s.mu.Unlock()
 	s.notify.apply(cfg)
 	s.tracks.apply(cfg)
+	s.hooks.configure(cfg.Global.Scripts)
 	s.alerts.configure(cfg)
 	s.events.setLogger(newLogger(s.opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat))
 	changed := r.Plan.Changed()

@@ -33,11 +33,11 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	}
 	s.mu.Unlock()
 	st.Roles = []api.Role{s.router.status(), s.checker.status()}
-	var router routerStatus
 	var checker checkerStatus
 	asked := make(chan error, 1)
 	go func() { asked <- s.checker.call(ctx, callStatus, nil, &checker) }()
-	if err := s.router.call(ctx, callStatus, nil, &router); err != nil {
+	router, err := s.routerStatus(ctx)
+	if err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}
 	if err := <-asked; err != nil {
@@ -48,7 +48,18 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	st.Strays = router.Interfaces
 	st.Services, st.IPVS = checker.Services, checker.IPVS
 	st.Problems = append(st.Problems, problems(st, checker)...)
+	for _, o := range s.overrides.strays(s.config(), st.Now) {
+		st.Problems = append(st.Problems, fmt.Sprintf("override of %s, which is not configured: `vipd undrain %s` takes it back", targetOf(o), targetOf(o)))
+	}
 	return st
+}
+
+// routerStatus asks the router role; what it knows costs it little.
+func (s *supervisor) routerStatus(ctx context.Context) (st routerStatus, err error) {
+	ctx, cancel := context.WithTimeout(ctx, statusBound)
+	defer cancel()
+	err = s.router.call(ctx, callStatus, nil, &st)
+	return st, err
 }
 
 // instances joins routers and their addresses on this host.

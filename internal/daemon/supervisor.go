@@ -193,6 +193,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	s.loaded = s.filesNow()
 	s.hooks = newHooks(s.warn)
 	s.alerts = newAlerts(s.events.add, s.hooks.start, func(c notify.Change) { s.notify.notifier.Mail(c) })
+	s.hooks.configure(cfg.Global.Scripts)
 	s.alerts.configure(cfg)
 	spawn := spawnProcess(opt)
 	if opt.OneProcess {

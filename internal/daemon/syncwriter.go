@@ -97,7 +97,7 @@ func (w *syncWriter) pass(now time.Time) time.Duration {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
-		w.running, w.lastErr = want, ""
+		w.running, w.lastErr = want, "" // also those that an earlier life of ours started
 		return pause
 	}
 	if err.Error() != w.lastErr {
@@ -126,15 +126,27 @@ func (w *syncWriter) program(want []ipvs.SyncDaemon, managed bool) error {
 			return !slices.ContainsFunc(w.running, func(r ipvs.SyncDaemon) bool { return r.State == d.State })
 		})
 	}
-	stop, start := ipvs.DiffSync(have, want)
+	stop, start := ipvs.DiffSync(have, want, w.running)
 	var errs []error
 	for _, d := range stop {
 		errs = append(errs, w.did("stopped ", d, w.client.StopSync(d.State)))
 	}
 	for _, d := range start {
-		errs = append(errs, w.did("started ", d, w.client.StartSync(d)))
+		err := w.did("started ", d, w.client.StartSync(d))
+		if err == nil {
+			w.started(d)
+		}
+		errs = append(errs, err)
 	}
 	return errors.Join(errs...)
+}
+
+// started remembers what a daemon was asked to be.
+func (w *syncWriter) started(d ipvs.SyncDaemon) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	others := slices.DeleteFunc(slices.Clone(w.running), func(r ipvs.SyncDaemon) bool { return r.State == d.State })
+	w.running = append(others, d)
 }
 
 func (w *syncWriter) did(what string, d ipvs.SyncDaemon, err error) error {

@@ -163,7 +163,7 @@ func testSyncDaemons(t *testing.T, d *director) {
 		t.Fatal(err)
 	}
 	have, err := d.client.SyncDaemons()
-	if stop, start := ipvs.DiffSync(have, []ipvs.SyncDaemon{want, custom}); err != nil || len(stop)+len(start) > 0 {
+	if stop, start := ipvs.DiffSync(have, []ipvs.SyncDaemon{want, custom}, nil); err != nil || len(stop)+len(start) > 0 {
 		t.Errorf("running %+v, %v", have, err)
 	}
 	if out := d.run("ipvsadm", "-l", "--daemon"); !strings.Contains(out, "master sync daemon (mcast=sync0, syncid=51") ||

@@ -36,7 +36,7 @@ func (c *Client) StartSync(d ipvs.SyncDaemon) error {
 	if err == nil {
 		return nil
 	}
-	if _, missing := ipvs.DiffSync(c.runningSync(), []ipvs.SyncDaemon{d}); len(missing) == 0 {
+	if _, missing := ipvs.DiffSync(c.runningSync(), []ipvs.SyncDaemon{d}, nil); len(missing) == 0 {
 		return nil
 	}
 	return fmt.Errorf("start connection sync %s: %w", d, explainSync(err))
