@@ -2,6 +2,7 @@ package conf
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -36,7 +37,8 @@ func LoadDocument(d *Document, texts map[string][]byte, o Options) (*Config, Dia
 	if cfg != nil {
 		cfg.Files = nil
 	}
-	return cfg, diags
+	// What stands once in the foreign file may be in many places of ours.
+	return cfg, slices.Compact(diags)
 }
 
 // toOrigin moves a diagnostic about a document to the foreign file.
