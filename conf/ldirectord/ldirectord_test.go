@@ -21,7 +21,7 @@ import (
 // options read the files of testdata and nothing else.
 func options() conf.Options {
 	return conf.Options{
-		Program: func(string) error { return nil },
+		Program:  func(string) error { return nil },
 		Hostname: "lb1",
 		Env:      func(string) (string, bool) { return "", false },
 		Resolve:  func(host string) ([]netip.Addr, error) { return nil, fmt.Errorf("no such host") },

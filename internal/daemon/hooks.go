@@ -121,14 +121,13 @@ func (h *hooks) start(call *hookCall) {
 func (h *hooks) drain(key string) {
 	for {
 		h.mu.Lock()
-		call, user := h.waiting[key], h.user
+		call, scripts := h.waiting[key], h.scripts
 		delete(h.waiting, key)
 		if call == nil {
 			delete(h.running, key)
 			h.mu.Unlock()
 			return
 		}
-		scripts := h.scripts
 		h.mu.Unlock()
 		if err := call.run(scripts); err != nil {
 			h.warn("hook", fmt.Sprintf("run hook of %s: %v", call.service, err), map[string]any{"service": call.service, "state": call.state})
