@@ -47,6 +47,7 @@ func (b *builder) global(n *node) {
 		RealTimePriority: int(get[int64](n, "realtime_priority")),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
 		Pipes:            b.pipes(n),
+		Dump:             b.dump(n),
 		Startup:          b.hook(n, "startup"),
 		Shutdown:         b.hook(n, "shutdown"),
 		Mail:             b.mail(n.all("mail")),

@@ -66,6 +66,7 @@ type Global struct {
 	// service; empty = none.
 	MaintenanceDir string
 	Pipes          []Pipe
+	Dump           *Dump // keepalived's dumps; nil = none
 	Scripts        Scripts
 	// Startup and Shutdown run before anything else, and after everything.
 	Startup, Shutdown Hook

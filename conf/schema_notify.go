@@ -41,6 +41,17 @@ var pipeBlock = &block{
 	},
 }
 
+var dumpBlock = &block{
+	name: "keepalived_dump", once: true,
+	help: "Write the state in keepalived's forms too, for the scripts and exporters that read them, when their signals ask for it (`vipd keepalived --signum` prints the numbers).",
+	attrs: []*attr{
+		{name: "data", kind: kindString, def: `"/tmp/keepalived.data"`, help: "File for SIGUSR1."},
+		{name: "stats", kind: kindString, def: `"/tmp/keepalived.stats"`, help: "File for SIGUSR2."},
+		{name: "json", kind: kindString, def: `"/tmp/keepalived.json"`, help: "File for the JSON signal."},
+		{name: "json_version", kind: kindInt, def: "1", min: 1, max: 2, help: "1 is a list of instances, 2 an object with that list."},
+	},
+}
+
 // hookBlock is a program of the daemon's own life.
 func hookBlock(name, help string) *block {
 	return &block{name: name, once: true, help: help, attrs: []*attr{

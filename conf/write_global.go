@@ -15,6 +15,13 @@ func (w *writer) global() maker {
 	m.set("realtime_priority", g.RealTimePriority)
 	m.set("maintenance_dir", g.MaintenanceDir)
 	w.pipes(m)
+	if d := g.Dump; d != nil {
+		k := m.child("keepalived_dump")
+		k.set("data", d.Data)
+		k.set("stats", d.Stats)
+		k.set("json", d.JSON)
+		k.set("json_version", d.Version)
+	}
 	for name, h := range map[string]Hook{"startup": g.Startup, "shutdown": g.Shutdown} {
 		if len(h.Command) > 0 {
 			k := m.child(name)

@@ -1,7 +1,9 @@
 package keepalived
 
 import (
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -65,8 +67,27 @@ func (r *reader) buildGlobal(g *conf.Global) {
 			Hello: or(r.global.mailHelo, ""), Timeout: or(r.global.mailTimeout, defaultMailTimeout), Name: or(r.global.routerID, ""), Style: conf.MailKeepalived,
 		}
 	}
+	g.Dump = &conf.Dump{
+		Data: dumpFile(r.global.dataFile, "data"), Stats: dumpFile(r.global.statsFile, "stats"), JSON: dumpFile(r.global.jsonFile, "json"),
+		Version: or(r.global.jsonVersion, 1),
+	}
 	g.Startup = r.hook(r.global.startup, r.global.startupTimeout, "startup_script")
 	g.Shutdown = r.hook(r.global.shutdown, r.global.shutdownTimeout, "shutdown_script")
+}
+
+// dumpFile is where a dump goes: a file, or a file of the usual name in a
+// directory.
+func dumpFile(path *string, kind string) string {
+	usual := "keepalived." + kind
+	switch {
+	case path == nil:
+		return filepath.Join("/tmp", usual)
+	case strings.HasSuffix(*path, "/"):
+		return filepath.Join(*path, usual)
+	case !filepath.IsAbs(*path):
+		return filepath.Join("/tmp", *path)
+	}
+	return *path
 }
 
 // hookTimeout bounds startup_script and shutdown_script.

@@ -60,6 +60,8 @@ type globals struct {
 	checkUnicastSource, strict                 *bool
 	rules                                      deviations
 	pipes                                      []conf.Pipe
+	dataFile, statsFile, jsonFile              *string
+	jsonVersion                                *int
 	statesOnReload, notifyPriority             *bool
 	mailTimeout                                *time.Duration
 	startup, shutdown                          *program

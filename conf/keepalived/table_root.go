@@ -13,7 +13,7 @@ const (
 	noSNMP      = "vipd has no SNMP agent; its metrics are at /v1/metrics"
 	noDBus      = "vipd has no D-Bus service; its control socket has the same and more"
 	noBFD       = "vipd does not speak BFD"
-	noFilter    = "vipd sets no packet filter"
+	noFilter    = "the only packet filter that vipd sets is that of no_accept, in a table of its own"
 	processCare = "vipd's router role is a process of its own with a real-time priority, locked in memory"
 	ownBuffers  = "vipd reads the kernel's messages at once and resynchronises when it missed any"
 	ownNames    = "vipd's processes have names of their own"
@@ -108,6 +108,10 @@ func globalIdentity() []*keyword {
 		does("shutdown_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.shutdownTimeout }))),
 		does("vrrp_notify_priority_changes", toggle(global(func(g *globals) **bool { return &g.notifyPriority }))),
 		does("fifo_write_vrrp_states_on_reload", toggle(global(func(g *globals) **bool { return &g.statesOnReload }))),
+		does("state_dump_file", text(global(func(g *globals) **string { return &g.dataFile }))),
+		does("stats_dump_file", text(global(func(g *globals) **string { return &g.statsFile }))),
+		does("json_dump_file", text(global(func(g *globals) **string { return &g.jsonFile }))),
+		does("json_version", integer(1, 2, global(func(g *globals) **int { return &g.jsonVersion }))),
 		pipe("notify_fifo", conf.PipeAll), pipeReader("notify_fifo_script", conf.PipeAll),
 		pipe("vrrp_notify_fifo", conf.PipeInstances), pipeReader("vrrp_notify_fifo_script", conf.PipeInstances),
 		pipe("lvs_notify_fifo", conf.PipeServices), pipeReader("lvs_notify_fifo_script", conf.PipeServices),
@@ -282,17 +286,22 @@ func globalWithout() []*keyword {
 	return concat(
 		without(ownNames, "process_names", "process_name", "vrrp_process_name", "checker_process_name", "lvs_process_name", "bfd_process_name"),
 		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
-		without("programs get the groups of their user", "set_supplementary_groups"),
-		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority", "vrrp_no_swap",
+		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority",
 			"vrrp_cpu_affinity", "vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_priority", "checker_no_swap", "checker_rt_priority",
 			"checker_cpu_affinity", "checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
 		without("every result of a check is counted and kept", "checker_log_all_failures"),
-		without("an interface that is not there yet is waited for", "dynamic_interfaces"),
+		many(
+			does("dynamic_interfaces", nil).note("always so: an interface that is not there yet is waited for"),
+			does("reload_check_config", nil).note("always so: a reload with a bad file changes nothing"),
+			does("vrrp_iptables", nil).note("packets to addresses with no_accept are dropped, by nftables and in chains of vipd's own"),
+			does("set_supplementary_groups", nil).note("always so: programs get all groups of their user"),
+			does("vrrp_no_swap", nil).note("always so for the router role"),
+		),
 		without("faults are never mailed twice", "no_email_faults", "no_checker_emails", "rs_init_notifies"),
 		without("only interfaces with routers join the group", "disable_local_igmp"),
 		without("addresses that somebody else claims are announced again at once", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
-		without(noFilter, "vrrp_iptables", "vrrp_ipsets", "nftables", "nftables_priority", "nftables_ifindex", "nftables_counters"),
+		without(noFilter, "vrrp_ipsets", "nftables", "nftables_priority", "nftables_ifindex", "nftables_counters"),
 		without("groups of addresses become services of the kernel, one for each", "nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark"),
 		without(noSNMP, "snmp_socket", "enable_traps", "enable_snmp_vrrp", "enable_snmp_keepalived", "enable_snmp_rfc", "enable_snmp_rfcv2",
 			"enable_snmp_rfcv3", "enable_snmp_checker", "snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval"),
@@ -305,13 +314,10 @@ func globalWithout() []*keyword {
 		without("unknown VRIDs are counted for every interface", "log_unknown_vrids"),
 		without("virtual MAC interfaces have names of their own", "vmac_prefix", "vmac_addr_prefix"),
 		without("nothing that matters is random", "random_seed"),
-		without("a reload with a bad file changes nothing, always", "reload_check_config"),
 		refused(notYet, "reload_time_file", "reload_repeat"),
 		without("reload tells its outcome on the control socket", "reload_file"),
 		without("an include that matches nothing is always remarked on", "include_check"),
 		without("the configuration is read once, by one process", "config_save_dir", "tmp_config_directory", "data_use_instance"),
-		without("the state is written in one form: that of vipd status --json", "json_version"),
-		without("the state is written to state.json in the runtime directory", "state_dump_file", "stats_dump_file", "json_dump_file"),
 		without(obsolete, "plugin_dir"),
 	)
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -102,19 +101,4 @@ func followEvents(ctx context.Context, rc *http.ResponseController, enc *json.En
 			return
 		}
 	}
-}
-
-// dumpState writes the whole status to a file in the runtime directory, for
-// the case that nobody can reach the control socket.
-func (s *supervisor) dumpState() {
-	path := filepath.Join(s.opt.RuntimeDir, "state.json")
-	b, err := json.MarshalIndent(s.status(context.Background()), "", "  ")
-	if err == nil {
-		err = replaceFile(path, append(b, '\n'), 0o644)
-	}
-	if err != nil {
-		s.warn("daemon", "dump state: "+err.Error(), nil)
-		return
-	}
-	s.info("daemon", "state dumped", map[string]any{"file": path})
 }

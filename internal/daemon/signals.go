@@ -13,17 +13,23 @@ type signalSet struct {
 	keepalived                       bool // SIGUSR2 means what it means there
 }
 
-// dumpLikewise are the signals by which scripts ask keepalived for statistics,
-// for JSON, and to clear the statistics. Left alone, they would end the daemon;
-// the one dump has everything.
-var dumpLikewise = []os.Signal{syscall.SIGUSR2, syscall.Signal(36), syscall.Signal(63)}
+// Signals by which scripts ask keepalived for its state, statistics, JSON, and
+// to clear the statistics after a look at them.
+const (
+	signalData  = syscall.SIGUSR1
+	signalStats = syscall.SIGUSR2
+	signalJSON  = syscall.Signal(36)
+	signalClear = syscall.Signal(63)
+)
+
+var dumpSignals = []os.Signal{signalData, signalStats, signalJSON, signalClear}
 
 // listenSignals comes first of all: a HUP that arrives during the start is a
 // reload after it. A stop ends the start as it would any program, until
 // catchStop.
 func listenSignals(keepalived bool) *signalSet {
 	one := func() chan os.Signal { return make(chan os.Signal, 1) }
-	s := &signalSet{terminate: one(), reload: one(), dump: one(), upgrade: one(), keepalived: keepalived}
+	s := &signalSet{terminate: one(), reload: one(), dump: make(chan os.Signal, 4), upgrade: one(), keepalived: keepalived}
 	s.listen()
 	return s
 }
@@ -31,13 +37,12 @@ func listenSignals(keepalived bool) *signalSet {
 // listen makes the signals arrive.
 func (s *signalSet) listen() {
 	signal.Notify(s.reload, syscall.SIGHUP)
-	signal.Notify(s.dump, syscall.SIGUSR1)
+	signal.Notify(s.dump, signalData, signalJSON, signalClear)
 	if s.keepalived {
-		signal.Notify(s.dump, dumpLikewise...)
+		signal.Notify(s.dump, signalStats)
 		return
 	}
 	signal.Notify(s.upgrade, syscall.SIGUSR2)
-	signal.Notify(s.dump, dumpLikewise[1:]...)
 }
 
 // catchStop is called once there is something to leave in order.
@@ -55,6 +60,6 @@ func (s *signalSet) close() {
 // wipe the table under a served address. Roles leave when the supervisor
 // says so or is gone.
 func ignoreSignals() {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
-	signal.Ignore(dumpLikewise...)
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Ignore(dumpSignals...)
 }

@@ -12,7 +12,7 @@ import (
 func TestKeepalived_SignalsDump(t *testing.T) {
 	s := listenSignals(true)
 	defer s.close()
-	for _, sig := range append([]os.Signal{syscall.SIGUSR1}, dumpLikewise...) {
+	for _, sig := range dumpSignals {
 		if err := syscall.Kill(os.Getpid(), sig.(syscall.Signal)); err != nil {
 			t.Fatal(err)
 		}

@@ -61,6 +61,9 @@ type supervisor struct {
 	leaving     bool
 
 	reloading sync.Mutex // one reload at a time
+
+	dumping sync.Mutex
+	cleared map[vrrp.RouterID]vrrp.Counters // when the statistics were cleared
 }
 
 // Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
@@ -287,8 +290,8 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 		case sig := <-signals.terminate:
 			s.info("daemon", "stopping", map[string]any{"signal": sig.String()})
 			return
-		case <-signals.dump:
-			go s.dumpState()
+		case sig := <-signals.dump:
+			go s.dumpState(sig)
 		case <-signals.upgrade:
 			go s.upgradeOnSignal()
 		case <-alive:

@@ -49,6 +49,12 @@ global {
     user      = "nobody"
     on_reload = true
   }
+  keepalived_dump {
+    data         = "/run/k.data"
+    stats        = "/run/k.stats"
+    json         = "/run/k.json"
+    json_version = 2
+  }
   startup {
     command = ["/usr/bin/true", "up"]
     timeout = "20s"
