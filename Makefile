@@ -15,9 +15,11 @@ UNIT     = $(shell $(GO) list ./... | grep -v -e /vrrp/kernel -e /ipvs/kernel -e
 FUZZTIME ?= 30s
 STORMTIME ?= 60s
 SCRIPTS  ?= 1000000
+SOAKTIME ?= 10m
+SOAKSEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop storm scripts lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop storm matrix soak scripts lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -61,6 +63,14 @@ interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/int
 storm: deps bin/vipd ## many fast instances on a saturated machine, beside keepalived, into docs/storm.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/storm -count=1 -v -timeout 60m -run TestStorm \
 	-full $(STORMTIME) -page $(CURDIR)/docs/storm.md -commit $(VERSION)
+
+matrix: deps bin/vipd ## every way to break a director, beside keepalived, into docs/failure-modes.md (root)
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_PAGE=$(CURDIR)/docs/failure-modes.md VIPD_LAB_COMMIT=$(VERSION) \
+	$(GO) test ./internal/lab/matrix -count=1 -v -timeout 60m -run TestMatrix
+
+soak: deps bin/vipd ## SOAKTIME of reloads, upgrades, kills, freezes and flaps with IPVS; SOAKSEED draws another script (root)
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_SOAK=$(SOAKTIME),$(SOAKSEED) \
+	$(GO) test ./internal/lab/soak -count=1 -v -timeout 60m -run TestSoak
 
 scripts: ## a million random scripts of faults in virtual time, about half an hour
 	@GOGC=2000 $(GO) test ./internal/simulate -run TestScripts -count=1 -v -timeout 0 -scripts $(SCRIPTS) -each 1000

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/vipd/vipd/conf"
@@ -14,7 +15,7 @@ import (
 func (c *checkerRole) status() checkerStatus {
 	snap := c.table.snapshot()
 	probes := make(map[healthcheck.Key]healthcheck.Status)
-	st := checkerStatus{Error: snap.err, IPVS: snap.ipvs}
+	st := checkerStatus{Goroutines: runtime.NumGoroutine(), Error: snap.err, IPVS: snap.ipvs}
 	st.IPVS.Sync, st.IPVS.SyncError = c.sync.status()
 	for _, p := range c.probes.Status() {
 		probes[p.Key] = p

@@ -55,6 +55,7 @@ type routerConfig struct {
 
 // routerStatus is the router role's answer to callStatus.
 type routerStatus struct {
+	Goroutines int
 	Routers    []vrrp.RouterStatus
 	Interfaces []vrrp.InterfaceDrops
 	Addresses  []runner.AddressStatus
@@ -106,10 +107,11 @@ type checkerStop struct {
 
 // checkerStatus is the checker role's answer to callStatus.
 type checkerStatus struct {
-	Services []api.Service
-	IPVS     api.IPVS
-	Error    string // of the last attempt to program the table
-	Probes   probeTotals
+	Goroutines int
+	Services   []api.Service
+	IPVS       api.IPVS
+	Error      string // of the last attempt to program the table
+	Probes     probeTotals
 }
 
 // probeTotals counts probes since the role started.

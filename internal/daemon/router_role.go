@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -256,5 +257,5 @@ func (r *routerRole) status(ctx context.Context) (routerStatus, error) {
 	if err != nil {
 		return routerStatus{}, err
 	}
-	return routerStatus{Routers: st.Routers, Interfaces: st.Interfaces, Addresses: st.Addresses}, nil
+	return routerStatus{Goroutines: runtime.NumGoroutine(), Routers: st.Routers, Interfaces: st.Interfaces, Addresses: st.Addresses}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
@@ -28,7 +29,7 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	defer cancel()
 	s.mu.Lock()
 	st := api.Status{
-		Version: s.opt.Version, PID: os.Getpid(), Started: s.started, Now: time.Now(),
+		Version: s.opt.Version, PID: os.Getpid(), Goroutines: runtime.NumGoroutine(), Started: s.started, Now: time.Now(),
 		Director: s.cfg.Director, Files: s.cfg.Files, Reload: s.reload, Upgrade: s.lastUpgrade,
 	}
 	s.mu.Unlock()
@@ -43,6 +44,7 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	if err := <-asked; err != nil {
 		st.Problems = append(st.Problems, err.Error())
 	}
+	st.Roles[0].Goroutines, st.Roles[1].Goroutines = router.Goroutines, checker.Goroutines
 	st.Instances = instances(router)
 	st.Tracks, st.Standby = s.tracks.manager.Status(), s.standby.all()
 	st.Strays = router.Interfaces

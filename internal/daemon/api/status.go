@@ -18,19 +18,21 @@ import (
 // Status is the answer to GET /v1/status: everything that the daemon knows
 // about itself, at one moment.
 type Status struct {
-	Version   string                `json:"version"`
-	PID       int                   `json:"pid"`
-	Started   time.Time             `json:"started"`
-	Now       time.Time             `json:"now"`
-	Director  string                `json:"director,omitempty"`
-	Files     []string              `json:"files"`
-	Reload    Reload                `json:"reload"`
-	Upgrade   Upgrade               `json:"upgrade,omitzero"`
-	Roles     []Role                `json:"roles"`
-	Instances []Instance            `json:"instances"`
-	Services  []Service             `json:"services"`
-	IPVS      IPVS                  `json:"ipvs"`
-	Strays    []vrrp.InterfaceDrops `json:"stray_packets,omitempty"`
+	Version string `json:"version"`
+	PID     int    `json:"pid"`
+	// Goroutines of the supervisor; each role has its own.
+	Goroutines int                   `json:"goroutines"`
+	Started    time.Time             `json:"started"`
+	Now        time.Time             `json:"now"`
+	Director   string                `json:"director,omitempty"`
+	Files      []string              `json:"files"`
+	Reload     Reload                `json:"reload"`
+	Upgrade    Upgrade               `json:"upgrade,omitzero"`
+	Roles      []Role                `json:"roles"`
+	Instances  []Instance            `json:"instances"`
+	Services   []Service             `json:"services"`
+	IPVS       IPVS                  `json:"ipvs"`
+	Strays     []vrrp.InterfaceDrops `json:"stray_packets,omitempty"`
 	// Tracks are the things outside of the router role that elections depend
 	// on, Standby the orders in force.
 	Tracks  []track.Status `json:"tracks,omitempty"`
@@ -64,12 +66,13 @@ type Reload struct {
 
 // Role is one of the daemon's processes.
 type Role struct {
-	Name     string    `json:"name"`
-	PID      int       `json:"pid"`
-	Running  bool      `json:"running"`
-	Since    time.Time `json:"since"`
-	Restarts uint64    `json:"restarts"`
-	Error    string    `json:"error,omitempty"` // why it last ended
+	Name       string    `json:"name"`
+	PID        int       `json:"pid"`
+	Running    bool      `json:"running"`
+	Since      time.Time `json:"since"`
+	Restarts   uint64    `json:"restarts"`
+	Error      string    `json:"error,omitempty"`      // why it last ended
+	Goroutines int       `json:"goroutines,omitempty"` // as far as it answers
 }
 
 // Instance is one virtual router with its addresses on this host.

@@ -1,0 +1,173 @@
+package matrix
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/lab"
+)
+
+const (
+	vip      = "192.0.2.100"
+	service  = vip + ":80"
+	interval = 100 * time.Millisecond
+)
+
+// subject is a running director's daemon.
+type subject interface {
+	// pid is the process of a part: supervisor, router or checker.
+	pid(part string) (int, error)
+	// tree is every process, without what watches over them from outside.
+	tree() []int
+	// watchers are processes that are no children of the daemon.
+	watchers() []int
+}
+
+// daemon is a kind of daemon.
+type daemon struct {
+	name  string
+	start func(h *lab.Host, priority int, wrap ...string) subject
+	// upgrade tries to become a binary that is no good.
+	upgrade func(t *testing.T, h *lab.Host, s subject)
+}
+
+var daemons = []daemon{
+	{"vipd", startVipd, badUpgrade},
+	{"keepalived", startKeepalived, badRestart},
+}
+
+type vipd struct{ *lab.Vipd }
+
+func startVipd(h *lab.Host, priority int, wrap ...string) subject {
+	hcl := fmt.Sprintf(`version = 1
+director "lb1" { address = "192.0.2.1" }
+director "lb2" { address = "192.0.2.2" }
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  version         = 3
+  priority        = %d
+  advert_interval = "%v"
+  virtual_address = ["%s/24"]
+}
+`, priority, interval, vip)
+	if lab.HasIPVS() {
+		hcl += fmt.Sprintf(`virtual_server "web" {
+  address = "%s"
+  forward = "direct"
+  check "tcp" {
+    interval = "1s"
+    timeout  = "1s"
+  }
+  real_server "192.0.2.11:80" {}
+  real_server "192.0.2.12:80" {}
+}
+`, service)
+	}
+	if len(wrap) > 0 {
+		return vipd{h.VipdUnder(hcl, wrap[0], wrap[1:]...)}
+	}
+	return vipd{h.Vipd(hcl)}
+}
+
+func (v vipd) pid(part string) (int, error) {
+	var st api.Status
+	if err := v.Status(&st); err != nil {
+		return 0, err
+	}
+	if part == "supervisor" {
+		return st.PID, nil
+	}
+	for _, r := range st.Roles {
+		if r.Name == part && r.Running {
+			return r.PID, nil
+		}
+	}
+	return 0, fmt.Errorf("no %s runs", part)
+}
+
+func (v vipd) tree() []int { return without(v.Tree(), v.watchers()) }
+
+// watchers is the guard, which waits for the instance lock.
+func (v vipd) watchers() (guards []int) {
+	for _, pid := range v.Tree() {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(line), "\x00guard\x00") {
+			guards = append(guards, pid)
+		}
+	}
+	return guards
+}
+
+func badUpgrade(t *testing.T, h *lab.Host, s subject) {
+	out, err := h.Run(lab.Binary(t), "upgrade", "--runtime-dir", s.(vipd).Runtime, "--binary", "/bin/false")
+	if err == nil {
+		t.Errorf("upgrade to a program that is no vipd: %s", out)
+	}
+}
+
+type keepalived struct {
+	*lab.Proc
+	dir string
+}
+
+func startKeepalived(h *lab.Host, priority int, wrap ...string) subject {
+	path := h.WriteFile("keepalived.conf", fmt.Sprintf(`global_defs {
+  vrrp_version 3
+  checker_log_all_failures false
+}
+vrrp_instance web {
+  state BACKUP
+  interface eth0
+  virtual_router_id 51
+  priority %d
+  advert_int %.2f
+  virtual_ipaddress { %s/24 }
+}
+virtual_server %s 80 {
+  lb_algo wrr
+  lb_kind DR
+  protocol TCP
+  delay_loop 1
+  real_server 192.0.2.11 80 { TCP_CHECK { connect_timeout 1 } }
+  real_server 192.0.2.12 80 { TCP_CHECK { connect_timeout 1 } }
+}
+`, priority, interval.Seconds(), vip, vip))
+	args := []string{"--dont-fork", "--log-console", "--use-file", path}
+	for _, f := range []string{"pid", "vrrp_pid", "checkers_pid"} {
+		args = append(args, "--"+f, filepath.Join(h.Dir(), f))
+	}
+	program := "keepalived"
+	if len(wrap) > 0 {
+		program, args = wrap[0], append(append(wrap[1:], program), args...)
+	}
+	return keepalived{h.Start(program, args...), h.Dir()}
+}
+
+func (k keepalived) pid(part string) (int, error) {
+	file := map[string]string{"supervisor": "pid", "router": "vrrp_pid", "checker": "checkers_pid"}[part]
+	b, err := os.ReadFile(filepath.Join(k.dir, file))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(b)))
+}
+
+func (k keepalived) tree() []int   { return k.Tree() }
+func (keepalived) watchers() []int { return nil }
+
+// badRestart is how keepalived is upgraded: it stops, and the new binary does
+// not start.
+func badRestart(t *testing.T, _ *lab.Host, s subject) {
+	pid, err := s.pid("supervisor")
+	if err != nil {
+		t.Fatal(err)
+	}
+	terminate(t, pid)
+}

@@ -1,0 +1,155 @@
+package matrix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// watched is how long the consequences of a fault are looked at: longer than a
+// lease and the way back after it.
+var watched = 12 * time.Second
+
+const (
+	patience = 30 * time.Second
+	// pace is the time between two requests of the client.
+	pace = 5 * time.Millisecond
+)
+
+// cell is one fault of one daemon.
+type cell struct {
+	t       *testing.T
+	daemon  daemon
+	fault   fault
+	lbs     [2]*lab.Host
+	subject subject
+	owners  *lab.Ownership
+}
+
+// result is what a cell measured from the fault on.
+type result struct {
+	Holders string        // who had the VIP when
+	Both    time.Duration // two had it
+	Nobody  time.Duration
+	Sent    int
+	Lost    int
+	Before  string // IPVS table of the broken director
+	After   string
+	Normal  time.Duration // until the last change of ownership
+}
+
+// measure runs a cell: two directors, two real servers, a client.
+func measure(t *testing.T, d daemon, f fault) result {
+	l := lab.New(t)
+	l.Bridge("lan", "192.0.2.0/24")
+	client := l.Host("client", "lan", "192.0.2.50/24")
+	for i := range 2 {
+		rs := l.Host(fmt.Sprintf("rs%d", i+1), "lan", fmt.Sprintf("192.0.2.%d/24", 11+i))
+		rs.ServeDirect(vip)
+		rs.WebServer(":80", "alive\n")
+	}
+	c := &cell{t: t, daemon: d, fault: f}
+	for i := range c.lbs {
+		c.lbs[i] = l.Host(fmt.Sprintf("lb%d", i+1), "lan", fmt.Sprintf("192.0.2.%d/24", i+1))
+	}
+	c.lbs[0].SmallDisk("2m")
+	c.owners = l.Ownership(vip, c.lbs[0], c.lbs[1])
+	c.subject = d.start(c.lbs[0], 150, f.wrap...)
+	d.start(c.lbs[1], 100)
+	lab.WaitFor(t, "lb1 alone has the VIP", patience, func() error { return c.owners.Only(c.lbs[0]) })
+	if lab.HasIPVS() {
+		lab.WaitFor(t, "lb1 serves", patience, c.serving)
+	}
+	lab.Steady(t, "lb1 alone has the VIP", time.Second, func() error { return c.owners.Only(c.lbs[0]) })
+
+	r := result{Before: table(c.lbs[0])}
+	load := client.Ping(vip, pace)
+	time.Sleep(20 * pace)
+	// Not by the wall clock, which a fault may set.
+	began := time.Now()
+	f.do(c)
+	time.Sleep(watched - time.Since(began))
+	ended := time.Now()
+	sent, lost := load.Stop()
+	r.After, r.Sent, r.Lost = table(c.lbs[0]), sent, len(lost)
+	c.account(&r, began, ended)
+	return r
+}
+
+// serving returns nil when both real servers are in the master's table.
+func (c *cell) serving() error {
+	v, err := c.lbs[0].VirtualServer(service)
+	if err != nil {
+		return err
+	}
+	up := 0
+	for _, w := range v.Weights() {
+		if w > 0 {
+			up++
+		}
+	}
+	if up != 2 {
+		return fmt.Errorf("%d real servers", up)
+	}
+	return nil
+}
+
+// table tells how many services and serving real servers a director has.
+func table(h *lab.Host) string {
+	if !lab.HasIPVS() {
+		return "–"
+	}
+	services, up := 0, 0
+	for _, v := range h.IPVS() {
+		services++
+		for _, w := range v.Weights() {
+			if w > 0 {
+				up++
+			}
+		}
+	}
+	return fmt.Sprintf("%d/%d", services, up)
+}
+
+// account sums up who had the VIP between two times.
+func (c *cell) account(r *result, began, ended time.Time) {
+	spans := [2][]lab.Span{c.owners.Spans(c.lbs[0]), c.owners.Spans(c.lbs[1])}
+	times := []time.Time{began, ended}
+	for _, all := range spans {
+		for _, s := range all {
+			times = append(times, s.Start, s.End)
+		}
+	}
+	times = slices.DeleteFunc(times, func(at time.Time) bool { return at.Before(began) || at.After(ended) })
+	slices.SortFunc(times, time.Time.Compare)
+	var story []string
+	last := ""
+	for i, at := range times[:len(times)-1] {
+		var who []string
+		for j, all := range spans {
+			if slices.ContainsFunc(all, func(s lab.Span) bool { return !s.Start.After(at) && (s.End.IsZero() || s.End.After(at)) }) {
+				who = append(who, c.lbs[j].Name)
+			}
+		}
+		d := times[i+1].Sub(at)
+		switch len(who) {
+		case 0:
+			r.Nobody += d
+			who = []string{"nobody"}
+		case 2:
+			r.Both += d
+		}
+		if now := strings.Join(who, "+"); now != last && d > 0 {
+			if last = now; len(story) > 0 {
+				r.Normal = at.Sub(began)
+				now = fmt.Sprintf("%s from %.2f s", now, at.Sub(began).Seconds())
+			}
+			story = append(story, now)
+		}
+	}
+	r.Holders = strings.Join(story, ", ")
+}
