@@ -28,8 +28,9 @@ type handover struct {
 	Version  int
 	From     string // version of the binary that wrote it
 	Failure  string // why the new binary executed the old one again; empty on the way there
-	Lock     int    // descriptor of the instance lock
-	Binary   int    // descriptor of the binary that wrote it
+	Args     []string
+	Lock     int // descriptor of the instance lock
+	Binary   int // descriptor of the binary that wrote it
 	Roles    []handedRole
 	Verdicts []vrrp.Observed
 
@@ -99,7 +100,7 @@ func (h *handover) execute(runtimeDir, binary string) error {
 			return fmt.Errorf("keep descriptor: %w", err)
 		}
 	}
-	err = syscall.Exec(binary, os.Args, append(os.Environ(), handoverEnv+"="+path))
+	err = syscall.Exec(binary, h.Args, append(os.Environ(), handoverEnv+"="+path))
 	for _, fd := range h.descriptors() {
 		unix.CloseOnExec(fd)
 	}

@@ -125,7 +125,7 @@ func (s *supervisor) ownRole(ctx context.Context, c *child) {
 // executeWith executes the binary whose roles work already. It returns only when
 // that is impossible.
 func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error {
-	h := &handover{Version: handoverVersion, From: s.opt.Version, Lock: int(s.lock.Fd()), Verdicts: s.verdicts()}
+	h := &handover{Version: handoverVersion, From: s.opt.Version, Args: os.Args, Lock: int(s.lock.Fd()), Verdicts: s.verdicts()}
 	var err error
 	if h.Binary, err = unix.Open(ownBinary, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("keep own binary: %w", err)

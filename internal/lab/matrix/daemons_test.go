@@ -21,6 +21,8 @@ const (
 
 // subject is a running director's daemon.
 type subject interface {
+	// PID is the process that was started.
+	PID() int
 	// pid is the process of a part: supervisor, router or checker.
 	pid(part string) (int, error)
 	// tree is every process, without what watches over them from outside.

@@ -46,7 +46,7 @@ func faults() []fault {
 		fault{name: fmt.Sprintf("all: frozen for %v, as a suspended machine", frozen), do: func(c *cell) {
 			c.freeze(append(c.subject.watchers(), c.subject.tree()...)...)
 		}},
-		fault{name: "container killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.subject.tree()[0]) },
+		fault{name: "container killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.subject.PID()) },
 			wrap: []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}},
 		fault{name: "out of memory: the largest process is killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.largest()) }},
 		fault{name: "disk full, then the router is killed", do: func(c *cell) {
