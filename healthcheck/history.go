@@ -1,14 +1,46 @@
 package healthcheck
 
-import "slices"
+import "time"
 
 // History keeps the latest results of one probe, and failures for longer: a
 // failure that is pushed out by successes stays until as many newer failures
 // were pushed out after it.
 type History struct {
 	limit  int
-	recent []Result // oldest first
-	failed []Result // older than recent, oldest first
+	recent []record // oldest first
+	failed []record // older than recent, oldest first
+}
+
+// record is a result in half the memory: there are ten of them per probe, and
+// tens of thousands of probes.
+type record struct {
+	at     int64 // nanoseconds since 1970
+	reason string
+	advice *Advice // nil = none
+	phases [3]time.Duration
+	took   time.Duration
+	class  Class
+}
+
+func recordOf(r Result) record {
+	out := record{
+		at: r.At.UnixNano(), reason: r.Reason, phases: [...]time.Duration{r.Connect, r.TLS, r.First}, took: r.Duration, class: r.Class,
+	}
+	if r.Advice != (Advice{}) {
+		out.advice = &r.Advice
+	}
+	return out
+}
+
+func (r record) result() Result {
+	out := Result{
+		At: time.Unix(0, r.at), Class: r.class, Reason: r.reason,
+		Connect: r.phases[0], TLS: r.phases[1], First: r.phases[2], Duration: r.took,
+	}
+	if r.advice != nil {
+		out.Advice = *r.advice
+	}
+	return out
 }
 
 // NewHistory returns a history of limit recent results and up to limit older
@@ -18,22 +50,36 @@ func NewHistory(limit int) *History { return &History{limit: max(limit, 1)} }
 // Add appends a result.
 func (h *History) Add(r Result) {
 	if len(h.recent) == h.limit {
-		if old := h.recent[0]; !old.OK() {
+		if old := h.recent[0]; old.class != ClassOK {
 			h.failed = push(h.failed, old, h.limit)
 		}
 	}
-	h.recent = push(h.recent, r, h.limit)
+	h.recent = push(h.recent, recordOf(r), h.limit)
 }
 
 // Results returns a copy of everything kept, oldest first.
-func (h *History) Results() []Result { return slices.Concat(h.failed, h.recent) }
+func (h *History) Results() []Result {
+	all := make([]Result, 0, len(h.failed)+len(h.recent))
+	for _, kept := range [][]record{h.failed, h.recent} {
+		for _, r := range kept {
+			all = append(all, r.result())
+		}
+	}
+	return all
+}
 
 // push appends r and drops the first element when there are limit already.
+// The memory that it takes never exceeds limit elements.
 func push[T any](kept []T, r T, limit int) []T {
-	if len(kept) < limit {
-		return append(kept, r)
+	switch {
+	case len(kept) == limit:
+		copy(kept, kept[1:])
+		kept[len(kept)-1] = r
+		return kept
+	case len(kept) == cap(kept):
+		grown := make([]T, len(kept), min(2*len(kept)+1, limit))
+		copy(grown, kept)
+		kept = grown
 	}
-	copy(kept, kept[1:])
-	kept[len(kept)-1] = r
-	return kept
+	return append(kept, r)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"unique"
 )
 
 // Kind names what a probe does.
@@ -152,5 +153,7 @@ func (s *Settings) UnmarshalJSON(text []byte) error {
 	if s.Params, err = known.decode(in.Params); err != nil {
 		return fmt.Errorf("decode %s check settings: %w", s.Kind, err)
 	}
+	// Thousands of checks have the same parameters: one copy is enough.
+	s.Params = unique.Make(s.Params).Value()
 	return nil
 }

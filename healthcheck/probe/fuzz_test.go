@@ -3,6 +3,7 @@ package probe
 import (
 	"bufio"
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -36,7 +37,7 @@ func FuzzAnswers(f *testing.F) {
 		s := &stream{a: &attempt{key: healthcheck.Key{Settings: healthcheck.Defaults(healthcheck.KindFTP)}}, in: bufio.NewReaderSize(bytes.NewReader(answer), maxLine)}
 		_, _, _ = s.reply()
 		s.in = bufio.NewReaderSize(bytes.NewReader(answer), maxLine)
-		if line, err := s.line(); err == nil {
+		if line, err := s.line(); err == nil && strings.HasPrefix(line, "$") {
 			_, _ = s.redisBulk("INFO", line)
 		}
 	})

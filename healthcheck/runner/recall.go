@@ -15,6 +15,25 @@ func (r *Runner) Memories() []healthcheck.Memory {
 	return all
 }
 
+// MemoriesFrom returns what at most n keys say, beginning with the one at from
+// in the order of healthcheck.CompareKeys, and where to go on; 0 after the last.
+func (r *Runner) MemoriesFrom(from, n int) (some []healthcheck.Memory, next int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := r.state.sorted
+	from = min(from, len(all))
+	end := min(from+n, len(all))
+	for _, e := range all[from:end] {
+		if e.health.Seen() {
+			some = append(some, e.health.Memory(e.key))
+		}
+	}
+	if end == len(all) {
+		end = 0
+	}
+	return some, end
+}
+
 // Memory returns what the results of one key say, and whether it has any.
 func (r *Runner) Memory(k healthcheck.Key) (healthcheck.Memory, bool) {
 	r.mu.Lock()

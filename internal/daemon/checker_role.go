@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -27,7 +28,7 @@ type checkerRole struct {
 	source *probeSource
 
 	maintenance *maintenance
-	reminder    reminder
+	retell      atomic.Bool // the supervisor may know nothing: tell it everything
 
 	mu        sync.Mutex
 	config    checkerConfig // the last one
@@ -200,7 +201,6 @@ func (c *checkerRole) programmed() {
 
 // observe takes a change of verdict from the probes.
 func (c *checkerRole) observe(u checks.Update) {
-	c.reminder.news.Store(true)
 	if m, known := c.probes.Memory(u.Key); known {
 		_ = c.peer.Notify(noticeVerdict, m)
 	}

@@ -2,30 +2,37 @@ package daemon
 
 import (
 	"testing"
+	"time"
 
 	"github.com/vipd/vipd/healthcheck"
 )
 
-// A verdict that changed after the last full account wins over it, and the
-// next full account over the verdict.
-func TestCheckMemoryKnowsTheLastVerdict(t *testing.T) {
+// TestCheckMemory: what is newer wins, in whatever order it arrives, and what
+// was not told for a whole round is forgotten.
+func TestCheckMemory(t *testing.T) {
 	a := healthcheck.Key{Settings: healthcheck.Settings{Kind: healthcheck.KindTCP}}
 	b := healthcheck.Key{Settings: healthcheck.Settings{Kind: healthcheck.KindPing}}
+	memory := func(k healthcheck.Key, verdict string, second int64) healthcheck.Memory {
+		return healthcheck.Memory{Key: k, Verdict: verdict, Last: healthcheck.Result{At: time.Unix(second, 0)}}
+	}
 	var m checkMemory
-	m.set([]healthcheck.Memory{{Key: a, Verdict: "up"}, {Key: b, Verdict: "up"}})
-	m.replace(healthcheck.Memory{Key: a, Verdict: "down"})
-	verdicts := func() map[healthcheck.Key]string {
-		out := make(map[healthcheck.Key]string)
+	expect := func(when, verdictA, verdictB string) {
+		t.Helper()
+		got := make(map[healthcheck.Key]string)
 		for _, one := range m.get() {
-			out[one.Key] = one.Verdict
+			got[one.Key] = one.Verdict
 		}
-		return out
+		if got[a] != verdictA || got[b] != verdictB || len(got) != len(m.get()) {
+			t.Errorf("%s: %v", when, got)
+		}
 	}
-	if got := verdicts(); got[a] != "down" || got[b] != "up" || len(m.get()) != 2 {
-		t.Errorf("after a changed verdict: %v", got)
-	}
-	m.set([]healthcheck.Memory{{Key: a, Verdict: "up"}})
-	if got := verdicts(); got[a] != "up" || len(got) != 1 {
-		t.Errorf("after a full account: %v", got)
-	}
+	m.replace(memory(a, "up", 1))
+	m.add(memoryPortion{First: true, Some: []healthcheck.Memory{memory(a, "up", 2)}})
+	m.add(memoryPortion{Some: []healthcheck.Memory{memory(b, "up", 1)}})
+	expect("after a round", "up", "up")
+	m.replace(memory(a, "down", 4))
+	m.add(memoryPortion{First: true, Some: []healthcheck.Memory{memory(a, "up", 3)}})
+	expect("after a portion that was overtaken", "down", "up")
+	m.add(memoryPortion{First: true, Some: []healthcheck.Memory{memory(a, "up", 5)}})
+	expect("after a round without b", "up", "")
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,6 +23,9 @@ func RunRole(ctx context.Context, name string, successor bool, opt Options) erro
 	}
 	if name == roleRouter {
 		protectRouter(newLogger(opt.Log, "info", "text"))
+	}
+	if name == roleChecker && os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(checkerGC)
 	}
 	run := runRole
 	if successor {
@@ -48,6 +52,11 @@ func succeedRole(ctx context.Context, name string, conn io.ReadWriteCloser, opt 
 	}
 	return succeedChecker(ctx, conn, opt, listener)
 }
+
+// checkerGC is how much the memory of the checker role may grow, in percent of
+// what is in use, before garbage is collected: checks make little of it, and
+// what thousands of them keep should not be doubled.
+const checkerGC = 50
 
 // oomScore spares the router role, but not before the kernel's own helpers.
 const oomScore = "-900"

@@ -359,9 +359,9 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 		}
 		return nil, err
 	case noticeMemory:
-		all, err := decode[[]healthcheck.Memory](body)
+		some, err := decode[memoryPortion](body)
 		if err == nil {
-			s.checks.set(all)
+			s.checks.add(some)
 		}
 		return nil, err
 	case noticeVerdict:

@@ -89,5 +89,5 @@ func (c *checkerRole) inherit(st checkerState) {
 			}
 		}
 	})
-	c.reminder.news.Store(true)
+	c.retell.Store(true)
 }
