@@ -100,21 +100,34 @@ func (v *Vipd) Reload(hcl string) {
 
 // Get asks the control socket and returns the body of its answer.
 func (v *Vipd) Get(path string) ([]byte, error) {
+	status, body, err := v.ask(http.MethodGet, path)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("get %s: %d: %s", path, status, body)
+	}
+	return body, err
+}
+
+// Post asks the control socket to do something and returns status and body of
+// its answer.
+func (v *Vipd) Post(path string) (int, []byte, error) { return v.ask(http.MethodPost, path) }
+
+func (v *Vipd) ask(method, path string) (int, []byte, error) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", filepath.Join(v.Runtime, "vipd.sock"))
 	}
 	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
-	res, err := client.Get("http://vipd" + path)
+	req, err := http.NewRequest(method, "http://vipd"+path, nil)
 	if err != nil {
-		return nil, err
+		return 0, nil, err
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, nil, err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
-	if err == nil && res.StatusCode != http.StatusOK {
-		err = fmt.Errorf("get %s: %s: %s", path, res.Status, body)
-	}
-	return body, err
+	return res.StatusCode, body, err
 }
 
 // Status decodes /v1/status into out.

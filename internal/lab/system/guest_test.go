@@ -29,6 +29,7 @@ func TestGuest(t *testing.T) {
 	t.Run("Safety_4_4_ServiceRemovedWhileDown", testSafety_4_4_ServiceRemovedWhileDown)
 	t.Run("ExampleDirectRouting", testExampleDirectRouting)
 	t.Run("ExampleNAT", testExampleNAT)
+	t.Run("BadFilesLeaveTheTable", testBadFilesLeaveTheTable)
 	t.Run("Unit", testUnit)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/lab"
 	"github.com/vipd/vipd/vrrp"
 )
@@ -145,4 +146,12 @@ func TestReloadAddsAndRemovesInstances(t *testing.T) {
 		t.Error("the other instance said good-bye")
 	}
 	p.unmoved(v1, before)
+}
+
+// reloads is what a daemon says of its last reload, as soon as it answers.
+func reloads(t *testing.T, v *lab.Vipd) api.Reload {
+	t.Helper()
+	var st api.Status
+	lab.WaitFor(t, "vipd of "+v.Host.Name+" tells its status", settle, func() error { return v.Status(&st) })
+	return st.Reload
 }

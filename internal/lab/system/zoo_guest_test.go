@@ -1,0 +1,43 @@
+//go:build !race
+
+package system
+
+import (
+	"os"
+	"testing"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// tableBytes is the kernel's table as the kernel shows it.
+func tableBytes(t *testing.T, h *lab.Host) (out string) {
+	t.Helper()
+	err := h.Do(func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
+		out = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Every bad file there is leaves the IPVS table as it was, byte for byte.
+func testBadFilesLeaveTheTable(t *testing.T) {
+	b := newBalancer(t)
+	v := b.start(services("", ""))
+	before, status := tableBytes(t, b.lb), b.status(v)
+	eachBadFile(t, v, func(_ int, name string, diags conf.Diagnostics) {
+		refuse(t, v, name, diags)
+		if now := tableBytes(t, b.lb); now != before {
+			t.Fatalf("%s: the table was\n%s\nis\n%s", name, before, now)
+		}
+	})
+	for i, rs := range b.status(v).RealServers {
+		if was := status.RealServers[i]; rs.Verdict != was.Verdict || !rs.Since.Equal(was.Since) {
+			t.Errorf("real server %s is %v since %s, was %v since %s", rs.Address, rs.Verdict, rs.Since, was.Verdict, was.Since)
+		}
+	}
+}
