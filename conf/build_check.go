@@ -161,7 +161,7 @@ func (b *builder) check(n *node) healthcheck.Check {
 			Timeout: get[time.Duration](n, "timeout"),
 			Network: healthcheck.Network{
 				Source: get[netip.Addr](n, "source"), Interface: get[string](n, "interface"),
-				Mark: uint32(get[int64](n, "fwmark")),
+				Mark: uint32(get[int64](n, "fwmark")), Port: uint16(get[int64](n, "source_port")),
 			},
 			TLS: tlsOf(n, kind),
 		},

@@ -32,6 +32,7 @@ var httpAttrs = []*attr{
 	{name: "status", kind: kindStatus, def: `"200-299"`,
 		help: "Answers that are good: a number, a text such as `\"200-299,401\"`, or a list of both."},
 	{name: "expect", kind: kindString, help: "Regular expression (RE2) that must be found in the body."},
+	{name: "refuse", kind: kindString, help: "Regular expression (RE2) that must not be found in the body."},
 	{name: "digest", kind: kindString, help: "MD5 (as `genhash` of keepalived prints it) or SHA-256 of the body."},
 	{name: "json_path", kind: kindString, help: "Where in a JSON body `json_value` must stand: `\"status\"`, `\"checks[0].state\"`."},
 	{name: "json_value", kind: kindString, help: "The value there, as text."},
@@ -194,7 +195,7 @@ func httpParams(n *node) healthcheck.Params {
 		Version: healthcheck.HTTPVersion(get[string](n, "version")), Method: get[string](n, "method"),
 		Paths: healthcheck.ListOf(paths...), VirtualHost: get[string](n, "virtual_host"),
 		Headers: healthcheck.ListOf(texts(n, "headers")...), Status: get[string](n, "status"),
-		Expect: get[string](n, "expect"), Digest: strings.ToLower(get[string](n, "digest")),
+		Expect: get[string](n, "expect"), Refuse: get[string](n, "refuse"), Digest: strings.ToLower(get[string](n, "digest")),
 		JSONPath: get[string](n, "json_path"), JSONValue: get[string](n, "json_value"),
 		Redirects: int(get[int64](n, "redirects")), KeepAlive: get[bool](n, "keep_alive"),
 	}

@@ -78,6 +78,9 @@ func (w *writer) check(m maker, c check) {
 		m.set("port", c.Port)
 	}
 	m.set("source", s.Network.Source)
+	if s.Kind != healthcheck.KindPing {
+		m.set("source_port", s.Network.Port)
+	}
 	m.set("interface", s.Network.Interface)
 	m.set("fwmark", s.Network.Mark)
 }
@@ -144,7 +147,7 @@ func writeHTTP(m maker, kind healthcheck.Kind, p healthcheck.HTTP) {
 	default:
 		m.set("paths", paths)
 	}
-	m.pairs("method", p.Method, "virtual_host", p.VirtualHost, "headers", p.Headers.All(), "status", p.Status, "expect", p.Expect,
+	m.pairs("method", p.Method, "virtual_host", p.VirtualHost, "headers", p.Headers.All(), "status", p.Status, "expect", p.Expect, "refuse", p.Refuse,
 		"digest", p.Digest, "json_path", p.JSONPath, "json_value", p.JSONValue, "redirects", p.Redirects,
 		"keep_alive", p.KeepAlive, "version", string(p.Version))
 }

@@ -14,6 +14,7 @@ type HTTP struct {
 	Headers     List[string] // further fields, "Name: value"
 	Status      string       // comma-separated codes and ranges, "200-299,304"
 	Expect      string       // RE2 over the body; empty = any
+	Refuse      string       // RE2 that must not match the body; empty = none
 	Digest      string       // MD5 (32 digits) or SHA-256 (64) of the body; empty = any
 	JSONPath    string       // of a value in the body (ParseJSONPath); empty = not looked at
 	JSONValue   string       // what that value must be, as text
@@ -126,6 +127,7 @@ func (h HTTP) validateAnswer(p *problems) {
 		p.add("status", `for example "200-299,304"`, "%v", err)
 	}
 	p.regexp("expect", h.Expect)
+	p.regexp("refuse", h.Refuse)
 	if h.Digest != "" && !validDigest(h.Digest) {
 		p.add("digest", "32 hexadecimal digits of MD5 or 64 of SHA-256, lower case", "digest %q is not a digest", h.Digest)
 	}
@@ -133,7 +135,7 @@ func (h HTTP) validateAnswer(p *problems) {
 		p.add("json_path", `for example "status" or "checks[0].state"`, "%v", err)
 	}
 	p.needs("json_value", h.JSONValue != "", "json_path", h.JSONPath != "")
-	if h.Method == "HEAD" && (h.Expect != "" || h.Digest != "" || h.JSONPath != "") {
+	if h.Method == "HEAD" && (h.Expect != "" || h.Refuse != "" || h.Digest != "" || h.JSONPath != "") {
 		p.add(h.looksAt(), "use GET", "the answer to HEAD has no body to look at")
 	}
 }
@@ -141,6 +143,8 @@ func (h HTTP) validateAnswer(p *problems) {
 // looksAt names the field that needs the body.
 func (h HTTP) looksAt() string {
 	switch {
+	case h.Refuse != "":
+		return "refuse"
 	case h.Expect != "":
 		return "expect"
 	case h.Digest != "":

@@ -32,6 +32,7 @@ type Params interface {
 type Network struct {
 	Source    netip.Addr // local address; zero = the kernel's choice
 	Interface string     // SO_BINDTODEVICE; empty = any
+	Port      uint16     // local port; 0 = the kernel's choice
 	Mark      uint32     // SO_MARK, for policy routing; 0 = none
 }
 

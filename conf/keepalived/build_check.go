@@ -19,7 +19,7 @@ func (r *reader) checks(v *service, rs *server, target netip.AddrPort) []healthc
 		base := healthcheck.Check{
 			Settings: healthcheck.Settings{
 				Kind: c.kind, Timeout: max(or(m.timeout, defaultTimeout), healthcheck.MinInterval),
-				Network: healthcheck.Network{Source: or(c.source, netip.Addr{}), Interface: or(c.iface, ""), Mark: uint32(or(c.mark, 0))},
+				Network: healthcheck.Network{Source: or(c.source, netip.Addr{}), Interface: or(c.iface, ""), Mark: uint32(or(c.mark, 0)), Port: uint16(or(c.sourcePort, 0))},
 			},
 			Timing:  timingOf(m, c.kind),
 			Address: or(c.address, netip.Addr{}), Port: uint16(or(c.port, 0)),
@@ -127,11 +127,14 @@ func (r *reader) http(c *check, m timing, base healthcheck.Check) []healthcheck.
 		host := or(first(u.host, m.host), "")
 		p := healthcheck.HTTP{
 			Version: healthcheck.HTTP1, Method: "GET", Paths: healthcheck.ListOf(absolute(or(u.path, "/"))), VirtualHost: host,
-			Headers: healthcheck.ListOf(userAgent), Status: u.status, Digest: strings.ToLower(or(u.digest, "")), Expect: or(u.regex, ""),
+			Headers: healthcheck.ListOf(userAgent), Status: u.status, Digest: strings.ToLower(or(u.digest, "")), Expect: u.pattern(),
+		}
+		if or(u.noMatch, false) {
+			p.Expect, p.Refuse = "", p.Expect
 		}
 		if p.Status == "" {
 			p.Status = "200-299"
-			if p.Digest != "" || p.Expect != "" {
+			if p.Digest != "" || p.Expect != "" || p.Refuse != "" {
 				p.Status = "100-599"
 			}
 		}

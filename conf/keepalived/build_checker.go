@@ -20,22 +20,33 @@ func (r *reader) buildServices(cfg *conf.Config) {
 		if !ok {
 			continue
 		}
-		clash := false
-		for k := range s.Keys() {
-			if prev, again := keys[k]; again {
-				r.errorf(v.at, "duplicate_service", "", "%s is already a virtual server, at %s", k, prev)
-				clash = true
-				break
-			}
-			keys[k] = v.at
+		if !r.untaken(v, &s, keys) {
+			continue
 		}
 		if names[s.Name]++; names[s.Name] > 1 {
 			s.Name += "_" + s.Key.Protocol.String()
 		}
-		if !clash {
-			cfg.Services = append(cfg.Services, s)
-		}
+		cfg.Services = append(cfg.Services, s)
 	}
+}
+
+// untaken leaves out what is a virtual server already, as the kernel does for
+// keepalived, and reports whether anything is left.
+func (r *reader) untaken(v *service, s *conf.Service, keys map[ipvs.ServiceKey]place) bool {
+	var left []ipvs.ServiceKey
+	for k := range s.Keys() {
+		if prev, again := keys[k]; again {
+			r.warnf(v.at, "duplicate_service", "", "%s is already a virtual server, at %s; that one counts", k, prev)
+			continue
+		}
+		keys[k] = v.at
+		left = append(left, k)
+	}
+	if len(left) == 0 {
+		return false
+	}
+	s.Key, s.Also = left[0], left[1:]
+	return true
 }
 
 // service builds one virtual server.
@@ -201,7 +212,10 @@ func (r *reader) servers(v *service, s *conf.Service) {
 	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
 	taken := map[netip.AddrPort]bool{}
 	for _, rs := range v.servers {
-		server := r.server(v, rs, s.Key, first(rs.forward, v.forward))
+		server, ok := r.server(v, rs, s.Key, first(rs.forward, v.forward))
+		if !ok {
+			continue
+		}
 		server.Weight = or(first(rs.weight, v.weight), 1)
 		server.UpperThreshold, server.LowerThreshold = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
 		server.Quiescent = rs.quiescent
@@ -224,7 +238,10 @@ func (r *reader) servers(v *service, s *conf.Service) {
 	if v.sorry == nil {
 		return
 	}
-	sorry := r.server(v, v.sorry, s.Key, first(v.sorryForward, v.forward))
+	sorry, ok := r.server(v, v.sorry, s.Key, first(v.sorryForward, v.forward))
+	if !ok {
+		return
+	}
 	sorry.Weight = 1
 	if taken[sorry.Address] {
 		r.errorf(v.sorry.at, "duplicate_server", "", "sorry_server %s is a real server, too", sorry.Address)
@@ -234,7 +251,7 @@ func (r *reader) servers(v *service, s *conf.Service) {
 }
 
 // server builds what real servers and fallbacks have in common.
-func (r *reader) server(v *service, rs *server, key ipvs.ServiceKey, f *forwarding) ipvs.RealServer {
+func (r *reader) server(v *service, rs *server, key ipvs.ServiceKey, f *forwarding) (ipvs.RealServer, bool) {
 	how := or(f, forwarding{})
 	out := ipvs.RealServer{Address: rs.addr, Forward: how.method, Tunnel: how.tunnel}
 	switch {
@@ -246,9 +263,10 @@ func (r *reader) server(v *service, rs *server, key ipvs.ServiceKey, f *forwardi
 		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
 	}
 	if key.IPv6() != rs.addr.Addr().Is6() && how.method != ipvs.Tunnel {
-		r.errorf(rs.at, "mixed_families", "lvs_method TUN", "%s is of another family than virtual_server %s", rs.addr.Addr(), v.title)
+		r.warnf(rs.at, "mixed_families", "lvs_method TUN", "%s is of another family than virtual_server %s; it is ignored, as keepalived does", rs.addr.Addr(), v.title)
+		return out, false
 	}
-	return out
+	return out, true
 }
 
 // merged returns the settings that count for a check.

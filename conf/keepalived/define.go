@@ -73,6 +73,9 @@ func (p *preprocessor) substitute(l line) []line {
 			p.errorf(l.at, "definition_loop", "", "the definitions that this line uses have no end")
 			return nil
 		}
+		if n > 0 && p.definition(cur) {
+			continue // the value of a definition has definitions of its own
+		}
 		next, changed := p.substituteFirst(cur)
 		if changed {
 			todo = append(next, todo...)

@@ -92,6 +92,7 @@ type check struct {
 	address        *netip.Addr
 	port           *int
 	source         *netip.Addr
+	sourcePort     *int
 	iface          *string
 	mark           *int
 	urls           []*url
@@ -114,6 +115,10 @@ type check struct {
 // url is one request of HTTP_GET and SSL_GET.
 type url struct {
 	path, digest, host, regex *string
+	noMatch                   *bool
+	anchored                  bool
+	flags                     string
+	from, to                  *int
 	status                    string
 	at                        place
 }

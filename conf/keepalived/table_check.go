@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -57,7 +58,15 @@ func checkBlock(name string, kind healthcheck.Kind, own []*keyword) *keyword {
 	return block(name, func(r *reader, s *statement) {
 		r.chk = &check{at: s.where(0), kind: kind}
 		r.rs.checks = append(r.rs.checks, r.chk)
-	}, nil, own, commonKeywords())
+	}, nil, own, portKeywords(kind), commonKeywords())
+}
+
+// portKeywords are those of kinds that send from a port.
+func portKeywords(kind healthcheck.Kind) []*keyword {
+	if kind.Local() || kind == healthcheck.KindPing {
+		return without("such a check has no port", "bind_port")
+	}
+	return many(does("bind_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.sourcePort }))))
 }
 
 func commonKeywords() []*keyword {
@@ -69,7 +78,6 @@ func commonKeywords() []*keyword {
 		does("fwmark", integer(0, 1<<32-1, ofCheck(func(c *check) **int { return &c.mark }))),
 	),
 		timingKeywords(func(r *reader) *timing { return &r.chk.timing }),
-		without("the kernel chooses the port", "bind_port"),
 		without("every result of a check is counted and kept", "log_all_failures"),
 	)
 }
@@ -104,17 +112,69 @@ func urlKeywords() []*keyword {
 		}),
 		does("virtualhost", text(ofURL(func(u *url) **string { return &u.host }))),
 		does("regex", text(ofURL(func(u *url) **string { return &u.regex }))).note("RE2 syntax: no look-around, no back-references"),
+		does("regex_no_match", toggle(ofURL(func(u *url) **bool { return &u.noMatch }))),
+		does("regex_options", readRegexOptions).note("those that RE2 has: caseless, multiline, dotall, ungreedy, anchored"),
+		does("regex_min_offset", integer(0, maxOffset, ofURL(func(u *url) **int { return &u.from }))),
+		does("regex_max_offset", integer(0, maxOffset, ofURL(func(u *url) **int { return &u.to }))),
 	),
-		refused(notYet, "regex_no_match", "regex_options", "regex_min_offset", "regex_max_offset"),
 		without("RE2 needs no stack", "regex_stack"),
 		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
 	)
 }
 
+// maxOffset is the longest repetition that RE2 knows.
+const maxOffset = 1000
+
+// regexFlags are options of PCRE2 as RE2 writes them; those without a letter
+// have no effect on what matches here.
+var regexFlags = map[string]string{
+	"caseless": "i", "multiline": "m", "dotall": "s", "ungreedy": "U", "utf": "", "ucp": "", "no_utf_check": "", "no_start_optimize": "",
+	"no_auto_possess": "", "no_auto_capture": "", "no_dotstar_anchor": "",
+}
+
+func readRegexOptions(r *reader, s *statement) {
+	for i := 1; i < len(s.words); i++ {
+		letter, known := regexFlags[s.arg(i)]
+		switch {
+		case s.arg(i) == "anchored":
+			r.url.anchored = true
+		case !known:
+			r.errorf(s.where(i), "not_supported", "", "regex_options %s is not supported: RE2 does not have it", s.arg(i))
+		default:
+			r.url.flags += letter
+		}
+	}
+}
+
+// pattern is the expression of a url as RE2 needs it.
+func (u *url) pattern() string {
+	text := or(u.regex, "")
+	if text == "" {
+		return ""
+	}
+	if u.flags != "" {
+		text = "(?" + u.flags + ":" + text + ")"
+	}
+	low, high := or(u.from, 0), -1
+	switch {
+	case u.anchored:
+		high = low
+	case u.to != nil:
+		high = max(*u.to, low)
+	}
+	switch {
+	case high >= 0:
+		return fmt.Sprintf(`\A(?s:.{%d,%d}?)(?:%s)`, low, high, text)
+	case low > 0:
+		return fmt.Sprintf(`\A(?s:.{%d}.*?)(?:%s)`, low, text)
+	}
+	return text
+}
+
 func smtpKeywords() []*keyword {
 	return many(
 		does("helo_name", text(ofCheck(func(c *check) **string { return &c.hello }))),
-		block("host", nil, nil, commonKeywords()).note("old form: its settings are those of the check"),
+		block("host", nil, nil, portKeywords(healthcheck.KindSMTP), commonKeywords()).note("old form: its settings are those of the check"),
 	)
 }
 

@@ -297,7 +297,7 @@ func (r *reader) groupMember(s *statement) (groupMember, bool) {
 		return m, ok
 	}
 	if len(s.words) > 1 {
-		n, ok := r.port(s, 1, "the group")
+		n, ok := r.number(s, 1, 0, 65535)
 		if !ok {
 			return m, false
 		}

@@ -105,8 +105,14 @@ func (r *reader) realms(s *statement, i int) uint32 {
 	if !both {
 		from, to = "0", from
 	}
-	high, err := strconv.ParseUint(from, 0, 16)
-	low, err2 := strconv.ParseUint(to, 0, 16)
+	number := func(text string) (uint64, error) {
+		if text == "cosmos" { // the only name that iproute2 comes with
+			return 0, nil
+		}
+		return strconv.ParseUint(text, 0, 16)
+	}
+	high, err := number(from)
+	low, err2 := number(to)
 	if err != nil || err2 != nil {
 		r.errorf(s.where(i), "bad_value", "a number, or two with / between", "%q is not a realm", s.arg(i))
 	}

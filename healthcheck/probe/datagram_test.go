@@ -201,6 +201,12 @@ func TestNetworkSource(t *testing.T) {
 	if got := <-from; got != "127.9.8.7" {
 		t.Errorf("probe came from %s", got)
 	}
+	ports := make(chan int, 1)
+	other := listen(t, func(c net.Conn) { ports <- c.RemoteAddr().(*net.TCPAddr).Port })
+	expect(t, New(Options{}), keyOf(healthcheck.KindTCP, other, func(s *healthcheck.Settings) { s.Network.Port = 10713 }), healthcheck.ClassOK, "connection accepted")
+	if got := <-ports; got != 10713 {
+		t.Errorf("probe came from port %d", got)
+	}
 	expect(t, New(Options{}), keyOf(healthcheck.KindTCP, target, source("192.0.2.1")), healthcheck.ClassInternal,
 		"wait for connection: cannot assign requested address")
 	k := keyOf(healthcheck.KindTCP, target, func(s *healthcheck.Settings) { s.Network.Interface = "nonexistent0" })

@@ -20,7 +20,7 @@ func connect(ctx context.Context, a *attempt) (net.Conn, error) {
 		KeepAlive: -1, // off: a probe is shorter than any keep-alive
 		Control:   control(a.key.Settings.Network),
 	}
-	conn, err := d.DialTCP(ctx, "tcp", localAddress(a.key.Settings.Network), a.key.Target)
+	conn, err := d.DialTCP(ctx, "tcp", localAddress(a.key.Settings.Network, a.key.Target), a.key.Target)
 	if err != nil {
 		return nil, err
 	}
@@ -33,25 +33,30 @@ func connectUDP(ctx context.Context, a *attempt) (net.Conn, error) {
 	a.phase = phaseAnswer // there is no connection to wait for
 	n := a.key.Settings.Network
 	d := net.Dialer{Control: control(n)}
-	conn, err := d.DialUDP(ctx, "udp", localAddress(n), a.key.Target)
+	conn, err := d.DialUDP(ctx, "udp", localAddress(n, a.key.Target), a.key.Target)
 	if err != nil {
 		return nil, err
 	}
 	return conn, nil
 }
 
-// localAddress is what a socket is bound to; the port is the kernel's choice.
-func localAddress(n healthcheck.Network) netip.AddrPort {
-	if !n.Source.IsValid() {
+// localAddress is what a socket is bound to.
+func localAddress(n healthcheck.Network, target netip.AddrPort) netip.AddrPort {
+	switch {
+	case n.Source.IsValid():
+		return netip.AddrPortFrom(n.Source.Unmap(), n.Port)
+	case n.Port == 0:
 		return netip.AddrPort{}
+	case target.Addr().Is4():
+		return netip.AddrPortFrom(netip.IPv4Unspecified(), n.Port)
 	}
-	return netip.AddrPortFrom(n.Source.Unmap(), 0)
+	return netip.AddrPortFrom(netip.IPv6Unspecified(), n.Port)
 }
 
 // control returns what sets a socket's interface and mark, nil when nothing is
 // to be set.
 func control(n healthcheck.Network) func(network, address string, c syscall.RawConn) error {
-	if n.Interface == "" && n.Mark == 0 {
+	if n.Interface == "" && n.Mark == 0 && n.Port == 0 {
 		return nil
 	}
 	return func(_, _ string, c syscall.RawConn) error {
@@ -68,6 +73,12 @@ func setOptions(fd int, n healthcheck.Network) error {
 	if n.Interface != "" {
 		if err := unix.BindToDevice(fd, n.Interface); err != nil {
 			return ourOption("use interface "+n.Interface, err)
+		}
+	}
+	if n.Port != 0 {
+		// The last probe's connection may not be forgotten yet.
+		if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+			return ourOption("use the port again", err)
 		}
 	}
 	if n.Mark != 0 {

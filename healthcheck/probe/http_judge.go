@@ -19,6 +19,7 @@ type judge struct {
 	params healthcheck.HTTP
 	status healthcheck.StatusSet
 	expect *regexp.Regexp // nil = any body
+	refuse *regexp.Regexp // nil = none
 	path   healthcheck.JSONPath
 }
 
@@ -29,6 +30,9 @@ func newJudge(p healthcheck.HTTP) (*judge, error) {
 		return nil, err
 	}
 	if j.path, err = healthcheck.ParseJSONPath(p.JSONPath); err != nil {
+		return nil, err
+	}
+	if j.refuse, err = optional(p.Refuse); err != nil {
 		return nil, err
 	}
 	j.expect, err = optional(p.Expect)
@@ -54,7 +58,7 @@ func (j *judge) code(status int) error {
 
 // looks reports whether what is in the body counts.
 func (j *judge) looks() bool {
-	return j.expect != nil || j.params.Digest != "" || j.params.JSONPath != ""
+	return j.expect != nil || j.refuse != nil || j.params.Digest != "" || j.params.JSONPath != ""
 }
 
 // bodies recycles the memory of bodies that are looked at.
@@ -81,6 +85,9 @@ func (j *judge) body(body io.Reader) (whole bool, err error) {
 func (j *judge) content(body []byte) error {
 	if j.expect != nil && !j.expect.Match(body) {
 		return &failure{healthcheck.ClassBody, mismatch(j.params.Expect, "body", body)}
+	}
+	if j.refuse != nil && j.refuse.Match(body) {
+		return &failure{healthcheck.ClassBody, fmt.Sprintf("the body matches %q, which it must not", shorten(j.params.Refuse))}
 	}
 	if j.params.Digest != "" {
 		if got := digest(body, len(j.params.Digest)); got != j.params.Digest {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"syscall"
@@ -256,7 +257,7 @@ func (l *Loop) connect(f *flight) error {
 	}
 	f.fd = fd
 	if network != (healthcheck.Network{}) {
-		if err := prepareSocket(fd, network); err != nil {
+		if err := prepareSocket(fd, network, target); err != nil {
 			return err
 		}
 	}
@@ -269,19 +270,22 @@ func (l *Loop) connect(f *flight) error {
 }
 
 // prepareSocket sets what settings say about where a probe comes from.
-func prepareSocket(fd int, n healthcheck.Network) error {
+func prepareSocket(fd int, n healthcheck.Network, target netip.AddrPort) error {
 	if err := setOptions(fd, n); err != nil {
 		return err
 	}
-	if !n.Source.IsValid() {
+	from := localAddress(n, target)
+	if !from.IsValid() {
 		return nil
 	}
-	// The port is chosen when connecting: each target has all of them.
-	_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) // an economy only
-	if source := n.Source.Unmap(); source.Is4() {
-		return unix.Bind(fd, &unix.SockaddrInet4{Addr: source.As4()})
+	if from.Port() == 0 {
+		// The port is chosen when connecting: each target has all of them.
+		_ = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1) // an economy only
 	}
-	return unix.Bind(fd, &unix.SockaddrInet6{Addr: n.Source.As16()})
+	if from.Addr().Is4() {
+		return unix.Bind(fd, &unix.SockaddrInet4{Port: int(from.Port()), Addr: from.Addr().As4()})
+	}
+	return unix.Bind(fd, &unix.SockaddrInet6{Port: int(from.Port()), Addr: from.Addr().As16()})
 }
 
 // advance goes on with a flight after events. over tells that it has ended.

@@ -37,6 +37,8 @@ virtual_server "s1" {
       path = "/x"
       cheap = 3
       expect = "ok"
+      refuse = "maintenance"
+      source_port = 1025
       sni = "b.example"
       verify = true
       min_days = 7
