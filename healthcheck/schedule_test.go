@@ -146,11 +146,11 @@ func TestDueIsOldestFirstAndLimited(t *testing.T) {
 	for n := range 50 {
 		slots[numbered(n, time.Second)], _ = s.NextOf(numbered(n, time.Second))
 	}
-	if due := s.Due(at(time.Second - time.Nanosecond), 0); due != nil {
+	if due := s.Due(at(time.Second-time.Nanosecond), 0); due != nil {
 		t.Errorf("%d keys due with limit 0", len(due))
 	}
 	for range 50 {
-		due := s.Due(at(time.Second - time.Nanosecond), 1)
+		due := s.Due(at(time.Second-time.Nanosecond), 1)
 		if len(due) != 1 {
 			t.Fatalf("%d keys due with limit 1", len(due))
 		}
