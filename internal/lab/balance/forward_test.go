@@ -1,8 +1,8 @@
 package balance
 
 import (
-	"errors"
 	"fmt"
+	"net"
 	"testing"
 	"time"
 
@@ -32,6 +32,7 @@ type network struct {
 	client, lb *lab.Host
 	reals      [2]*lab.Host
 	webs       [2]*lab.WebServer
+	names      [2]*lab.DatagramServer
 	vip        string // as in an endpoint, with brackets for IPv6
 	addrs      [2]string
 }
@@ -105,6 +106,11 @@ func (n *network) prepare(method string, rs *lab.Host, i int, ipv6 bool) {
 		rs.ServeTunnel(n.vip)
 	}
 	n.webs[i] = rs.WebServer(listen, "alive\n")
+	datagrams := []string{net.JoinHostPort(n.addrs[i], "53")}
+	if method != "masquerade" {
+		datagrams = append(datagrams, net.JoinHostPort(n.vip, "53"))
+	}
+	n.names[i] = rs.DatagramServer(datagrams...)
 	if ipv6 {
 		n.addrs[i] = "[" + n.addrs[i] + "]"
 	}
@@ -115,8 +121,8 @@ func (n *network) prepare(method string, rs *lab.Host, i int, ipv6 bool) {
 
 func (n *network) service() string { return n.vip + ":80" }
 
-// testForwarding balances real connections, sees a real server die and come
-// back, and finds nothing left after a stop.
+// testForwarding balances real connections and datagrams, sees a real server
+// die and come back, and finds nothing left after a stop.
 func testForwarding(t *testing.T, method string, ipv6 bool) {
 	n := newNetwork(t, method, ipv6)
 	v := n.lb.Vipd(fmt.Sprintf(`version = 1
@@ -125,25 +131,39 @@ ipvs {
   send_redirects = false
 }
 virtual_server "web" {
-  address   = "%s"
+  address   = "%[1]s"
   scheduler = "rr"
-  forward   = "%s"
+  forward   = "%[2]s"
   quiescent = false
   check "tcp" {
     interval = "300ms"
     timeout  = "250ms"
   }
-  real_server "%s" {}
-  real_server "%s" {}
+  real_server "%[3]s" {}
+  real_server "%[4]s" {}
 }
-`, n.service(), method, n.addrs[0], n.addrs[1]))
+virtual_server "names" {
+  address   = "%[5]s"
+  protocol  = "udp"
+  scheduler = "rr"
+  forward   = "%[2]s"
+  check "udp" {
+    interval = "300ms"
+    timeout  = "250ms"
+  }
+  real_server "%[3]s" {}
+  real_server "%[4]s" {}
+}
+`, n.service(), method, n.addrs[0], n.addrs[1], n.vip+":53"))
 	lab.WaitFor(t, "both real servers answer through the director", 15*time.Second, func() error { return n.answers(2) })
 	if got := n.lb.ReadSysctl("net.ipv4.ip_forward"); got != "1" {
 		t.Errorf("ip_forward is %s", got)
 	}
 	n.webs[0].Stop()
+	n.names[0].Stop()
 	lab.WaitFor(t, "only the living one answers", 15*time.Second, func() error { return n.answers(1) })
 	n.webs[0].Start()
+	n.names[0].Start()
 	lab.WaitFor(t, "both answer again", 15*time.Second, func() error { return n.answers(2) })
 	v.Signal(15)
 	if _, err := v.Wait(10 * time.Second); err != nil {
@@ -157,19 +177,24 @@ virtual_server "web" {
 	}
 }
 
-// answers returns nil when six requests in a row are answered by so many real
-// servers.
+// answers returns nil when six connections and six datagrams in a row are
+// answered by so many real servers.
 func (n *network) answers(want int) error {
-	var all lab.Tally
-	for range 6 {
-		all = append(all, n.client.Fetch(n.service()))
-	}
-	by := all.By()
-	if len(all.Lost()) > 0 {
-		return errors.Join(errors.New("lost"), all.Lost()[0].Err)
-	}
-	if len(by) != want {
-		return fmt.Errorf("answers by %v", by)
+	for what, ask := range map[string]func() lab.Fetched{
+		"connections": func() lab.Fetched { return n.client.Fetch(n.service()) },
+		"datagrams":   func() lab.Fetched { return n.client.AskDatagram(n.vip + ":53") },
+	} {
+		var all lab.Tally
+		for range 6 {
+			all = append(all, ask())
+		}
+		by := all.By()
+		if lost := all.Lost(); len(lost) > 0 {
+			return fmt.Errorf("%d %s are lost: %w", len(lost), what, lost[0].Err)
+		}
+		if len(by) != want {
+			return fmt.Errorf("%s are answered by %v", what, by)
+		}
 	}
 	return nil
 }
