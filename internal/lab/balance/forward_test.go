@@ -23,6 +23,7 @@ func TestGuest(t *testing.T) {
 		})
 	}
 	t.Run("Operator", testOperator)
+	t.Run("Pools", testPools)
 	t.Run("Failover", testFailover)
 }
 
