@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -60,6 +61,7 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 	old := s.config()
 	s.keepRecording(cfg, files)
 	r = s.applyPlan(cfg, r)
+	go debug.FreeOSMemory() // what reading the files took
 	s.awaitConfirmation(old, &r, req.confirm)
 	return s.reloaded(r)
 }

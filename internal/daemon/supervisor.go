@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -266,6 +267,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		}
 	}
 	s.info("daemon", "ready", nil)
+	go debug.FreeOSMemory() // what reading the configuration took
 	notifySystemd(daemon.SdNotifyReady)
 	roles.Go(func() { s.autoReload(life) })
 	roles.Go(func() { s.reloadOnSignal(life, s.signals.reload) })

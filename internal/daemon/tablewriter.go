@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -138,6 +139,9 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	w.counts = connections{read: w.countConnections}
 	rep, err := w.reconcile(verify)
 	w.report(rep)
+	if len(rep.Done) > mostOps {
+		debug.FreeOSMemory() // a start of thousands of services leaves a lot behind
+	}
 	switch {
 	case err == nil:
 		w.lastErr = ""

@@ -148,6 +148,10 @@ func (x *examination) realServers(cfg *conf.Config) {
 				x.add(Problem, a.String(), "", "real server %s of %s cannot be reached: %v", a, s.Name, err)
 			case rs.Forward == ipvs.Direct && r.Gateway.IsValid():
 				x.add(Problem, a.String(), `forward = "tunnel"`, "real server %s of %s is behind gateway %s: direct routing needs it in the same network", a, s.Name, r.Gateway)
+			case rs.Forward == ipvs.Tunnel && virtual[r.Source]:
+				// ip_vs_xmit.c takes the route's source for the outer header.
+				x.add(Problem, a.String(), "let a vrrp_instance hold "+r.Source.String()+", or give it preferred_lft 0",
+					"tunnels to real server %s of %s would leave from virtual address %s: the real server has that address too and drops what seems to come from itself", a, s.Name, r.Source)
 			case virtual[r.Source]:
 				x.add(OK, a.String(), "", "real server %s is reached over %s; packets would leave from virtual address %s, checks take another one", a, r.Interface, r.Source)
 			default:

@@ -95,6 +95,14 @@ func TestDirector(t *testing.T) {
 		"direct behind a gateway": {files: healthy, change: func(h *Host, _ *conf.Config) {
 			h.Route = func(netip.Addr) (Route, error) { return Route{Gateway: netip.MustParseAddr("192.0.2.254")}, nil }
 		}, want: "behind gateway 192.0.2.254"},
+		"tunnel from the virtual address": {files: healthy, change: func(h *Host, c *conf.Config) {
+			c.Services[0].RealServers[0].Forward = ipvs.Tunnel
+			h.Route = func(netip.Addr) (Route, error) { return Route{Source: netip.MustParseAddr("192.0.2.100")}, nil }
+		}, want: "would leave from virtual address 192.0.2.100"},
+		"tunnel": {files: healthy, change: func(h *Host, c *conf.Config) {
+			c.Services[0].RealServers[0].Forward = ipvs.Tunnel
+			h.Route = func(netip.Addr) (Route, error) { return Route{Source: netip.MustParseAddr("192.0.2.1")}, nil }
+		}},
 		"masquerading without forwarding": {files: with(map[string]string{"proc/sys/net/ipv4/ip_forward": "0"}),
 			change: func(_ *Host, c *conf.Config) { c.Services[0].RealServers[0].Forward = ipvs.Masquerade }, want: "masquerading needs forwarding"},
 		"masquerading, managed": {files: with(map[string]string{"proc/sys/net/ipv4/ip_forward": "0"}),

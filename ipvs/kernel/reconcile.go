@@ -99,6 +99,10 @@ func (r *Reconciler) Verify(desired func(have ipvs.Table) ipvs.Table) (Report, e
 func (r *Reconciler) Update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.update(desired)
+}
+
+func (r *Reconciler) update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op, error) {
 	if !r.fresh {
 		rep, err := r.verify(desired)
 		return rep.Done, err
@@ -114,7 +118,7 @@ func (r *Reconciler) Have() (ipvs.Table, error) { return r.kernel.Table() }
 func (r *Reconciler) RemoveOurs() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, err := r.verify(func(ipvs.Table) ipvs.Table { return nil })
+	_, err := r.update(func(ipvs.Table) ipvs.Table { return nil })
 	if err := errors.Join(err, r.restoreSettings()); err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ func inside(vipd, cell string) error {
 	if d == nil {
 		return fmt.Errorf("unknown daemon %q", name)
 	}
+	if err := watchNetlink(); err != nil { // the page shows dashes
+		fmt.Fprintln(os.Stderr, err)
+	}
 	m := &measurement{daemon: d(vipd, dir), services: services, reals: reals}
 	return m.run(func(s step) { json.NewEncoder(os.Stdout).Encode(s) })
 }

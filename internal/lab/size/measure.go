@@ -19,6 +19,7 @@ type step struct {
 	CPU     time.Duration // of all its processes
 	RSS     int64         // bytes, of all its processes, afterwards
 	Writes  int           // to the kernel; -1 = unknown
+	Netlink int           // packets in both directions; -1 = unknown
 }
 
 // measurement is one daemon with one size of table.
@@ -60,14 +61,14 @@ func (m *measurement) run(report func(step)) error {
 	}
 	report(m.measure("start on the table of a killed daemon", 0, m.complete))
 	before = m.cpu()
-	began := time.Now()
+	began, packets := time.Now(), netlinkPackets()
 	if err := syscall.Kill(m.cmd.Process.Pid, syscall.SIGTERM); err != nil {
 		return err
 	}
 	if err := m.cmd.Wait(); err != nil {
 		return err
 	}
-	s := step{Name: "stop", Elapsed: time.Since(began), Writes: -1}
+	s := step{Name: "stop", Elapsed: time.Since(began), Writes: -1, Netlink: packetsSince(packets)}
 	if services, _ := table(); services > 0 {
 		s.Name = fmt.Sprintf("stop, after which %d services are still there", services)
 	}
@@ -111,7 +112,7 @@ func (m *measurement) complete() bool {
 // measure waits until the work is done: done, if given, says so, and then the
 // daemon rests.
 func (m *measurement) measure(name string, before time.Duration, done func() bool) step {
-	began, writes := time.Now(), m.writes()
+	began, writes, packets := time.Now(), m.writes(), netlinkPackets()
 	for done != nil && !done() {
 		time.Sleep(200 * time.Millisecond)
 	}
@@ -122,7 +123,7 @@ func (m *measurement) measure(name string, before time.Duration, done func() boo
 			last, at = now, time.Now()
 		}
 	}
-	s := step{Name: name, Elapsed: at.Sub(began), CPU: m.cpu() - before, RSS: m.rss(), Writes: -1}
+	s := step{Name: name, Elapsed: at.Sub(began), CPU: m.cpu() - before, RSS: m.rss(), Writes: -1, Netlink: packetsSince(packets)}
 	if m.daemon.writes != "" && done == nil {
 		s.Writes = m.writes() - writes
 	}
