@@ -26,12 +26,13 @@ func main() {
 	page := flag.String("page", "", "write the page to this file instead of standard output")
 	cell := flag.String("cell", "", "measure one cell here, inside a guest: DAEMON:SERVICES:REALS")
 	cells := flag.String("cells", "vipd:1000:10000,keepalived:1000:10000,vipd:2284:37298,keepalived:2284:37298", "what to measure")
+	commit := flag.String("commit", "unknown", "what is measured, for the page")
 	flag.Parse()
 	var err error
 	if *cell != "" {
 		err = inside(*vipd, *cell)
 	} else {
-		err = outside(*vipd, *cells, *page)
+		err = outside(*vipd, *cells, *commit, *page)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "size:", err)
@@ -39,8 +40,9 @@ func main() {
 	}
 }
 
-// outside boots a guest for each cell and writes the page.
-func outside(vipd, cells, page string) error {
+// outside boots a guest for each cell and writes the page. A cell of vipd that
+// does not come to its end is an error, too.
+func outside(vipd, cells, commit, page string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -70,12 +72,18 @@ func outside(vipd, cells, page string) error {
 		all = append(all, r)
 		fmt.Fprintln(os.Stderr, cell, "done:", len(r.Steps), "steps")
 	}
-	text := render(all)
+	text := render(all, commit)
 	if page == "" {
 		fmt.Print(text)
-		return nil
+	} else if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+		return err
 	}
-	return os.WriteFile(page, []byte(text), 0o644)
+	for _, r := range all {
+		if strings.HasPrefix(r.Cell, "vipd:") && len(r.Steps) < wholeCell {
+			return fmt.Errorf("%s: %d steps of %d", r.Cell, len(r.Steps), wholeCell)
+		}
+	}
+	return nil
 }
 
 // inside measures one cell and prints a line of JSON per step.

@@ -34,6 +34,9 @@ type measurement struct {
 // idle is how long a daemon must do nothing to have done its work.
 const idle = 1500 * time.Millisecond
 
+// wholeCell is how many steps run makes.
+const wholeCell = 5
+
 func (m *measurement) run(report func(step)) error {
 	if err := m.write(1); err != nil {
 		return err

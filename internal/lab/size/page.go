@@ -15,7 +15,7 @@ type result struct {
 
 const head = `# Benchmarks
 
-Written by ` + "`make bench`" + `: IPVS tables of different sizes in the guest of the lab (user-mode Linux 6.1, one slow CPU, real ip_vs).
+Written by ` + "`make bench`" + ` at %s: IPVS tables of different sizes in the guest of the lab (user-mode Linux 6.1, one slow CPU, real ip_vs).
 Real servers have no checks on either side. Time is until the daemon rests; CPU and memory are those of all its processes. Only comparisons within one run mean anything.
 "CPU" of a start includes reading the configuration; "writes" are operations on the kernel's table, where the daemon tells. "netlink" counts the packets between all programs and the kernel, both directions;
 one packet of vipd carries up to 128 operations.
@@ -24,9 +24,9 @@ one packet of vipd carries up to 128 operations.
 |---|---|---|---|---|---|---|---|---|
 `
 
-func render(all []result) string {
+func render(all []result, commit string) string {
 	var b strings.Builder
-	b.WriteString(head)
+	fmt.Fprintf(&b, head, commit)
 	for _, r := range all {
 		name, rest, _ := strings.Cut(r.Cell, ":")
 		services, reals, _ := strings.Cut(rest, ":")
