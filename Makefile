@@ -86,10 +86,10 @@ fuzz: ## fuzz every target for FUZZTIME
 	$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) "$$(dirname "$$f")" || exit 1; \
 	done || exit 1; done
 
-bench: bin/vipd .cache/size .cache/checkbench ## every benchmark, and docs/benchmarks.md: large tables beside keepalived; 15 minutes, at most an hour (root)
+bench: bin/vipd .cache/size .cache/checkbench ## every benchmark, and docs/benchmarks.md, docs/benchmarks-checks.md: large tables and checks beside keepalived; half an hour, at most three (root)
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -benchmem -timeout 10m ./...
 	.cache/size -vipd $(CURDIR)/bin/vipd -commit $(VERSION) -page docs/benchmarks.md
-	.cache/checkbench -vipd $(CURDIR)/bin/vipd
+	.cache/checkbench -vipd $(CURDIR)/bin/vipd -commit $(VERSION) -page docs/benchmarks-checks.md
 
 .cache/checkbench: $(SOURCES) go.mod go.sum
 	CGO_ENABLED=0 $(GO) build -o $@ ./internal/lab/checkbench

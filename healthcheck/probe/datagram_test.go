@@ -113,6 +113,22 @@ func TestSIP(t *testing.T) {
 		hang(c)
 	})
 	probeAll(t, New(Options{}), []row{{name: "tcp", kind: healthcheck.KindSIP, target: tcp, params: overTCP, class: ok, reason: "SIP status 200"}})
+	ca := newAuthority(t)
+	cert := ca.issue(time.Now().Add(100*24*time.Hour), nil, "localhost")
+	encrypted := listen(t, func(c net.Conn) {
+		secure := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})
+		buf := make([]byte, 4096)
+		n, _ := secure.Read(buf)
+		via := "SIP/2.0 400 Via\r\nCall-ID: CALL\r\n\r\n"
+		if strings.Contains(string(buf[:n]), "\r\nVia: SIP/2.0/TLS ") {
+			via = good
+		}
+		for _, a := range sip(via)(string(buf[:n])) {
+			_, _ = secure.Write([]byte(a))
+		}
+		hang(secure)
+	})
+	probeAll(t, ca.prober(), []row{{name: "TLS", kind: healthcheck.KindSIP, target: encrypted, params: overTCP, tls: verified, class: ok, reason: "SIP status 200"}})
 }
 
 // sayAll says lines one after the other.

@@ -89,7 +89,18 @@ func TestRealPostgreSQL(t *testing.T) {
 	ready := func() bool {
 		return New(Options{}).Run(t.Context(), keyOf(healthcheck.KindPostgreSQL, target, nil)).OK()
 	}
+	cert, key, p := s.certificate()
+	if err := os.Chown(key, int(s.as.Uid), int(s.as.Gid)); err != nil {
+		t.Skipf("chown: %v", err)
+	}
+	secure := closedPort(t)
+	securely := func() bool {
+		return New(Options{}).Run(t.Context(), keyOf(healthcheck.KindPostgreSQL, secure, nil)).OK()
+	}
 	s.start(ready, "postgres", "-D", s.path("data"), "-p", portText(target), "-h", "127.0.0.1", "-k", s.dir, "-c", "fsync=off")
+	s.run("initdb", "-D", s.path("secure"), "-U", "probe", "-A", "scram-sha-256", "--pwfile="+secret, "--no-sync")
+	s.start(securely, "postgres", "-D", s.path("secure"), "-p", portText(secure), "-h", "127.0.0.1", "-k", s.dir, "-c", "fsync=off",
+		"-c", "ssl=on", "-c", "ssl_cert_file="+cert, "-c", "ssl_key_file="+key)
 	login := healthcheck.SQL{User: "probe", Password: "secret", Database: "postgres"}
 	with := func(change func(*healthcheck.SQL)) healthcheck.SQL {
 		q := login
@@ -97,7 +108,12 @@ func TestRealPostgreSQL(t *testing.T) {
 		return q
 	}
 	const ok, status = healthcheck.ClassOK, healthcheck.ClassStatus
-	probeAll(t, New(Options{}), []row{
+	probeAll(t, p, []row{
+		{name: "ready with TLS", kind: healthcheck.KindPostgreSQL, target: secure, tls: verified, class: ok, reason: "the server asks who we are"},
+		{name: "login with TLS", kind: healthcheck.KindPostgreSQL, target: secure, tls: verified, params: login, class: ok, reason: "logged in"},
+		{name: "certificate of another", kind: healthcheck.KindPostgreSQL, target: secure, class: healthcheck.ClassTLS,
+			tls:    healthcheck.TLS{Mode: healthcheck.TLSOn, ServerName: "db.example.com", Verify: true},
+			reason: "certificate not accepted: x509: certificate is valid for localhost…"},
 		{name: "ready", kind: healthcheck.KindPostgreSQL, target: target, class: ok, reason: "the server asks who we are"},
 		{name: "login", kind: healthcheck.KindPostgreSQL, target: target, params: login, class: ok, reason: "logged in"},
 		{name: "no TLS", kind: healthcheck.KindPostgreSQL, target: target, tls: verified, class: healthcheck.ClassTLS, reason: "the server does not offer TLS"},

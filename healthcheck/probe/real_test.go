@@ -189,14 +189,19 @@ func probeAll(t *testing.T, p *Prober, rows []row) {
 	t.Helper()
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
-			expect(t, p, keyOf(r.kind, r.target, func(s *healthcheck.Settings) {
+			k := keyOf(r.kind, r.target, func(s *healthcheck.Settings) {
 				if r.params != nil {
 					s.Params = r.params
 				}
 				if r.tls != (healthcheck.TLS{}) {
 					s.TLS = r.tls
 				}
-			}), r.class, r.reason)
+			})
+			expect(t, p, k, r.class, r.reason)
+			if relay, ok := overIPv6(t, r.target, k.Settings); ok && r.class == healthcheck.ClassOK {
+				k.Target = relay
+				expect(t, p, k, r.class, r.reason)
+			}
 		})
 	}
 }

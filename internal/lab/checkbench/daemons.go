@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -12,11 +13,26 @@ import (
 
 // daemon is what is measured.
 type daemon interface {
-	name() string
 	// start runs it with checks of every target at the load.
 	start(dir string, l load) (*exec.Cmd, error)
 	// checker returns the process that checks.
 	checker(pid int) (int, error)
+	// adverts returns how many adverts it has sent, and how late they were.
+	adverts(dir string) adverts
+}
+
+// adverts are counters of the role that must not suffer from checks.
+type adverts struct {
+	Sent uint64        `json:"adverts_sent"`
+	Late time.Duration `json:"lateness_sum_ns"`
+}
+
+// since returns the mean lateness after before.
+func (a adverts) since(before adverts) time.Duration {
+	if a.Sent == before.Sent {
+		return 0
+	}
+	return (a.Late - before.Late) / time.Duration(a.Sent-before.Sent)
 }
 
 // endpoint returns address and port of real server number i; the first is the
@@ -30,7 +46,7 @@ func endpoint(i int) (address string, port int) {
 
 type keepalived struct{}
 
-func (keepalived) name() string { return "keepalived" }
+func (keepalived) adverts(string) adverts { return adverts{} }
 
 func (keepalived) checker(pid int) (int, error) {
 	// Without VRRP its only child is the checker.
@@ -59,13 +75,24 @@ func (keepalived) start(dir string, l load) (*exec.Cmd, error) {
 
 type ours struct{ binary string }
 
-func (ours) name() string { return "vipd" }
+func (o ours) adverts(dir string) adverts {
+	var status struct {
+		Instances []struct {
+			Counters adverts `json:"counters"`
+		} `json:"instances"`
+	}
+	out, err := exec.Command(o.binary, "status", "--json", "--runtime-dir", filepath.Join(dir, "run")).Output()
+	if err != nil || json.Unmarshal(out, &status) != nil || len(status.Instances) == 0 {
+		return adverts{}
+	}
+	return status.Instances[0].Counters
+}
 
 func (ours) checker(pid int) (int, error) { return child(pid, "role checker") }
 
 func (o ours) start(dir string, l load) (*exec.Cmd, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version = 1\nvirtual_server \"bench\" {\n address = \"10.9.254.1:80\"\n forward = \"masquerade\"\n check %q {\n interval = %q\n timeout = \"3s\"\n fall = 2\n retry_interval = \"1s\"\n }\n",
+	fmt.Fprintf(&b, "version = 1\nvrrp_instance \"bench\" {\n interface = \"bench0\"\n vrid = 77\n priority = 100\n version = 3\n advert_interval = \"100ms\"\n virtual_address = [\"192.0.2.77/24\"]\n}\nvirtual_server \"bench\" {\n address = \"10.9.254.1:80\"\n forward = \"masquerade\"\n check %q {\n interval = %q\n timeout = \"3s\"\n fall = 2\n retry_interval = \"1s\"\n }\n",
 		l.kind, l.interval)
 	for i := range l.servers {
 		address, port := endpoint(i)

@@ -1,54 +1,106 @@
 // Command checkbench measures what health checks cost, vipd and keepalived side
-// by side: both get the same targets in the same guest, one after the other.
-// It prints a table for docs/benchmarks.md; nothing asserts its figures.
+// by side: both get the same targets, each in a guest of its own, one after the
+// other. It writes docs/benchmarks-checks.md; nothing asserts its figures.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/internal/lab"
 )
 
+// cellBound is how long one cell may take.
+const cellBound = 10 * time.Minute
+
+// defaultCells are what the page shows: each load once, for both daemons.
+const defaultCells = "tcp:100:1s,http:100:1s,tcp:2000:5s,http:2000:5s,tcp:10000:20s,http:10000:20s"
+
 func main() {
 	log.SetFlags(0)
 	vipd := flag.String("vipd", "bin/vipd", "binary to measure")
+	page := flag.String("page", "", "write the page to this file instead of standard output")
+	commit := flag.String("commit", "", "what the page says was measured")
+	loads := flag.String("loads", defaultCells, "what to measure: KIND:SERVERS:INTERVAL, ...")
 	servers := flag.String("serve", "", "internal: serve targets of this kind")
-	inside := flag.Bool("inside", false, "internal: this is the guest")
-	loads := flag.String("loads", "tcp:100:1s,http:100:1s,tcp:2000:5s,http:2000:5s", "what to measure")
+	inside := flag.String("inside", "", "internal: measure this daemon, in the guest")
 	flag.Parse()
 	var err error
 	switch {
 	case *servers != "":
 		err = serve(*servers)
-	case *inside:
-		err = measureAll(*vipd, *loads)
+	case *inside != "":
+		err = measureInside(*inside, *vipd, *loads)
 	default:
-		err = boot(*vipd, *loads)
+		err = measureAll(*vipd, *loads, *page, *commit)
 	}
 	if err != nil {
 		log.Fatal("checkbench: ", err)
 	}
 }
 
-// boot runs this program in a guest.
-func boot(vipd, loads string) error {
+// measureAll boots a guest per load and daemon, and writes the page. A cell that
+// fails is shown as such, and makes the whole fail at the end.
+func measureAll(vipd, wanted, page, commit string) error {
 	if missing := lab.GuestKernel(); missing != "" {
 		return fmt.Errorf("no guest: %s", missing)
 	}
-	self, err := os.Executable()
+	loads, err := parseLoads(wanted)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	status, err := lab.RunInGuest(ctx, lab.GuestCommand{Args: []string{self, "-inside", "-vipd", vipd, "-loads", loads}, Output: os.Stdout})
-	if err == nil && status != 0 {
-		err = fmt.Errorf("guest ended with status %d", status)
+	if vipd, err = filepath.Abs(vipd); err != nil {
+		return err
 	}
-	return err
+	var rows []row
+	var failed error
+	for _, l := range loads {
+		for _, daemon := range []string{"keepalived", "vipd"} {
+			f, err := boot(daemon, vipd, l)
+			if err != nil {
+				failed = fmt.Errorf("%s with %s: %w", daemon, l, err)
+				log.Print(failed)
+			}
+			rows = append(rows, row{l, daemon, f, err})
+			log.Print("done: ", daemon, " ", l)
+		}
+	}
+	text := render(rows, commit)
+	if page == "" {
+		fmt.Print(text)
+		return failed
+	}
+	if err := os.WriteFile(page, []byte(text), 0o644); err != nil {
+		return err
+	}
+	return failed
+}
+
+// boot measures one cell in a guest.
+func boot(daemon, vipd string, l load) (figures, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return figures{}, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), cellBound)
+	defer cancel()
+	var out strings.Builder
+	status, err := lab.RunInGuest(ctx, lab.GuestCommand{Args: []string{self, "-inside", daemon, "-vipd", vipd, "-loads", l.String()}, Output: &out})
+	var f figures
+	for line := range strings.Lines(out.String()) {
+		if json.Unmarshal([]byte(line), &f) == nil {
+			return f, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("guest ended with status %d: %s", status, strings.TrimSpace(out.String()))
+	}
+	return f, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,6 +17,12 @@ type load struct {
 	servers  int
 	interval time.Duration
 }
+
+// window is how long a daemon is measured.
+func (l load) window() time.Duration { return max(window, 2*l.interval) }
+
+// String writes what parseLoads reads.
+func (l load) String() string { return fmt.Sprintf("%s:%d:%s", l.kind, l.servers, l.interval) }
 
 // parseLoads reads "tcp:100:1s,http:2000:5s".
 func parseLoads(text string) ([]load, error) {
@@ -38,8 +45,8 @@ func parseLoads(text string) ([]load, error) {
 	return all, nil
 }
 
-// settle is how long a daemon has to spread its checks, window how long it is
-// measured.
+// settle is how long a daemon has at least to spread its checks, window how
+// long it is measured at least.
 const (
 	settle = 10 * time.Second
 	window = 20 * time.Second
@@ -47,37 +54,41 @@ const (
 
 // figures are what one daemon needs under one load.
 type figures struct {
-	checks   int // in the window
-	perCheck time.Duration
-	memory   int // of the checking process, KiB resident
-	death    time.Duration
-	recovery time.Duration
+	Checks   int           // in the window
+	CPU      time.Duration // of the checking process in the window
+	Checker  int           // its memory, KiB resident
+	All      int           // of all processes of the daemon
+	Pause    time.Duration // longest between two checks of one target
+	Death    time.Duration // until weight 0
+	Recovery time.Duration // until the weight is back
+	Late     time.Duration // mean lateness of adverts in the window; vipd only
 }
 
-// measureAll runs inside the guest.
-func measureAll(vipd, wanted string) error {
+// measureInside measures one cell inside the guest and prints its figures.
+func measureInside(name, vipd, wanted string) error {
 	loads, err := parseLoads(wanted)
 	if err != nil {
 		return err
 	}
-	for _, line := range []string{"ip link set lo up", "ip route add local 10.9.0.0/16 dev lo"} {
+	lines := []string{
+		"ip link set lo up", "ip route add local 10.9.0.0/16 dev lo",
+		"ip link add bench0 type dummy", "ip addr add 192.0.2.1/24 dev bench0", "ip link set bench0 up",
+	}
+	for _, line := range lines {
 		if out, err := exec.Command("sh", "-c", line).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w %s", line, err, out)
 		}
 	}
-	fmt.Println("| check | real servers | interval | daemon | checks/s | CPU per check | resident | death → weight 0 | back → weight |")
-	fmt.Println("|---|--:|--:|---|--:|--:|--:|--:|--:|")
-	for _, l := range loads {
-		for _, d := range []daemon{keepalived{}, ours{vipd}} {
-			f, err := measure(l, d)
-			if err != nil {
-				return fmt.Errorf("%s with %d %s checks: %w", d.name(), l.servers, l.kind, err)
-			}
-			fmt.Printf("| %s | %d | %s | %s | %.0f | %d µs | %.1f MB | %s | %s |\n", l.kind, l.servers, l.interval, d.name(),
-				float64(f.checks)/window.Seconds(), f.perCheck.Microseconds(), float64(f.memory)/1024, short(f.death), short(f.recovery))
-		}
+	daemons := map[string]daemon{"keepalived": keepalived{}, "vipd": ours{vipd}}
+	d := daemons[name]
+	if d == nil {
+		return fmt.Errorf("unknown daemon %q", name)
 	}
-	return nil
+	f, err := measure(loads[0], d)
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
 func short(d time.Duration) string { return d.Round(10 * time.Millisecond).String() }
@@ -99,22 +110,26 @@ func measure(l load, d daemon) (figures, error) {
 		return figures{}, err
 	}
 	defer stop(cmd)
-	time.Sleep(settle)
+	time.Sleep(max(settle, 2*l.interval))
 	pid, err := d.checker(cmd.Process.Pid)
 	if err != nil {
 		return figures{}, err
 	}
 	var f figures
-	cpu, count := processorTime(pid), targets.count()
-	time.Sleep(window)
-	f.checks = targets.count() - count
-	if f.checks == 0 {
+	cpu, count, late := processorTime(pid), targets.reset(), d.adverts(dir)
+	time.Sleep(l.window())
+	f.Checks, f.Pause = targets.count()-count, targets.pause()
+	if f.Checks == 0 {
 		return f, fmt.Errorf("no checks arrived")
 	}
-	f.perCheck = (processorTime(pid) - cpu) / time.Duration(f.checks)
-	f.memory = resident(pid)
-	f.death = await(func() { targets.special(false) }, false)
-	f.recovery = await(func() { targets.special(true) }, true)
+	f.CPU = processorTime(pid) - cpu
+	f.Late = d.adverts(dir).since(late)
+	f.Checker, f.All = resident(pid), resident(cmd.Process.Pid)
+	for _, p := range children(cmd.Process.Pid) {
+		f.All += resident(p)
+	}
+	f.Death = await(func() { targets.special(false) }, false)
+	f.Recovery = await(func() { targets.special(true) }, true)
 	return f, nil
 }
 
@@ -172,8 +187,18 @@ func resident(pid int) int {
 	return 0
 }
 
-// child returns the descendant of a process whose command line contains text.
+// child returns the child of a process whose command line contains text.
 func child(parent int, text string) (int, error) {
+	for _, pid := range children(parent) {
+		line, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if strings.Contains(strings.ReplaceAll(string(line), "\x00", " "), text) {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("no child of %d with %q", parent, text)
+}
+
+func children(parent int) (all []int) {
 	entries, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, e := range entries {
 		stat, err := os.ReadFile(e)
@@ -184,11 +209,9 @@ func child(parent int, text string) (int, error) {
 		if f := strings.Fields(rest); len(f) < 2 || f[1] != strconv.Itoa(parent) {
 			continue
 		}
-		pid := filepath.Base(filepath.Dir(e))
-		line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-		if strings.Contains(strings.ReplaceAll(string(line), "\x00", " "), text) {
-			return strconv.Atoi(pid)
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(e))); err == nil {
+			all = append(all, pid)
 		}
 	}
-	return 0, fmt.Errorf("no child of %d with %q", parent, text)
+	return all
 }

@@ -5,12 +5,14 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // targets is the process that plays all real servers, so that its processor
@@ -56,6 +58,18 @@ func (t *targets) count() int {
 	return n
 }
 
+// reset begins to look for the longest pause and returns the count.
+func (t *targets) reset() int {
+	n, _ := strconv.Atoi(t.ask("reset"))
+	return n
+}
+
+// pause returns the longest time that a target was not checked since reset.
+func (t *targets) pause() time.Duration {
+	d, _ := time.ParseDuration(t.ask("pause"))
+	return d
+}
+
 // special lets the special real server live or die.
 func (t *targets) special(alive bool) {
 	if alive {
@@ -76,12 +90,43 @@ type server struct {
 	count   atomic.Int64
 	mu      sync.Mutex
 	special net.Listener
+	last    map[netip.Addr]time.Time // when a target was checked
+	longest time.Duration
+}
+
+// checked notes that a target was checked.
+func (s *server) checked(c net.Conn) {
+	s.count.Add(1)
+	address, now := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr(), time.Now()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if before, ok := s.last[address]; ok {
+		s.longest = max(s.longest, now.Sub(before))
+	}
+	s.last[address] = now
+}
+
+// pause is the longest pause so far, those that have not ended included.
+func (s *server) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, before := range s.last {
+		s.longest = max(s.longest, time.Since(before))
+	}
+	return s.longest
+}
+
+// reset forgets the pauses so far; every target was checked now.
+func (s *server) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.longest = 0
 }
 
 // serve listens on port 8001 of every address and on port 8000 of the special
 // one, which can go away, and carries out commands from standard input.
 func serve(kind string) error {
-	s := &server{kind: kind}
+	s := &server{kind: kind, last: map[netip.Addr]time.Time{}}
 	l, err := net.Listen("tcp4", "0.0.0.0:8001")
 	if err != nil {
 		return err
@@ -93,6 +138,11 @@ func serve(kind string) error {
 		switch in.Text() {
 		case "count":
 			fmt.Println(s.count.Load())
+		case "reset":
+			s.reset()
+			fmt.Println(s.count.Load())
+		case "pause":
+			fmt.Println(s.pause())
 		case "up":
 			if err := s.up(); err != nil {
 				return err
@@ -134,7 +184,7 @@ func (s *server) accept(l net.Listener) {
 		if err != nil {
 			return
 		}
-		s.count.Add(1)
+		s.checked(c)
 		if s.kind == "tcp" {
 			c.Close()
 			continue
