@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -13,7 +14,17 @@ type Alert struct {
 	// Down and Up are programs with arguments; empty = none.
 	Down, Up []string
 	Mail     bool // send a mail as well
+	// MailStates are the alerts that are mailed; empty = all.
+	MailStates []healthcheck.AlertState
 }
+
+// Mailed reports whether alerts of a state are among those that are mailed.
+func (a *Alert) Mailed(s healthcheck.AlertState) bool {
+	return len(a.MailStates) == 0 || slices.Contains(a.MailStates, s)
+}
+
+// alertStates are the words of mail_states.
+var alertStates = []string{string(healthcheck.AlertDown), string(healthcheck.AlertStill), string(healthcheck.AlertUp)}
 
 var alertBlock = &block{
 	name: "alert", once: true,
@@ -24,6 +35,7 @@ var alertBlock = &block{
 		{name: "down", kind: kindStrings, help: "Program to run when something is down."},
 		{name: "up", kind: kindStrings, help: "Program to run when it is up again, if `down` was run."},
 		{name: "mail", kind: kindBool, def: "false", help: "Send an e-mail (`global.mail`) as well: one for all changes within ten seconds."},
+		{name: "mail_states", kind: kindStrings, defNote: "all", help: "Which alerts are mailed: `down`, `still_down`, `up`."},
 		{name: "after", kind: kindDuration, def: `"0s"`, min: 0, max: int64(24 * time.Hour), help: "How long it must have been down."},
 		{name: "every", kind: kindDuration, def: `"0s"`, min: 0, max: int64(30 * 24 * time.Hour), help: "Repeat this often while it is down; `\"0s\"` never."},
 		{name: "per_hour", kind: kindInt, def: "60", min: 0, max: 100000, help: "Most alerts of the virtual server in an hour; 0 is no limit."},
@@ -42,6 +54,12 @@ func (b *builder) alert(n *node) *Alert {
 			After: get[time.Duration](k, "after"), Every: get[time.Duration](k, "every"), PerHour: int(get[int64](k, "per_hour")),
 		},
 		Down: b.command(k, "down"), Up: b.command(k, "up"), Mail: get[bool](k, "mail"),
+	}
+	for _, state := range get[[]located[string]](k, "mail_states") {
+		if !slices.Contains(alertStates, state.v) {
+			b.errorf("unknown_state", state.rng, didYouMean(state.v, alertStates), "there is no alert %q", state.v)
+		}
+		a.MailStates = append(a.MailStates, healthcheck.AlertState(state.v))
 	}
 	if len(a.Down) == 0 && len(a.Up) == 0 && !a.Mail && !k.bad("down", "up", "mail") {
 		b.warnf("empty_alert", k.def, `down = ["/usr/local/bin/alert"]`, "this alert tells nobody")

@@ -122,6 +122,11 @@ func (w *writer) pool(m maker, s *Service) {
 		k.set("every", a.Every)
 		k.set("per_hour", a.PerHour)
 		k.set("mail", a.Mail)
+		var states []string
+		for _, s := range a.MailStates {
+			states = append(states, string(s))
+		}
+		k.set("mail_states", states)
 	}
 }
 

@@ -89,7 +89,8 @@ func (a *alerts) tell(alert healthcheck.Alert) {
 	if len(command) > 0 {
 		a.run(alertCall(s, alert, command))
 	}
-	if mail := s.Servers[alert.Server].Mail; mail == nil && s.Alert.Mail || mail != nil && *mail {
+	mail := s.Servers[alert.Server].Mail
+	if wanted := mail == nil && s.Alert.Mail || mail != nil && *mail; wanted && s.Alert.Mailed(alert.State) {
 		a.mail(alertMail(s, alert))
 	}
 }

@@ -18,6 +18,32 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
+// TestAlertsAreMailedByState: who wants to hear of trouble only is not told of
+// its end.
+func TestAlertsAreMailedByState(t *testing.T) {
+	for name, c := range map[string]struct {
+		states []healthcheck.AlertState
+		want   []string
+	}{
+		"all":     {nil, []string{"down", "up"}},
+		"trouble": {[]healthcheck.AlertState{healthcheck.AlertDown, healthcheck.AlertStill}, []string{"down"}},
+		"its end": {[]healthcheck.AlertState{healthcheck.AlertUp}, []string{"up"}},
+	} {
+		var mailed []string
+		a := newAlerts(func(api.Event) {}, func(*hookCall) {}, func(m notify.Change) { mailed = append(mailed, string(m.State)) })
+		a.configure(&conf.Config{Services: []conf.Service{{
+			Config: ipvs.Config{Name: "web"}, Alert: &conf.Alert{Mail: true, MailStates: c.states},
+		}}})
+		for _, kind := range []ipvs.ChangeKind{ipvs.ServerDown, ipvs.ServerUp} {
+			a.changed(poolChange{Service: "web", Change: ipvs.Change{Kind: kind, Server: netip.MustParseAddrPort("10.0.0.1:80")}})
+		}
+		a.stop()
+		if diff := cmp.Diff(c.want, mailed); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 func TestAlertsRunPrograms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -100,6 +100,7 @@ virtual_server "group" {
     every    = "1h"
     per_hour = 10
     mail     = true
+    mail_states = ["down", "up"]
   }
   real_server "192.0.2.21:80" {
     on_up   = ["/usr/bin/true", "up"]
