@@ -27,10 +27,10 @@ type adverts struct {
 	Late time.Duration `json:"lateness_sum_ns"`
 }
 
-// since returns the mean lateness after before.
+// since returns the mean lateness after before; negative when that is unknown.
 func (a adverts) since(before adverts) time.Duration {
-	if a.Sent == before.Sent {
-		return 0
+	if a.Sent <= before.Sent {
+		return -1
 	}
 	return (a.Late - before.Late) / time.Duration(a.Sent-before.Sent)
 }
@@ -81,8 +81,9 @@ func (o ours) adverts(dir string) adverts {
 			Counters adverts `json:"counters"`
 		} `json:"instances"`
 	}
-	out, err := exec.Command(o.binary, "status", "--json", "--runtime-dir", filepath.Join(dir, "run")).Output()
-	if err != nil || json.Unmarshal(out, &status) != nil || len(status.Instances) == 0 {
+	// Its exit status says whether all is well, which is not the question.
+	out, _ := exec.Command(o.binary, "status", "--json", "--runtime-dir", filepath.Join(dir, "run")).Output()
+	if json.Unmarshal(out, &status) != nil || len(status.Instances) == 0 {
 		return adverts{}
 	}
 	return status.Instances[0].Counters

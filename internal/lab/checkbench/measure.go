@@ -61,7 +61,7 @@ type figures struct {
 	Pause    time.Duration // longest between two checks of one target
 	Death    time.Duration // until weight 0
 	Recovery time.Duration // until the weight is back
-	Late     time.Duration // mean lateness of adverts in the window; vipd only
+	Late     time.Duration // mean lateness of adverts in the window; negative = unknown
 }
 
 // measureInside measures one cell inside the guest and prints its figures.
@@ -116,13 +116,14 @@ func measure(l load, d daemon) (figures, error) {
 		return figures{}, err
 	}
 	var f figures
-	cpu, count, late := processorTime(pid), targets.reset(), d.adverts(dir)
+	late := d.adverts(dir) // which costs the daemon something, so outside of the window
+	cpu, count := processorTime(pid), targets.reset()
 	time.Sleep(l.window())
+	f.CPU = processorTime(pid) - cpu
 	f.Checks, f.Pause = targets.count()-count, targets.pause()
 	if f.Checks == 0 {
 		return f, fmt.Errorf("no checks arrived")
 	}
-	f.CPU = processorTime(pid) - cpu
 	f.Late = d.adverts(dir).since(late)
 	f.Checker, f.All = resident(pid), resident(cmd.Process.Pid)
 	for _, p := range children(cmd.Process.Pid) {

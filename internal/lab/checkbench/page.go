@@ -39,7 +39,7 @@ func render(rows []row, commit string) string {
 		}
 		elapsed := r.load.window()
 		late := "–"
-		if r.daemon == "vipd" {
+		if r.Late >= 0 {
 			late = fmt.Sprintf("%.2f ms", r.Late.Seconds()*1000)
 		}
 		fmt.Fprintf(&b, "%.0f | %d µs | %.0f %% | %.1f MB | %.1f MB | %s | %s | %s | %s |\n",
