@@ -10,6 +10,7 @@ import (
 func (b *builder) rules(n *node, c *vrrp.Config) {
 	c.PreemptDelay = get[time.Duration](n, "preempt_delay")
 	c.StartDelay = b.startDelay
+	c.LinkDown, c.LinkUp = get[time.Duration](n, "link_down_delay"), get[time.Duration](n, "link_up_delay")
 	c.NoAccept = !get[bool](n, "accept") && c.Priority != vrrp.PriorityOwner
 	if down := get[int64](n, "down_adverts"); down != vrrp.DefaultDownAdverts {
 		c.DownAdverts = uint8(down)
@@ -30,6 +31,9 @@ func (b *builder) rules(n *node, c *vrrp.Config) {
 	}
 	if n.has("accept") && !get[bool](n, "accept") && c.Priority == vrrp.PriorityOwner {
 		b.warnf("no_effect", n.at("accept"), "", "accept = false has no effect: the addresses are the owner's own (priority 255)")
+	}
+	if longest := c.SilentFor(c.AdvertInterval) - c.AdvertInterval; c.LinkDown >= max(longest, 1) {
+		b.errorf("link_delay", n.at("link_down_delay"), "", "link_down_delay %v: the others miss the adverts and take over before, it must be shorter than %v", c.LinkDown, longest)
 	}
 	if c.Lease == vrrp.LeaseStrict && c.DownAdverts == 1 {
 		b.errorf("strict_down", n.at("down_adverts"), `lease = "heal"`, "lease \"strict\" with down_adverts = 1: no lease can end before a backup takes over")

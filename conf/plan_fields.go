@@ -101,6 +101,8 @@ var configNames = map[string]string{
 	"Persistent":       "persistence.timeout",
 	"AutoReload":       "autoreload",
 	"RealTimePriority": "realtime_priority",
+	"LinkDown":         "link_down_delay",
+	"LinkUp":           "link_up_delay",
 	"KeepTable":        "keep_table_on_stop",
 	"AllowOtherDaemon": "other_vrrp_daemon.allow",
 	"LogLevel":         "log.level",

@@ -6,6 +6,10 @@ import "time"
 var ruleAttrs = []*attr{
 	{name: "preempt_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
 		help: "How long a master with a lower priority is obeyed, from its first advert on, before it is preempted. A dead one is replaced at once."},
+	{name: "link_down_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(255 * time.Second),
+		help: "How long the interface must be without carrier for that to count: one that flaps causes no transition. Shorter than `down_adverts` - 1 intervals, or the others take over before. With several instances on an interface the longest one counts."},
+	{name: "link_up_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(255 * time.Second),
+		help: "How long the interface must be back for that to count."},
 	{name: "down_adverts", kind: kindInt, def: "3", min: 1, max: 100,
 		help: "How many adverts in a row must be missing until the master is taken for dead. All directors should agree."},
 	{name: "deviations", kind: kindStrings,

@@ -94,6 +94,8 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 	m.set("excluded_address", excluded)
 	m.set("preempt", c.Preempt)
 	m.set("preempt_delay", c.PreemptDelay)
+	m.set("link_down_delay", c.LinkDown)
+	m.set("link_up_delay", c.LinkUp)
 	m.set("lease", c.Lease.String())
 	m.set("hand_over", map[bool]string{true: "graceful", false: "immediate"}[c.HandOver == vrrp.HandOverGraceful])
 	m.set("checksum", map[bool]string{true: "plain", false: "pseudo"}[c.Checksum == vrrp.ChecksumPlain])

@@ -46,6 +46,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	e.departing = len(departing) > 0
 	e.number()
 	e.collectSources()
+	e.collectDelays()
 	e.collectGroups(ev.Groups)
 	e.standBy(now, ev.StandBy, false)
 	e.collectTracks(now)

@@ -17,6 +17,7 @@ type Engine struct {
 	// observed holds every tracked thing that was told of or is in use.
 	observed  map[TrackID]*observation
 	debounced []*observation // those that must last before they count
+	delayed   []*iface       // those whose states must last
 	out       outbox
 	epoch     uint64
 	now       time.Time
@@ -123,6 +124,7 @@ func (e *Engine) wake(now time.Time) {
 // tick handles all timers that have run out, longest overdue first.
 func (e *Engine) tick(now time.Time) {
 	e.settle(now)
+	e.settleLinks(now)
 	for r := e.agenda.due(now); r != nil; r = e.agenda.due(now) {
 		r.tick(now)
 		e.agenda.update(r)

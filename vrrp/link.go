@@ -2,6 +2,7 @@ package vrrp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -12,7 +13,12 @@ type iface struct {
 	known bool // a Link event was seen
 	// usableSince is when the interface last became able to carry routers.
 	usableSince time.Time
-	dropped     map[DropReason]uint64
+	// down and up are how long a change must last to count; settling is a newer
+	// state that does not count before settles, zero when there is none.
+	down, up time.Duration
+	settling Link
+	settles  time.Time
+	dropped  map[DropReason]uint64
 }
 
 // usable reports whether frames can be sent.
@@ -28,17 +34,71 @@ func (e *Engine) iface(name string) *iface {
 	return i
 }
 
-// setLink takes over the state of an interface and lets the routers on it
-// start or fault. A changed source address or MTU counts from the next advert.
+// setLink takes over the state of an interface, unless it has to last first.
+// Those who track the interface have their own idea of that.
 func (e *Engine) setLink(now time.Time, ev *Link) {
 	i := e.iface(ev.Interface)
+	if i.waits(now, ev) {
+		e.observeLink(now, ev)
+		return
+	}
+	e.applyLink(now, i, ev)
+}
+
+// waits reports whether a state of the interface must last before it counts,
+// and notes it. An interface that is gone is gone.
+func (i *iface) waits(now time.Time, ev *Link) bool {
+	delay := i.up
+	if i.usable() {
+		delay = i.down
+	}
+	if !i.known || !ev.Exists || delay == 0 || (ev.Exists && ev.Up) == i.usable() {
+		i.settles = time.Time{}
+		return false
+	}
+	if i.settles.IsZero() {
+		i.settles = now.Add(delay)
+	}
+	i.settling = *ev
+	return true
+}
+
+// settleLinks lets the states of interfaces count that have lasted long enough.
+func (e *Engine) settleLinks(now time.Time) {
+	for _, i := range e.delayed {
+		if due(i.settles, now) {
+			i.settles = time.Time{}
+			e.applyLink(now, i, &i.settling)
+		}
+	}
+}
+
+// collectDelays gathers how long states of interfaces must last.
+func (e *Engine) collectDelays() {
+	for _, i := range e.ifaces {
+		i.down, i.up = 0, 0
+	}
+	e.delayed = e.delayed[:0]
+	for _, r := range e.order {
+		i := r.iface
+		i.down, i.up = max(i.down, r.cfg.LinkDown), max(i.up, r.cfg.LinkUp)
+		if !slices.Contains(e.delayed, i) {
+			e.delayed = append(e.delayed, i)
+		}
+	}
+	e.delayed = slices.DeleteFunc(e.delayed, func(i *iface) bool { return i.down == 0 && i.up == 0 && i.settles.IsZero() })
+}
+
+// applyLink makes the state of an interface count and lets the routers on it
+// start or fault. A changed source address or MTU counts from the next advert.
+func (e *Engine) applyLink(now time.Time, i *iface, ev *Link) {
 	was := i.usable()
 	i.link, i.known = *ev, true
 	if i.usable() && !was {
 		i.usableSince = now
 	}
 	e.collectSources()
-	e.observeLink(now, ev)
+	e.observeLink(now, &i.link)
 	for _, r := range e.order {
 		if r.iface != i {
 			continue

@@ -197,6 +197,10 @@ type Config struct {
 	// StartDelay is how long after the start of the daemon nothing is taken
 	// over: the master-down interval begins to count then.
 	StartDelay time.Duration
+	// LinkDown and LinkUp are how long the interface must be down or up for it
+	// to count: one that flaps causes no transition. The longest ones of all
+	// routers on an interface are used.
+	LinkDown, LinkUp time.Duration
 	// NoAccept drops packets to the virtual addresses instead of accepting
 	// them like any address of the host (RFC 9568 §6.1, Accept_Mode false). The
 	// owner of the addresses accepts them always.

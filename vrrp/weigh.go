@@ -66,6 +66,9 @@ func (e *Engine) nextSettle() time.Time {
 	for _, o := range e.debounced {
 		next = earliest(next, o.settles)
 	}
+	for _, i := range e.delayed {
+		next = earliest(next, i.settles)
+	}
 	return next
 }
 

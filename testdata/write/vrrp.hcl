@@ -79,6 +79,8 @@ vrrp_instance "web" {
   hand_over        = "immediate"
   checksum         = "plain"
   down_adverts     = 4
+  link_down_delay  = "250ms"
+  link_up_delay    = "3s"
   accept           = false
   deviations       = ["silent_to_lower", "answer_higher", "deaf_owner", "trust_master"]
   source           = "192.0.2.2"
