@@ -30,6 +30,7 @@ func TestGuest(t *testing.T) {
 	t.Run("ExampleDirectRouting", testExampleDirectRouting)
 	t.Run("ExampleNAT", testExampleNAT)
 	t.Run("BadFilesLeaveTheTable", testBadFilesLeaveTheTable)
+	t.Run("Bases", testBases)
 	t.Run("Unit", testUnit)
 }
 
