@@ -10,11 +10,12 @@ const (
 	// switches that were still learning and hosts that lost it.
 	announceEarly = 250 * time.Millisecond
 	announceSoon  = time.Second
-	// announceMoved and announceStays follow where the predecessor had the same
+	// announceMoved and those after it follow where the predecessor had the same
 	// MAC address: what it still sent after our first announcement made the
 	// switches look for us where it is.
 	announceMoved = 10 * time.Millisecond
 	announceStays = 50 * time.Millisecond
+	announceLeft  = 100 * time.Millisecond
 	// announceAfterLease is how long after the end of the predecessor's lease
 	// the last block follows: hosts that asked while both answered may have
 	// learned the wrong one.
@@ -32,7 +33,7 @@ type block struct {
 
 // announcement is the plan of a master's gratuitous ARPs, earliest first.
 type announcement struct {
-	blocks  [6]block
+	blocks  [7]block
 	n, done int
 	started time.Time
 	// refresh is the next announcement of a lasting master.
@@ -48,6 +49,7 @@ func (a *announcement) plan(now time.Time, set Announce, predecessor time.Durati
 	if sameMAC {
 		a.add(now.Add(announceMoved), 1)
 		a.add(now.Add(announceStays), 1)
+		a.add(now.Add(announceLeft), 1)
 	}
 	if set.Refresh > 0 {
 		a.refresh = now.Add(set.Refresh)

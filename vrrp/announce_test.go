@@ -44,7 +44,7 @@ func TestSafety_2_5_Announcements(t *testing.T) {
 		{"late second block", func(c *vrrp.Config) { c.Announce = vrrp.Announce{Repeat: 2, Delay: 20 * time.Second} },
 			map[time.Duration]int{0: 2, early: 1, soon: 1, 6500 * time.Millisecond: 2, 20 * time.Second: 2}},
 		{"virtual MAC", func(c *vrrp.Config) { c.VMAC.Name = "eth0" },
-			map[time.Duration]int{0: 5, 10 * time.Millisecond: 1, 50 * time.Millisecond: 1, early: 1, soon: 1, 5 * time.Second: 5, 6500 * time.Millisecond: 5}},
+			map[time.Duration]int{0: 5, 10 * time.Millisecond: 1, 50 * time.Millisecond: 1, 100 * time.Millisecond: 1, early: 1, soon: 1, 5 * time.Second: 5, 6500 * time.Millisecond: 5}},
 		{"strict", lease(vrrp.LeaseStrict), map[time.Duration]int{0: 5, early: 1, soon: 1, 2500 * time.Millisecond: 5, 5 * time.Second: 5}},
 	}
 	for _, tt := range tests {

@@ -25,6 +25,7 @@ type addresser interface {
 type linksOptions struct {
 	kernel   addresser
 	paths    pather
+	gates    gates
 	sysctl   sysctls
 	save     func(stored) error
 	now      func() time.Time
@@ -50,6 +51,7 @@ type Links struct {
 	dirty   bool // the store differs from the table
 	cost    refreshCost
 	sites   sites
+	gates   gatekeeper
 	paths   map[vrrp.RouterID]*routerPaths
 	left    vrrp.Paths // of an earlier life, until the first plan
 
@@ -92,6 +94,7 @@ func newLinks(o linksOptions) *Links {
 		promote: promoter{sysctl: o.sysctl, before: make(map[string]string), done: make(map[int]bool)},
 		epochs:  make(map[vrrp.RouterID]uint64),
 		sites:   newSites(),
+		gates:   gatekeeper{gates: o.gates, opened: make(map[string]bool)},
 		paths:   make(map[vrrp.RouterID]*routerPaths),
 		wake:    make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}

@@ -77,6 +77,7 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 		return
 	}
 	for _, part := range l.planParts(h) {
+		l.gate(l.gates.set(part.iface, true))
 		l.holdPart(h, part, have, err)
 	}
 	l.addPaths(h.ID)

@@ -17,6 +17,7 @@ func (l *Links) releaseAll(r *vrrp.Release) {
 		for _, a := range part.addresses {
 			l.takeAway(place{part.iface, a})
 		}
+		l.gate(l.gates.set(part.iface, l.sites.holds(part.iface)))
 		l.restoreIdle(part.iface)
 	}
 }

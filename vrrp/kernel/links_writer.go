@@ -88,6 +88,7 @@ func (l *Links) carryOut(jobs []job) {
 		switch {
 		case j.plan != nil:
 			l.sites.planned = j.plan
+			l.gate(l.gates.planned(j.plan, l.table.leased))
 		case j.hold != nil:
 			l.want(j.hold, have)
 		}
@@ -111,6 +112,14 @@ func (l *Links) carryOut(jobs []job) {
 		}
 	}
 	l.save()
+}
+
+// gate reports that a gate could not be changed: a backup may take frames that
+// are the master's, or a master none.
+func (l *Links) gate(err error) {
+	if err != nil {
+		l.opt.observe(failure("", err))
+	}
 }
 
 // snapshotFor lists the kernel's addresses when one of the jobs needs them.

@@ -20,6 +20,8 @@ type site struct {
 	// noRoute leaves the route of the address's network to another interface,
 	// which has it already.
 	noRoute bool
+	// virtual is set on the router's own interface.
+	virtual bool
 }
 
 // manner is how an address is put on an interface: its lifetime, 0 for ever,
@@ -38,6 +40,16 @@ type sites struct {
 
 func newSites() sites {
 	return sites{planned: make(map[heldAddress]site), used: make(map[heldAddress]site)}
+}
+
+// holds tells whether any address was put on an interface.
+func (s *sites) holds(iface string) bool {
+	for _, at := range s.used {
+		if at.iface == iface {
+			return true
+		}
+	}
+	return false
 }
 
 // plan returns where an address belongs.
@@ -115,7 +127,8 @@ func planOf(routers []vrrp.Config, hasNetwork func(iface string, p netip.Prefix)
 		for _, p := range c.Held() {
 			at := site{iface: c.CarrierOf(p), AddressOptions: c.Options[p]}
 			at.Interface = ""
-			at.noRoute = c.VMAC.Name != "" && at.iface == c.VMAC.Name && hasNetwork(c.ID.Interface, p)
+			at.virtual = c.VMAC.Name != "" && at.iface == c.VMAC.Name
+			at.noRoute = at.virtual && hasNetwork(c.ID.Interface, p)
 			plan[heldAddress{c.ID, p}] = at
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 )
 
 // vmacRouter is routerA with an interface of its own.
@@ -191,5 +192,64 @@ func TestSafety_3_4_VMACWire(t *testing.T) {
 			t.Errorf("heard %+v", packets)
 		}
 		w.close()
+	}
+}
+
+// A backup that forwards discards frames to the virtual MAC address (RFC 9568
+// §6.4.2), a master forwards them.
+func TestRFC9568_6_4_2_FramesToTheVirtualMAC(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24", "2001:db8::1/64")
+	linkLocal(t, "eth0")
+	must(t, writeSetting("ipv4/ip_forward", "1"))
+	must(t, writeSetting("ipv6/conf/all/forwarding", "1"))
+	for _, to := range []string{"203.0.113.0/24", "2001:db8:1::/64"} {
+		must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: device(t, "eth0").Attrs().Index, Dst: ipNet(network(to))}))
+	}
+	forwarded := func(to, from string) bool {
+		all, err := netlink.RouteGetWithOptions(net.ParseIP(to), &netlink.RouteGetOptions{Iif: "vrrp.1", SrcAddr: net.ParseIP(from)})
+		return err == nil && len(all) == 1 && all[0].Type != unix.RTN_BLACKHOLE
+	}
+	reached := func() bool {
+		four, six := forwarded("203.0.113.5", "192.0.2.2"), forwarded("2001:db8:1::5", "2001:db8::2")
+		if four != six {
+			t.Errorf("forwarded IPv4 %t, IPv6 %t", four, six)
+		}
+		return four
+	}
+	h := open(t, t.TempDir())
+	h.Claim([]vrrp.Config{vmacRouter()})
+	await(t, "the interface", func() bool {
+		l, err := netlink.LinkByName("vrrp.1")
+		return err == nil && l.Attrs().OperState == netlink.OperUp
+	})
+	must(t, h.Links().Flush(patience))
+	if reached() {
+		t.Error("a backup forwards frames to the virtual MAC address")
+	}
+	h.Links().Hold(lease(1, 30, vip(100)))
+	must(t, h.Links().Flush(patience))
+	if !reached() {
+		t.Error("a master does not forward them")
+	}
+	h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Epoch: 2})
+	must(t, h.Links().Flush(patience))
+	if reached() {
+		t.Error("a backup that was master forwards frames to the virtual MAC address")
+	}
+	h.Links().Hold(lease(3, 30, vip(100)))
+	must(t, h.Links().Flush(patience))
+	h.Claim([]vrrp.Config{vmacRouter(), {ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 9}, VMAC: vrrp.VMAC{Name: "vrrp.9"}, Addresses: []netip.Prefix{vip(109)}}})
+	must(t, h.Links().Flush(patience))
+	if !reached() {
+		t.Error("a reload keeps a master from forwarding frames")
+	}
+	h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Epoch: 4})
+	must(t, h.Links().Flush(patience))
+	must(t, h.Close())
+	if left := ourPaths(t); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
 	}
 }

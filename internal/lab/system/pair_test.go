@@ -36,6 +36,7 @@ type pair struct {
 	lb2    *lab.Host
 	wire   *lab.Capture
 	owners *lab.Ownership
+	client *lab.Host // pings the VIP, made when it is first needed
 	// virtual is set when frames do not show which host sent them.
 	virtual bool
 }
