@@ -43,6 +43,7 @@ func (b *builder) global(n *node) {
 		LogFormat:        get[string](log, "format"),
 		AutoReload:       get[bool](n, "autoreload"),
 		KeepTable:        get[bool](n, "keep_table_on_stop"),
+		KeepAll:          get[bool](n, "keep_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
 		RealTimePriority: int(get[int64](n, "realtime_priority")),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),

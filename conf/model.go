@@ -56,6 +56,9 @@ type Global struct {
 	AutoReload bool
 	// KeepTable leaves the IPVS table in place on a clean stop.
 	KeepTable bool
+	// KeepAll leaves addresses, their interfaces and the IPVS table in place
+	// on a clean stop, without a hand-over.
+	KeepAll bool
 	// AllowOtherDaemon starts instances even though another VRRP daemon of
 	// this host holds a VRRP socket on the same interface.
 	AllowOtherDaemon bool

@@ -104,6 +104,7 @@ var configNames = map[string]string{
 	"LinkDown":         "link_down_delay",
 	"LinkUp":           "link_up_delay",
 	"KeepTable":        "keep_table_on_stop",
+	"KeepAll":          "keep_on_stop",
 	"AllowOtherDaemon": "other_vrrp_daemon.allow",
 	"LogLevel":         "log.level",
 	"LogFormat":        "log.format",

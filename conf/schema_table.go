@@ -46,6 +46,8 @@ var globalBlock = &block{
 			help: "Reload by itself when one of the files has changed and settled, as `ldirectord` does."},
 		{name: "startup_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
 			help: "How long after its start the daemon takes nothing over; then the master-down interval begins to count. A reload does not begin it anew."},
+		{name: "keep_on_stop", kind: kindBool, def: "false",
+			help: "Leave virtual addresses, their interfaces and the IPVS table in place when vipd stops, without a hand-over, so that a restart finds them and connections survive. Leases still end; peers take over when they hear nothing for their master-down interval. For directors without peers."},
 		{name: "keep_table_on_stop", kind: kindBool, def: "false",
 			help: "Leave the IPVS table in place when vipd stops, instead of removing its own services."},
 		{name: "other_vrrp_daemon", kind: kindWord, def: `"refuse"`, words: []string{"refuse", "allow"},

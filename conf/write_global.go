@@ -11,6 +11,7 @@ func (w *writer) global() maker {
 		m.set("startup_delay", w.cfg.Routers[0].StartDelay)
 	}
 	m.set("keep_table_on_stop", g.KeepTable)
+	m.set("keep_on_stop", g.KeepAll)
 	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
 	m.set("realtime_priority", g.RealTimePriority)
 	m.set("maintenance_dir", g.MaintenanceDir)

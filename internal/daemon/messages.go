@@ -98,6 +98,8 @@ type poolChange struct {
 // hand-over that is immediate ends it.
 type routerStop struct {
 	Immediate bool
+	// Keep leaves everything as it is, for the next start to find.
+	Keep bool
 }
 
 // checkerStop tells the checker role how to leave.

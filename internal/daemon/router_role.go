@@ -141,6 +141,9 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		if err != nil {
 			return nil, err
 		}
+		if how.Keep {
+			return nil, r.keep(ctx)
+		}
 		if how.Immediate {
 			r.run.Do(&vrrp.Stop{Immediate: true})
 		}
@@ -209,6 +212,16 @@ func (r *routerRole) introduce(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// keep ends the role without leaving: what it put on the host stays.
+func (r *routerRole) keep(ctx context.Context) error {
+	if err := r.run.Yield(ctx, 0, func(runner.Left, time.Time) error { return nil }); err != nil {
+		return err
+	}
+	r.yielded.Store(true)
+	r.kernel.Halt()
+	return nil
 }
 
 // configured returns the last configuration.

@@ -318,9 +318,10 @@ func (s *supervisor) leave(signals *signalSet) error {
 			_ = s.router.call(context.Background(), callStop, routerStop{Immediate: true}, nil)
 		}
 	}()
-	errRouter := s.router.stop(routerStop{})
+	keep := s.config().Global.KeepAll
+	errRouter := s.router.stop(routerStop{Keep: keep})
 	close(left)
-	errChecker := s.checker.stop(checkerStop{KeepTable: s.config().Global.KeepTable})
+	errChecker := s.checker.stop(checkerStop{KeepTable: keep || s.config().Global.KeepTable})
 	s.alerts.stop()
 	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {

@@ -5,6 +5,7 @@ global {
   realtime_priority  = 0
   startup_delay      = "5s"
   keep_table_on_stop = true
+  keep_on_stop       = true
   other_vrrp_daemon  = "allow"
   maintenance_dir    = "/etc/vipd/maintenance"
   notify_fifo        = "/run/vipd.fifo"

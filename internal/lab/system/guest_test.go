@@ -26,6 +26,8 @@ func TestGuest(t *testing.T) {
 	t.Run("ForeignService", testForeignService)
 	t.Run("ReloadOfServices", testReloadOfServices)
 	t.Run("KilledChecker", testKilledChecker)
+	t.Run("KeptRestart", testKeptRestart)
+	t.Run("UpgradeOfServices", testUpgradeOfServices)
 	t.Run("Safety_4_4_ServiceRemovedWhileDown", testSafety_4_4_ServiceRemovedWhileDown)
 	t.Run("ExampleDirectRouting", testExampleDirectRouting)
 	t.Run("ExampleNAT", testExampleNAT)
