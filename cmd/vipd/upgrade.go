@@ -17,7 +17,7 @@ import (
 )
 
 // upgradeBound is how long the new binary may take to answer.
-const upgradeBound = 30 * time.Second
+const upgradeBound = 2 * time.Minute
 
 func upgradeCommand(c *common) *cobra.Command {
 	var binary string

@@ -26,7 +26,7 @@ const (
 	takeOverBound = 10 * time.Second
 	// yieldBound is how long a role may look for a quiet moment and its
 	// successor take to answer.
-	yieldBound = 20 * time.Second
+	yieldBound = 45 * time.Second
 )
 
 // errUpgrade is wrapped by what keeps an upgrade from beginning.

@@ -25,7 +25,7 @@ type yieldOrder struct {
 
 // rehearsalBound is how long a successor may take to answer while nothing waits
 // for it.
-const rehearsalBound = 5 * time.Second
+const rehearsalBound = 15 * time.Second
 
 // quietMoments are how long nothing may be due for the router role to yield, and
 // how long such a moment is looked for, one try after the other. The successor
