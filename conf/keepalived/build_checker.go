@@ -129,7 +129,10 @@ func anyAlpha(v *service) bool {
 
 // serviceKeys sets what packets the service is for.
 func (r *reader) serviceKeys(v *service, s *conf.Service) bool {
-	protocol, ok := ipvs.ParseProtocol(strings.ToLower(or(v.protocol, "TCP")))
+	if v.protocol == nil && v.mark == 0 {
+		r.warnf(v.at, "no_protocol", "protocol TCP", "virtual_server %s has no protocol; as in keepalived, it is UDP", v.title)
+	}
+	protocol, ok := ipvs.ParseProtocol(strings.ToLower(or(v.protocol, "UDP")))
 	if !ok {
 		r.errorf(v.at, "bad_value", "TCP, UDP or SCTP", "protocol %q of virtual_server %s is unknown", *v.protocol, v.title)
 		return false

@@ -165,9 +165,23 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 		c.VMAC = *i.vmac
 		c.VMAC.FromBase = or(i.vmacBase, false)
 		if c.VMAC.Name == "" {
-			c.VMAC.Name = fmt.Sprintf("vrrp%s.%d", map[vrrp.Family]string{vrrp.IPv6: "6"}[c.ID.Family], c.ID.VRID)
+			c.VMAC.Name = r.vmacName(c.ID)
 		}
+		r.vmacs[c.VMAC.Name] = true
 	}
+}
+
+// vmacName is the name that keepalived gives to an interface without one:
+// vrrp.VRID when it is free, for IPv6 then vrrp6.VRID, then vrrp1.VRID, …
+func (r *reader) vmacName(id vrrp.RouterID) string {
+	name := fmt.Sprintf("vrrp.%d", id.VRID)
+	if id.Family == vrrp.IPv6 && r.vmacs[name] {
+		name = fmt.Sprintf("vrrp6.%d", id.VRID)
+	}
+	for n := 1; r.vmacs[name]; n++ {
+		name = fmt.Sprintf("vrrp%d.%d", n, id.VRID)
+	}
+	return name
 }
 
 // delivery sets how adverts travel.

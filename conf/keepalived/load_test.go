@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -171,5 +172,26 @@ func TestKeepalivedInstance(t *testing.T) {
 		if got := tt.get(&c); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.text, got, tt.want)
 		}
+	}
+}
+
+// TestKeepalived_VMACNames: firewalls know the interfaces by these names.
+func TestKeepalived_VMACNames(t *testing.T) {
+	text := ""
+	for i, addr := range []string{"192.0.2.100/24", "2001:db8::100/64", "198.51.100.100/24", "2001:db8:1::100/64"} {
+		text += fmt.Sprintf("vrrp_instance n%d {\n  interface eth%d\n  use_vmac\n  virtual_router_id 51\n  virtual_ipaddress {\n    %s\n  }\n}\n", i, i/2, addr)
+	}
+	o := outside()
+	o.Read = func(string) ([]byte, error) { return []byte(text), nil }
+	cfg, diags := Load([]string{"keepalived.conf"}, o)
+	if cfg == nil {
+		t.Fatal(diags)
+	}
+	var names []string
+	for _, c := range cfg.Routers {
+		names = append(names, c.VMAC.Name)
+	}
+	if want := []string{"vrrp.51", "vrrp6.51", "vrrp1.51", "vrrp2.51"}; !slices.Equal(names, want) {
+		t.Errorf("interfaces %q, want %q", names, want)
 	}
 }

@@ -16,6 +16,7 @@ type reader struct {
 
 	global    globals
 	instances []*instance
+	vmacs     map[string]bool // names of interfaces of virtual routers
 	groups    []*syncGroup
 	scripts   []*trackScript
 	files     []*trackFile
@@ -39,7 +40,9 @@ type reader struct {
 	url     *url
 }
 
-func newReader(r *report, o conf.Options) *reader { return &reader{report: r, opts: o} }
+func newReader(r *report, o conf.Options) *reader {
+	return &reader{report: r, opts: o, vmacs: map[string]bool{}}
+}
 
 // globals are the settings of global_defs.
 type globals struct {

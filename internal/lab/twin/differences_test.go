@@ -25,11 +25,26 @@ var differences = []difference{
 		"IPv6 addresses are deprecated and bring no route", "they are leases: the host's own route of the prefix would end with them, and they would become the source of the host's own connections", "",
 	},
 	{
-		"vmac-route", "an IPv4 address on a virtual MAC brings a second route of its prefix", "it brings none",
+		"vmac-route", "an interface with a virtual MAC brings a second route of the prefix, for IPv6 also a copy of the host's link-local address", "it brings neither",
 		"the two routes are equal, and the host's own traffic to the segment would leave by the interface of the virtual router", "",
 	},
 	{
 		"route-owner", "routes and rules carry the protocol number 18", "they carry 112", "the number marks what is ours: nothing else is ever removed, not even what a keepalived left behind", "",
+	},
+	{
+		"peer-address", "an address with a peer stays when the daemon stops", "it goes", "nobody serves it any more", "",
+	},
+	{
+		"unicast-hops", "adverts to IPv6 peers have the machine's hop limit, 64", "255", "RFC 9568 section 5.1.2.3: routers discard others", "",
+	},
+	{
+		"rule-ports", "dport in a rule is lost where sport is given", "both are set", "the rule as written", "",
+	},
+	{
+		"route-times", "rtt and rttvar of a route become 200 ms, whatever is written", "they are as written", "the route as written", "",
+	},
+	{
+		"route-protocol", "a protocol written for a route is ignored", "the route carries it", "the route as written", "",
 	},
 	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",

@@ -34,7 +34,10 @@ const (
 const (
 	converge = 25 * time.Second       // until the state must be as wanted
 	every    = 150 * time.Millisecond // between two looks
+	// calm is for how long a state stays as it is before it is recorded, and
+	// patience for how much longer where the guest's one processor is shared.
 	calm     = 2500 * time.Millisecond
+	patience = 6 * time.Second
 )
 
 // stage is one director with its neighbours:
@@ -158,7 +161,11 @@ func (s *stage) expect(want []string) error {
 func (s *stage) record(step *step) {
 	s.t.Helper()
 	var last []string
-	for since, start := time.Now(), time.Now(); time.Since(since) < calm || time.Since(start) < 2*calm; time.Sleep(every) {
+	quiet := calm
+	if s.hasIPVS {
+		quiet += patience
+	}
+	for since, start := time.Now(), time.Now(); time.Since(since) < quiet || time.Since(start) < 2*quiet; time.Sleep(every) {
 		got, err := s.state()
 		if err != nil {
 			s.t.Fatal(err)

@@ -1,0 +1,227 @@
+package conf
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// member is a virtual router of one node.
+type member struct {
+	node   string
+	file   string
+	router *vrrp.Config
+}
+
+func (m member) String() string {
+	return fmt.Sprintf("%s of %s", m.router.Name, m.node)
+}
+
+// Together tells what is wrong with configurations that are each well by
+// themselves: nodes that are meant to be one cluster and would not be.
+func Together(nodes []Node) Diagnostics {
+	t := &together{}
+	for _, all := range t.routers(nodes) {
+		t.router(all)
+	}
+	return t.diags
+}
+
+type together struct {
+	diags Diagnostics
+}
+
+func (t *together) tell(severity Severity, code string, at member, hint, format string, args ...any) {
+	t.diags = append(t.diags, Diagnostic{Severity: severity, Code: code, File: at.file, Summary: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// routers collects what is one virtual router on the wire: a family and a VRID
+// on an interface. Nodes may call the same segment by different names, hence
+// those that share an address belong together, too.
+func (t *together) routers(nodes []Node) [][]member {
+	var all [][]member
+	for _, n := range nodes {
+		for i := range n.Config.Routers {
+			m := member{n.Name, first(n.Config.Files), &n.Config.Routers[i]}
+			at := slices.IndexFunc(all, func(have []member) bool { return slices.ContainsFunc(have, m.meets) })
+			if at < 0 {
+				all = append(all, []member{m})
+				continue
+			}
+			all[at] = append(all[at], m)
+		}
+	}
+	return all
+}
+
+func first(files []string) string {
+	if len(files) == 0 {
+		return ""
+	}
+	return files[0]
+}
+
+// meets reports whether two routers of different nodes hear each other, or are
+// meant to.
+func (m member) meets(o member) bool {
+	a, b := m.router.ID, o.router.ID
+	return m.node != o.node && a.Family == b.Family && a.VRID == b.VRID && (a.Interface == b.Interface || shares(m.router, o.router))
+}
+
+// shares reports whether two routers have a virtual address in common.
+func shares(a, b *vrrp.Config) bool {
+	return slices.ContainsFunc(a.Addresses, func(p netip.Prefix) bool {
+		return slices.ContainsFunc(b.Addresses, func(q netip.Prefix) bool { return p.Addr() == q.Addr() })
+	})
+}
+
+// router compares the members of one virtual router, each with the first.
+func (t *together) router(all []member) {
+	if len(all) == 1 {
+		if m := all[0]; m.router.Unicast() {
+			t.tell(Warning, "alone", m, "", "%s has peers, but no other file has VRID %d with one of its addresses", m, m.router.ID.VRID)
+		}
+		return
+	}
+	for _, m := range all[1:] {
+		if len(m.router.Addresses) > 0 && len(all[0].router.Addresses) > 0 && !shares(all[0].router, m.router) {
+			t.tell(Error, "vrid_clash", m, "give one of them another VRID", "%s and %s have VRID %d on %s and no address in common: they are two services",
+				m, all[0], m.router.ID.VRID, m.router.ID.Interface)
+			continue
+		}
+		t.pair(all[0], m)
+	}
+	t.priorities(all)
+	t.peers(all)
+	t.weights(all)
+}
+
+// pair compares two members that are meant to be one virtual router.
+func (t *together) pair(a, b member) {
+	if x, y := a.router.Version, b.router.Version; x != y {
+		t.tell(Error, "other_version", b, "", "%s speaks version %d, %s version %d: neither hears the other, both become master", b, y, a, x)
+		return
+	}
+	if x, y := a.router.AdvertInterval, b.router.AdvertInterval; x != y {
+		severity, then := Warning, "a backup takes over the master's"
+		if a.router.Version == 2 {
+			severity, then = Error, "version 2 discards other intervals, both become master"
+		}
+		t.tell(severity, "other_interval", b, "", "%s adverts every %v, %s every %v: %s", b, y, a, x, then)
+	}
+	if !reflect.DeepEqual(a.router.Auth, b.router.Auth) {
+		t.tell(Error, "other_auth", b, "", "%s and %s authenticate in different ways: both become master", b, a)
+	}
+	if !slices.Equal(sortedAddresses(a.router), sortedAddresses(b.router)) {
+		t.tell(Warning, "other_addresses", b, "", "%s has %s, %s has %s: what only one has is lost when the other is master",
+			b, listOf(b.router), a, listOf(a.router))
+	}
+	if a.router.Preempt != b.router.Preempt {
+		t.tell(Warning, "other_preempt", b, "", "preempt is %t in %s and %t in %s: who is master depends on who came last", b.router.Preempt, b, a.router.Preempt, a)
+	}
+}
+
+func sortedAddresses(c *vrrp.Config) []netip.Prefix {
+	return slices.SortedFunc(slices.Values(c.Addresses), func(a, b netip.Prefix) int { return a.Addr().Compare(b.Addr()) })
+}
+
+func listOf(c *vrrp.Config) string {
+	var out []string
+	for _, p := range sortedAddresses(c) {
+		out = append(out, p.String())
+	}
+	return strings.Join(out, ", ")
+}
+
+// priorities finds ties.
+func (t *together) priorities(all []member) {
+	seen := map[uint8]member{}
+	for _, m := range all {
+		if prev, tie := seen[m.router.Priority]; tie {
+			t.tell(Warning, "same_priority", m, "give each director its own; with equal ones the higher address wins",
+				"%s has priority %d like %s", m, m.router.Priority, prev)
+		}
+		seen[m.router.Priority] = m
+	}
+}
+
+// peers compares who sends to whom with who is there.
+func (t *together) peers(all []member) {
+	for _, m := range all {
+		for _, o := range all {
+			if m.node == o.node {
+				continue
+			}
+			switch source := o.router.Delivery.Source; {
+			case m.router.Unicast() != o.router.Unicast():
+				if m.router.Unicast() {
+					t.tell(Error, "unreachable_peer", m, "", "%s sends to peers, %s to the group: they do not hear each other", m, o)
+				}
+			case m.router.Unicast() && source.IsValid() && !slices.ContainsFunc(m.router.Delivery.Peers, func(p vrrp.Peer) bool { return p.Address == source }):
+				t.tell(Error, "unreachable_peer", m, "add "+source.String(), "%s does not send to %s, the address of %s", m, source, o)
+			}
+		}
+	}
+}
+
+// weights finds tracked things whose failure changes nothing: the best member
+// stays the best.
+func (t *together) weights(all []member) {
+	byPriority := slices.SortedStableFunc(slices.Values(all), func(a, b member) int {
+		return cmp.Compare(healthy(b.router), healthy(a.router))
+	})
+	best, next := byPriority[0], byPriority[1]
+	if best.router.Priority == vrrp.PriorityOwner {
+		return
+	}
+	for _, tr := range best.router.Tracks {
+		if tr.Weight == 0 || tr.ID.Kind == vrrp.TrackFile {
+			continue
+		}
+		if failed := healthy(best.router) - abs(tr.Weight); failed > healthy(next.router) {
+			t.tell(Warning, "weak_weight", best, fmt.Sprintf("a weight beyond %d", healthy(best.router)-healthy(next.router)),
+				"%s of %s never fails over: without it the priority is %d, still above %d of %s", tr.ID, best, failed, healthy(next.router), next)
+		}
+	}
+}
+
+// healthy is the priority while everything that is tracked is well.
+func healthy(c *vrrp.Config) int {
+	p := int(c.Priority)
+	for _, tr := range c.Tracks {
+		if tr.Weight > 0 && tr.ID.Kind != vrrp.TrackFile {
+			p += tr.Weight
+		}
+	}
+	return min(p, vrrp.PriorityOwner-1)
+}
+
+func abs(n int) int { return max(n, -n) }
+
+// OffSubnet tells which virtual addresses would be in no subnet of their
+// interface: nobody on the segment asks for them there. subnets are the
+// prefixes that a machine's interfaces have; an interface that is not among
+// them is not judged.
+func (c *Config) OffSubnet(subnets map[string][]netip.Prefix) Diagnostics {
+	var out Diagnostics
+	for _, r := range c.Routers {
+		for _, p := range r.Held() {
+			iface := cmp.Or(r.Options[p].Interface, r.ID.Interface)
+			have, known := subnets[iface]
+			own := func(s netip.Prefix) bool { return s.Contains(p.Addr()) }
+			if !known || !p.IsSingleIP() || p.Addr().IsLinkLocalUnicast() || slices.ContainsFunc(have, own) {
+				continue
+			}
+			out = append(out, Diagnostic{
+				Severity: Warning, Code: "off_subnet", File: first(c.Files), Hint: "write its length, or check the interface",
+				Summary: fmt.Sprintf("%s of vrrp_instance %q is in no subnet of %s: it is reached through a route only", p, r.Name, iface),
+			})
+		}
+	}
+	return out
+}
