@@ -63,7 +63,7 @@ func (b *builder) checkUnicast(n, u *node, c *vrrp.Config) {
 		b.errorf("no_peers", at, "give every director block an address of that family, or the block unicast a list of peers",
 			"%s has no %s peer to send adverts to", n, familyName(c.ID.Family))
 	case !c.Delivery.Source.IsValid() && slices.ContainsFunc(c.Delivery.Peers, global):
-		b.errorf("no_source", at, "source = an IPv6 address of this director",
+		b.warnf("no_source", at, "source = an IPv6 address of this director",
 			"%s sends adverts to global IPv6 addresses and needs a source: the link-local address cannot be answered", n)
 	}
 	if c.Delivery.Group.IsValid() {

@@ -267,7 +267,7 @@ func (b *builder) checkForward(what string, rs ipvs.RealServer, key ipvs.Service
 		b.errorf("port_ignored", at, "use the service's port, or forward = \"masquerade\"",
 			"%s %s: with forward %q the port of the service, %d, is used", what, rs.Address, rs.Forward, key.Port())
 	case rs.Address == key.Address && rs.Forward != ipvs.Direct:
-		b.errorf("server_is_service", at, "", "%s %s is the service itself", what, rs.Address)
+		b.warnf("server_is_service", at, "", "%s %s is the service itself", what, rs.Address)
 	}
 }
 

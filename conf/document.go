@@ -17,6 +17,8 @@ type Document struct {
 	Blocks []*Block
 	// Head are lines of comment on top of the file, without their "#".
 	Head []string
+	// Directors are those that the blocks name, when the document was composed.
+	Directors []Director
 }
 
 // Block is one block of a Document. Its attributes and blocks stand in the

@@ -32,7 +32,7 @@ func Compose(nodes []Node) *Document {
 		names = append(names, n.Name)
 		lists = append(lists, w.blocks())
 	}
-	d := &Document{}
+	d := &Document{Directors: directors}
 	for _, x := range directors {
 		b := newMaker(directorBlock, x.Name)
 		b.set("address", x.Address)

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -21,13 +23,22 @@ type checkResult struct {
 
 func checkCommand(c *common) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check [FILE…]",
+		Use:   "check [FILE…] | NAME=FILE NAME=FILE…",
 		Short: "Check a configuration exactly as run would read it",
 		Long: `Check a configuration exactly as run would read it, and print every problem.
 
+With NAME=FILE arguments the files of several nodes are checked, each by itself
+and all together: what would keep them from being one cluster.
+
 Exit status: 0 usable, 1 errors were found, 2 a file cannot be read.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if nodes, several := daemon.ParseNodeFiles(args); several {
+				return c.checkNodes(cmd, nodes)
+			}
 			cfg, diags := daemon.LoadConfig(c.configFiles(args), conf.Format(c.format), c.director)
+			if cfg != nil {
+				diags = append(diags, cfg.OffSubnet(localSubnets())...)
+			}
 			out := cmd.OutOrStdout()
 			if c.json {
 				if err := writeCheckJSON(out, cfg, diags); err != nil {
@@ -48,6 +59,49 @@ Exit status: 0 usable, 1 errors were found, 2 a file cannot be read.`,
 	return cmd
 }
 
+// checkNodes checks the files of several nodes.
+func (c *common) checkNodes(cmd *cobra.Command, nodes []daemon.NodeFile) error {
+	diags := daemon.CheckNodes(nodes, conf.Format(c.format))
+	code := diagnosticsExit(diags)
+	switch {
+	case c.json:
+		if diags == nil {
+			diags = conf.Diagnostics{}
+		}
+		if err := writeIndented(cmd.OutOrStdout(), checkResult{OK: code == 0, Diagnostics: diags}); err != nil {
+			return problem(err)
+		}
+	default:
+		diags.Write(os.Stderr)
+		if code == 0 {
+			fmt.Fprintf(cmd.OutOrStdout(), "the configurations of %d nodes are usable together\n", len(nodes))
+		}
+	}
+	if code != 0 {
+		return &exitError{code: code}
+	}
+	return nil
+}
+
+// localSubnets are the prefixes of this machine's interfaces, of those that
+// have any.
+func localSubnets() map[string][]netip.Prefix {
+	out := map[string][]netip.Prefix{}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return nil // not judged
+	}
+	for _, ifi := range interfaces {
+		addrs, _ := ifi.Addrs() // an interface that went meanwhile is not judged
+		for _, a := range addrs {
+			if p, err := netip.ParsePrefix(a.String()); err == nil && !p.IsSingleIP() {
+				out[ifi.Name] = append(out[ifi.Name], p.Masked())
+			}
+		}
+	}
+	return out
+}
+
 func writeCheckJSON(w io.Writer, cfg *conf.Config, diags conf.Diagnostics) error {
 	res := checkResult{OK: cfg != nil, Diagnostics: diags}
 	if diags == nil {
@@ -56,9 +110,14 @@ func writeCheckJSON(w io.Writer, cfg *conf.Config, diags conf.Diagnostics) error
 	if cfg != nil {
 		res.Director = cfg.Director
 	}
+	return writeIndented(w, res)
+}
+
+// writeIndented writes JSON for people, too.
+func writeIndented(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(res)
+	return enc.Encode(v)
 }
 
 func writeCheckSummary(w io.Writer, cfg *conf.Config) {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,9 +22,9 @@ type migration struct {
 }
 
 func migrateCommand(c *common) *cobra.Command {
-	var output string
+	var output, report string
 	cmd := &cobra.Command{
-		Use:   "migrate FILE…",
+		Use:   "migrate FILE… | NAME=FILE NAME=FILE…",
 		Short: "Convert the configuration of another program",
 		Long: `Convert the configuration of another program to vipd's own language.
 
@@ -34,17 +33,23 @@ error: warnings tell what works differently or is left out, notes what needs no
 equal. The text is read back first: it means the same as the files do when vipd
 runs them as they are.
 
+With NAME=FILE arguments the files of several nodes become one file with a
+director block for each of them.
+
 Exit status: 0 converted, 1 errors were found, 2 a file cannot be read or
 written.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			text, diags := daemon.Migrate(args, conf.Format(c.format))
+			if report != "text" && report != "json" {
+				return usage(fmt.Errorf("--report is text or json, not %q", report))
+			}
+			text, diags := convert(args, conf.Format(c.format))
 			if text != nil && output != "" {
 				if err := writeNew(output, text); err != nil {
 					return usage(err)
 				}
 			}
-			if err := reportMigration(cmd, c.json, output, text, diags); err != nil {
+			if err := reportMigration(cmd, c.json, report == "json", output, text, diags); err != nil {
 				return problem(err)
 			}
 			if code := diagnosticsExit(diags); code != 0 {
@@ -54,9 +59,18 @@ written.`,
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, which must not exist (default: standard output)")
+	cmd.Flags().StringVar(&report, "report", "text", "form of the report on standard error: text or json")
 	c.formatFlag(cmd)
 	c.jsonFlag(cmd)
 	return cmd
+}
+
+// convert converts one configuration or those of several nodes.
+func convert(args []string, format conf.Format) ([]byte, conf.Diagnostics) {
+	if nodes, several := daemon.ParseNodeFiles(args); several {
+		return daemon.MigrateNodes(nodes, format)
+	}
+	return daemon.Migrate(args, format)
 }
 
 // writeNew writes a file that did not exist. It may hold passwords.
@@ -75,7 +89,7 @@ func writeNew(name string, text []byte) error {
 	return nil
 }
 
-func reportMigration(cmd *cobra.Command, asJSON bool, output string, text []byte, diags conf.Diagnostics) error {
+func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, output string, text []byte, diags conf.Diagnostics) error {
 	m := migration{OK: text != nil, Diagnostics: diags}
 	if diags == nil {
 		m.Diagnostics = conf.Diagnostics{}
@@ -89,10 +103,13 @@ func reportMigration(cmd *cobra.Command, asJSON bool, output string, text []byte
 		m.HCL = string(text)
 	}
 	out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
-	if asJSON {
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		return enc.Encode(m)
+	switch {
+	case asJSON:
+		return writeIndented(out, m)
+	case reportJSON:
+		fmt.Fprint(out, m.HCL)
+		m.HCL = ""
+		return writeIndented(errOut, m)
 	}
 	diags.Write(errOut)
 	fmt.Fprint(out, m.HCL)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,5 +89,82 @@ func TestMigrateJSON(t *testing.T) {
 	}
 	if out, report, code := migrate(t, in, "--format", string(conf.FormatKeepalived)); code != 0 || !strings.Contains(out, "vrrp_instance \"VI_1\"") {
 		t.Errorf("keepalived.conf: exit %d, %s\n%s", code, report, out)
+	}
+}
+
+// keepalivedPair is the configuration of one of two nodes.
+const keepalivedPair = `vrrp_script web {
+  script "/bin/true"
+  weight %d
+}
+vrrp_instance web {
+  interface eth0
+  virtual_router_id 51
+  priority %d
+  track_script {
+    web
+  }
+  virtual_ipaddress {
+    192.0.2.100/24
+  }
+}
+`
+
+// nodeFiles writes the files of two nodes and returns arguments for both.
+func nodeFiles(t *testing.T, weight, other int) []string {
+	t.Helper()
+	dir := t.TempDir()
+	var args []string
+	for i, priority := range []int{150, other} {
+		name := filepath.Join(dir, fmt.Sprintf("%d.conf", i))
+		if err := os.WriteFile(name, fmt.Appendf(nil, keepalivedPair, weight, priority), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, fmt.Sprintf("lb%d=%s", i+1, name))
+	}
+	return args
+}
+
+func TestMigrateNodes(t *testing.T) {
+	text, report, code := migrate(t, append(nodeFiles(t, -60, 100), "--report", "json")...)
+	var m migration
+	if err := json.Unmarshal([]byte(report), &m); err != nil || !m.OK || m.HCL != "" || code != 0 {
+		t.Errorf("exit %d, report %+v, %v", code, m, err)
+	}
+	for _, want := range []string{
+		"director \"lb1\" {\n  priority = 150\n}", "director \"lb2\" {\n  priority = 100\n}",
+		".conf:5\nvrrp_instance \"web\" {", ".conf:1\ntrack_script \"web\" {",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	if _, _, code := migrate(t, append(nodeFiles(t, -60, 100), "--report", "xml")...); code != exitUsage {
+		t.Errorf("--report xml: exit %d", code)
+	}
+}
+
+func TestCheckNodes(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		args []string
+		want int
+		says string
+	}{
+		{"well", nodeFiles(t, -60, 100), 0, ""},
+		{"weak weight", nodeFiles(t, -10, 100), 0, "weak_weight"},
+		{"unreadable", []string{"lb1=/nonexistent.conf", "lb2=/nonexistent.conf"}, exitUsage, conf.CodeUnreadable},
+	} {
+		var out bytes.Buffer
+		root := rootCommand()
+		root.SetArgs(append([]string{"check", "--json"}, test.args...))
+		root.SetOut(&out)
+		code := 0
+		if exit, is := root.Execute().(*exitError); is {
+			code = exit.code
+		}
+		if code != test.want || !strings.Contains(out.String(), test.says) {
+			t.Errorf("%s: exit %d\n%s", test.name, code, out.String())
+		}
 	}
 }

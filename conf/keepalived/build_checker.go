@@ -53,7 +53,7 @@ func (r *reader) untaken(v *service, s *conf.Service, keys map[ipvs.ServiceKey]p
 func (r *reader) service(v *service) (conf.Service, bool) {
 	s := conf.Service{
 		Config: ipvs.Config{
-			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0), Granularity: or(v.mask, 0),
+			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0),
 			Engine: or(v.engine, ""), OnePacket: or(v.onePacket, false), Quiescent: or(v.quiescent, false),
 			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), FallbackInhibit: or(v.sorryInhibit, false), Alpha: anyAlpha(v),
 		},
@@ -204,6 +204,9 @@ func (r *reader) serviceKernel(v *service, s *conf.Service) {
 		r.warnf(v.at, "no_effect", "", "ops is for UDP services only")
 		s.OnePacket = false
 	}
+	if s.Persistent > 0 { // nothing else is grouped by it
+		s.Granularity = or(v.mask, 0)
+	}
 	if s.Granularity > 32 && !s.Key.IPv6() {
 		r.warnf(v.at, "bad_value", "", "persistence_granularity %d is not for IPv4", s.Granularity)
 		s.Granularity = 0
@@ -215,7 +218,7 @@ func (r *reader) servers(v *service, s *conf.Service) {
 	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
 	taken := map[netip.AddrPort]bool{}
 	for _, rs := range v.servers {
-		server, ok := r.server(v, rs, s.Key, first(rs.forward, v.forward))
+		server, ok := r.server(v, rs, s, first(rs.forward, v.forward))
 		if !ok {
 			continue
 		}
@@ -241,7 +244,7 @@ func (r *reader) servers(v *service, s *conf.Service) {
 	if v.sorry == nil {
 		return
 	}
-	sorry, ok := r.server(v, v.sorry, s.Key, first(v.sorryForward, v.forward))
+	sorry, ok := r.server(v, v.sorry, s, first(v.sorryForward, v.forward))
 	if !ok {
 		return
 	}
@@ -254,16 +257,21 @@ func (r *reader) servers(v *service, s *conf.Service) {
 }
 
 // server builds what real servers and fallbacks have in common.
-func (r *reader) server(v *service, rs *server, key ipvs.ServiceKey, f *forwarding) (ipvs.RealServer, bool) {
-	how := or(f, forwarding{})
+func (r *reader) server(v *service, rs *server, s *conf.Service, f *forwarding) (ipvs.RealServer, bool) {
+	key, how := s.Key, or(f, forwarding{})
 	out := ipvs.RealServer{Address: rs.addr, Forward: how.method, Tunnel: how.tunnel}
 	switch {
 	case rs.addr.Port() == 0:
 		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
-		out.ServicePort = true
 	case how.method != ipvs.Masquerade && key.Mark == 0 && len(v.group) == 0 && key.Port() != rs.addr.Port():
 		r.warnf(rs.at, "port_ignored", "", "%s: the port of the virtual server, %d, is used with this way of forwarding", rs.addr, key.Port())
 		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
+	}
+	for k := range s.Keys() {
+		// Where the kernel changes no port, one that is written is for checks.
+		if k.Port() != out.Address.Port() && (rs.addr.Port() == 0 || how.method != ipvs.Masquerade && k.Port() == 0) {
+			out.ServicePort = true
+		}
 	}
 	if key.IPv6() != rs.addr.Addr().Is6() && how.method != ipvs.Tunnel {
 		r.warnf(rs.at, "mixed_families", "lvs_method TUN", "%s is of another family than virtual_server %s; it is ignored, as keepalived does", rs.addr.Addr(), v.title)

@@ -210,7 +210,7 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 			r.warnf(i.at, "mixed_families", "", "peer %s of %s is of another family than its addresses; it is ignored", p.Address, i.name)
 		}
 	}
-	c.Delivery.TTL = uint8(or(i.ttl, 0))
+	c.Delivery.TTL = uint8(or(i.ttl, 255))
 	c.Delivery.CheckSource = or(first(i.checkSource, r.global.checkUnicastSource), false)
 }
 

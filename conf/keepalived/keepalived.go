@@ -41,6 +41,15 @@ func setDefaults(o conf.Options) conf.Options {
 // default the first part of the host's name. Warnings are what keepalived remarks on, too; notes
 // tell what is different here.
 func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
+	r, cfg := readFiles(files, o)
+	if r.errors > 0 {
+		cfg = nil
+	}
+	return cfg, r.sorted()
+}
+
+// readFiles reads files as far as they can be understood.
+func readFiles(files []string, o conf.Options) (*reader, *conf.Config) {
 	o = setDefaults(o)
 	r := newReport()
 	p := &preprocessor{report: r, opts: o, defs: map[string]definition{}}
@@ -51,10 +60,7 @@ func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 	in.walk(parse(r, p.out), root, nil)
 	cfg := in.build()
 	cfg.Files = r.files
-	if r.errors > 0 {
-		cfg = nil
-	}
-	return cfg, r.sorted()
+	return in, cfg
 }
 
 // sorted returns everything in the order of the sources.

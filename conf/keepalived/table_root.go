@@ -1,7 +1,9 @@
 package keepalived
 
 import (
+	"net/mail"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -73,19 +75,39 @@ func globalKeywords() [][]*keyword {
 	return [][]*keyword{globalIdentity(), globalVRRP(), globalGARP(), globalIPVS(), globalWithout()}
 }
 
+// mailAddress reads a mail address. A name alone is a user of the mail server.
+func (r *reader) mailAddress(s *statement, i int) (string, bool) {
+	word := s.arg(i)
+	full := word
+	if !strings.Contains(word, "@") {
+		full += "@localhost"
+	}
+	if _, err := mail.ParseAddress(full); err != nil {
+		r.warnf(s.where(i), "bad_mail", "for example ops@example.com", "%q is not a mail address; it is ignored", word)
+		return "", false
+	}
+	return full, true
+}
+
 func globalIdentity() []*keyword {
 	return many(
 		does("router_id", text(global(func(g *globals) **string { return &g.routerID }))).note("in the subject of mail"),
 		does("lvs_id", text(global(func(g *globals) **string { return &g.routerID }))).note("old name of router_id"),
 		free("notification_email", func(r *reader, s *statement) {
 			for _, k := range s.kids {
-				r.global.mailTo = append(r.global.mailTo, k.name())
+				if to, ok := r.mailAddress(k, 0); ok {
+					r.global.mailTo = append(r.global.mailTo, to)
+				}
 			}
 			if s.block && len(s.kids) == 0 {
 				r.warnf(s.where(0), "empty_block", "", "notification_email is empty")
 			}
 		}),
-		does("notification_email_from", text(global(func(g *globals) **string { return &g.mailFrom }))),
+		does("notification_email_from", func(r *reader, s *statement) {
+			if from, ok := r.mailAddress(s, 1); ok {
+				r.global.mailFrom = &from
+			}
+		}),
 		does("smtp_server", readMailServer),
 		does("smtp_helo_name", text(global(func(g *globals) **string { return &g.mailHelo }))),
 		does("smtp_alert", toggle(global(func(g *globals) **bool { return &g.smtpAlert }))),

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/conf/keepalived"
 	"github.com/vipd/vipd/conf/ldirectord"
 )
 
@@ -26,10 +27,8 @@ func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
 	if want == nil {
 		return nil, diags
 	}
-	if format == "" {
-		if text, err := from.read(files[0]); err == nil {
-			format = conf.DetectFormat(text)
-		}
+	if text, err := from.read(files[0]); format == "" && err == nil {
+		format = conf.DetectFormat(text)
 	}
 	o := conf.Options{Director: want.Director, Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp}
 	var doc *conf.Document
@@ -37,16 +36,22 @@ func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
 		doc, _, _ = translate(files, o)
 	} else {
 		doc = conf.Compose([]conf.Node{{Name: want.Director, Config: want}})
+		annotate(doc, files, format, o)
 	}
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(files, ", ")+".")
 	text := doc.Bytes()
 	if !sameMeaning(text, want, o) {
-		return nil, append(diags, conf.Diagnostic{
-			Severity: conf.Error, Code: "not_the_same", File: files[0],
-			Summary: "the converted text does not mean the same as the file: please report this",
-		})
+		return nil, append(diags, notTheSame(files[0]))
 	}
 	return text, diags
+}
+
+// annotate adds where in files of another format the blocks of a document
+// stand.
+func annotate(doc *conf.Document, files []string, format conf.Format, o conf.Options) {
+	if format == conf.FormatKeepalived {
+		keepalived.Annotate(doc, files, o)
+	}
 }
 
 // sameMeaning reads a text and compares it with a configuration, the names of

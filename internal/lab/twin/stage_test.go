@@ -32,7 +32,7 @@ const (
 )
 
 const (
-	converge = 25 * time.Second       // until the state must be as wanted
+	converge = 60 * time.Second       // until the state must be as wanted
 	every    = 150 * time.Millisecond // between two looks
 	// calm is for how long a state stays as it is before it is recorded, and
 	// patience for how much longer where the guest's one processor is shared.

@@ -1,0 +1,99 @@
+package daemon
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// NodeFile is the configuration file of one of several nodes.
+type NodeFile struct {
+	Name string
+	File string
+}
+
+// ParseNodeFiles reads "NAME=FILE" arguments; ok is false unless all are so.
+func ParseNodeFiles(args []string) (nodes []NodeFile, ok bool) {
+	for _, arg := range args {
+		name, file, is := strings.Cut(arg, "=")
+		if !is || name == "" || file == "" || strings.ContainsAny(name, "/.") {
+			return nil, false
+		}
+		nodes = append(nodes, NodeFile{name, file})
+	}
+	return nodes, len(nodes) > 0
+}
+
+// LoadNodes reads the files of several nodes, each as that node would. The
+// nodes are nil when the diagnostics hold an error.
+func LoadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags conf.Diagnostics) {
+	for _, f := range files {
+		cfg, remarks := LoadConfig([]string{f.File}, format, f.Name)
+		diags = append(diags, remarks...)
+		if cfg != nil {
+			nodes = append(nodes, conf.Node{Name: f.Name, Config: cfg})
+		}
+	}
+	if diags.HasErrors() {
+		return nil, diags
+	}
+	return nodes, diags
+}
+
+// CheckNodes checks the files of several nodes, each by itself and all
+// together.
+func CheckNodes(files []NodeFile, format conf.Format) conf.Diagnostics {
+	nodes, diags := LoadNodes(files, format)
+	return append(diags, conf.Together(nodes)...)
+}
+
+// MigrateNodes converts the files of several nodes to one with a director
+// block for each. The text is read back as every node and compared with what
+// the node's own file means.
+func MigrateNodes(files []NodeFile, format conf.Format) ([]byte, conf.Diagnostics) {
+	nodes, diags := LoadNodes(files, format)
+	if nodes == nil {
+		return nil, diags
+	}
+	diags = append(diags, conf.Together(nodes)...)
+	doc := conf.Compose(nodes)
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name+": "+f.File)
+		text, err := os.ReadFile(f.File)
+		if err == nil && conf.DetectFormat(text) == conf.FormatKeepalived {
+			annotate(doc, []string{f.File}, conf.FormatKeepalived, conf.Options{Director: f.Name})
+		}
+	}
+	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(names, ", ")+".")
+	text := doc.Bytes()
+	for i, n := range nodes {
+		o := conf.Options{Director: n.Name, Hostname: n.Name, Env: os.LookupEnv, Read: os.ReadFile, Resolve: newResolver().lookUp}
+		if !sameMeaning(text, amongDirectors(n, doc), o) {
+			return nil, append(diags, notTheSame(files[i].File))
+		}
+	}
+	return text, diags
+}
+
+// amongDirectors is what a node's configuration means in a file for several:
+// there are others.
+func amongDirectors(n conf.Node, doc *conf.Document) *conf.Config {
+	c := *n.Config
+	c.Director, c.Directors = n.Name, doc.Directors
+	c.Routers = slices.Clone(c.Routers)
+	for i := range c.Routers {
+		c.Routers[i].Peers = true
+	}
+	return &c
+}
+
+func notTheSame(file string) conf.Diagnostic {
+	return conf.Diagnostic{
+		Severity: conf.Error, Code: "not_the_same", File: file,
+		Summary: fmt.Sprintf("the converted text does not mean the same as %s: please report this", file),
+	}
+}
