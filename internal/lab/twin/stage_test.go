@@ -204,6 +204,8 @@ func (s *stage) do(verb string, args []string) {
 		s.world.AddAddress("eth0", withLength(args[0]))
 	case "down":
 		s.lb.LinkDown(args[0])
+		time.Sleep(every) // what was sent before is heard by then
+		s.wire.silence(map[string]string{"eth0": "lan", "eth1": "wan"}[args[0]])
 	case "up":
 		s.lb.LinkUp(args[0])
 	case "write":

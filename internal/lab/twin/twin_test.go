@@ -23,7 +23,7 @@ var casesDir = filepath.Join("..", "..", "..", "testdata", "twin")
 // How many cases run at once: they mostly wait.
 const (
 	atOnceHost  = 8
-	atOnceGuest = 8
+	atOnceGuest = 4
 )
 
 // TestRouters: the same virtual routers under keepalived and vipd.

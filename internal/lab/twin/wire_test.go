@@ -3,9 +3,11 @@ package twin
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/mdlayher/packet"
@@ -146,6 +148,13 @@ func (w *wire) lines() []string {
 		}
 	}
 	return out
+}
+
+// silence forgets the adverts on a segment that the director has left.
+func (w *wire) silence(segment string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	maps.DeleteFunc(w.adverts, func(key, _ string) bool { return strings.HasPrefix(key, "advert "+segment) })
 }
 
 func (w *wire) forget() {
