@@ -226,7 +226,7 @@ func (b *builder) anyPriority() bool {
 func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
 	list := slices.Concat(get[[]located[netip.Prefix]](n, "virtual_address"), get[[]located[netip.Prefix]](n, "excluded_address"))
 	if n.has("virtual_address") && len(b.addressesOf(n)) == 0 {
-		b.errorf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address", n)
+		b.warnf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address: its election is for programs only", n)
 	}
 	b.checkFamilies(n)
 	for _, p := range list {

@@ -91,6 +91,9 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 	}
 	m.set("advert_interval", c.AdvertInterval)
 	m.set("virtual_address", addresses)
+	if len(addresses) == 0 { // it has to be said
+		m.Set("virtual_address", Expr("[]"))
+	}
 	m.set("excluded_address", excluded)
 	m.set("preempt", c.Preempt)
 	m.set("preempt_delay", c.PreemptDelay)

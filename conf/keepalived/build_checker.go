@@ -231,11 +231,12 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		}
 		taken[server.Address] = true
 		s.RealServers = append(s.RealServers, server)
-		if rs.up != nil || rs.down != nil {
+		told := conf.ServerNotify{Up: r.hookOf(rs.up, "notify_up"), Down: r.hookOf(rs.down, "notify_down")}
+		if len(told.Up)+len(told.Down) > 0 {
 			if s.Servers == nil {
 				s.Servers = map[netip.AddrPort]conf.ServerNotify{}
 			}
-			s.Servers[server.Address] = conf.ServerNotify{Up: r.hookOf(rs.up, "notify_up"), Down: r.hookOf(rs.down, "notify_down")}
+			s.Servers[server.Address] = told
 		}
 		if checks := r.checks(v, rs, server.Address); len(checks) > 0 {
 			s.Checks[server.Address] = checks

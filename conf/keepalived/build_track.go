@@ -15,7 +15,11 @@ import (
 // buildTracking builds what is tracked besides interfaces.
 func (r *reader) buildTracking(cfg *conf.Config) {
 	t := &cfg.Tracking
-	for _, s := range r.scripts {
+	for i, s := range r.scripts {
+		if slices.ContainsFunc(r.scripts[:i], func(o *trackScript) bool { return o.name == s.name }) {
+			r.warnf(s.at, "duplicate_name", "", "vrrp_script %s is defined twice; the first counts", s.name)
+			continue
+		}
 		if one, ok := r.trackScript(s); ok {
 			t.Scripts = append(t.Scripts, one)
 		} else {

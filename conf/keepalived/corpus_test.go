@@ -2,10 +2,14 @@ package keepalived
 
 import (
 	"bufio"
+	"bytes"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 
 	"github.com/vipd/vipd/conf"
 )
@@ -94,6 +98,7 @@ func TestCorpusAtLeastAsLenient(t *testing.T) {
 		}
 		if cfg != nil {
 			usable++
+			writtenAndRead(t, file, cfg)
 			continue
 		}
 		for _, d := range diags {
@@ -106,4 +111,63 @@ func TestCorpusAtLeastAsLenient(t *testing.T) {
 		t.Errorf("%d of %d files are usable", usable, files)
 	}
 	t.Logf("%d of %d files are usable", usable, files)
+}
+
+// writtenAndRead checks that a configuration, written in vipd's own language,
+// is read as what it was.
+func writtenAndRead(t *testing.T, file string, cfg *conf.Config) {
+	t.Helper()
+	text := conf.Write([]conf.Node{{Name: cfg.Director, Config: cfg}})
+	o := outside()
+	o.Read = func(string) ([]byte, error) { return text, nil }
+	switch got, diags := conf.Load([]string{"converted.hcl"}, o); {
+	case got == nil:
+		t.Errorf("%s: what is written cannot be read: %v\n%s", file, diags, text)
+	case !conf.Same(cfg, got):
+		t.Errorf("%s: what is written means something else\n%s", file, text)
+	}
+}
+
+// TestTwinsAreWritten does so with all configurations that run under keepalived
+// and vipd.
+func TestTwinsAreWritten(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("..", "..", "testdata", "twin", "*.txtar"))
+	if err != nil || len(names) < 40 {
+		t.Fatalf("%d twins, %v", len(names), err)
+	}
+	for _, name := range names {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := map[string][]byte{}
+		for _, f := range archive.Files {
+			files[f.Name] = bytes.ReplaceAll(f.Data, []byte("LAB/"), []byte("/lab/"))
+		}
+		o := outside()
+		o.Hostname = "lb"
+		o.Read = func(file string) ([]byte, error) {
+			if text, is := files[filepath.Base(file)]; is {
+				return text, nil
+			}
+			return nil, fs.ErrNotExist
+		}
+		o.Glob = func(pattern string) (out []string, err error) {
+			for file := range files {
+				if is, _ := filepath.Match(filepath.Base(pattern), file); is {
+					out = append(out, file)
+				}
+			}
+			return out, nil
+		}
+		if files["keepalived.conf"] == nil {
+			continue
+		}
+		cfg, diags := Load([]string{"keepalived.conf"}, o)
+		if cfg == nil {
+			t.Errorf("%s: %v", name, diags)
+			continue
+		}
+		writtenAndRead(t, name, cfg)
+	}
 }

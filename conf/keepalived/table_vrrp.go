@@ -103,7 +103,7 @@ func readPeers(r *reader, s *statement) {
 			case k.arg(i) == "min_ttl":
 				p.MinTTL = uint8(n)
 			case k.arg(i) == "max_ttl":
-				p.MaxTTL = uint8(n)
+				p.MaxTTL = uint8(n % 255) // 255 is no bound
 			default:
 				r.invalid(k, i, "is neither min_ttl nor max_ttl")
 			}
