@@ -24,7 +24,7 @@ func (r *reader) buildServices(cfg *conf.Config) {
 			continue
 		}
 		if names[s.Name]++; names[s.Name] > 1 {
-			s.Name += "_" + s.Key.Protocol.String()
+			s.Name += suffix(s.Key)
 		}
 		cfg.Services = append(cfg.Services, s)
 	}
@@ -47,6 +47,17 @@ func (r *reader) untaken(v *service, s *conf.Service, keys map[ipvs.ServiceKey]p
 	}
 	s.Key, s.Also = left[0], left[1:]
 	return true
+}
+
+// suffix tells virtual servers apart that have one address or mark.
+func suffix(k ipvs.ServiceKey) string {
+	switch {
+	case k.Mark == 0:
+		return "_" + k.Protocol.String()
+	case k.IPv6():
+		return "_ipv6"
+	}
+	return "_ipv4"
 }
 
 // service builds one virtual server.
