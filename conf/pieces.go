@@ -98,6 +98,9 @@ func (p *pieces) look(window []byte, last bool) (end hcl.Pos, nest nesting, rng 
 	tokens, _ := hclsyntax.LexConfig(window, p.name, p.at) // the parser reports the same again
 	end, n := p.at, p.nest
 	for i, t := range tokens {
+		if opensComment(tokens[i:]) {
+			break // its end is beyond the window
+		}
 		n.step(t.Type)
 		if why := n.unreasonable(t); why != "" {
 			return end, nest, t.Range, why
@@ -112,6 +115,12 @@ func (p *pieces) look(window []byte, last bool) (end hcl.Pos, nest nesting, rng 
 		end.Byte = p.at.Byte + len(window)
 	}
 	return end, nest, rng, ""
+}
+
+// opensComment reports whether a comment begins that has no end.
+func opensComment(tokens []hclsyntax.Token) bool {
+	return len(tokens) > 1 && tokens[0].Type == hclsyntax.TokenSlash && tokens[1].Type == hclsyntax.TokenStar &&
+		tokens[0].Range.End.Byte == tokens[1].Range.Start.Byte
 }
 
 // endsLine: a comment to the end of its line includes that.
