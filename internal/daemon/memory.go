@@ -10,14 +10,15 @@ import (
 	"github.com/vipd/vipd/healthcheck"
 )
 
-// How often the checker tells its supervisor a part of what it knows, and how
-// much. A verdict that changed is told at once, before it changes a weight: a
+// How often the checker tells its supervisor a part of what it knows, how much,
+// and how long a round through everything takes at least. A verdict that changed is told at once, before it changes a weight: a
 // checker that starts again must not bring back a server that was just found
 // dead. The rest, counters and latencies, follows bit by bit: everything at
 // once would be megabytes for thousands of real servers.
 const (
 	memoryPause = time.Second
 	memoryPart  = 256
+	memoryRound = 10 * time.Second
 )
 
 // memoryPortion is a part of what the checker knows.
@@ -84,11 +85,18 @@ func (m *checkMemory) get() []healthcheck.Memory {
 func (c *checkerRole) remind(ctx context.Context) {
 	tick := time.NewTicker(memoryPause)
 	defer tick.Stop()
+	var began time.Time // the present round
 	for from := 0; ; {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case now := <-tick.C:
+			if from == 0 {
+				if now.Sub(began) < memoryRound && !c.retell.Load() {
+					continue
+				}
+				began = now
+			}
 			from = c.tellFrom(from)
 			for c.retell.Swap(false) && from != 0 {
 				from = c.tellFrom(from)
