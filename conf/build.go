@@ -56,6 +56,7 @@ func (b *builder) global(n *node) {
 	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {
 		b.errorf("bad_path", n.at("maintenance_dir"), "write the full path", "maintenance_dir %q is not an absolute path", dir)
 	}
+	b.processes(n)
 	scripts := n.one("scripts")
 	b.cfg.Global.Scripts = Scripts{User: get[string](scripts, "user"), Timeout: get[time.Duration](scripts, "timeout")}
 }

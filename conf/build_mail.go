@@ -1,9 +1,11 @@
 package conf
 
 import (
+	"maps"
 	"net"
 	"net/mail"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -77,3 +79,23 @@ func (b *builder) dump(n *node) *Dump {
 	}
 	return nil
 }
+
+// processes builds how the processes run.
+func (b *builder) processes(n *node) {
+	g := &b.cfg.Global
+	all := map[string]*Process{"supervisor": &g.Supervisor, "router": &g.Router, "checker": &g.Checker}
+	for _, k := range n.all("process") {
+		p := all[k.labels[0]]
+		if p == nil {
+			b.errorf("unknown_process", k.rngs[0], didYouMean(k.labels[0], slices.Sorted(maps.Keys(all))), "there is no process %q", k.labels[0])
+			continue
+		}
+		*p = Process{Name: get[string](k, "name"), Nice: int(get[int64](k, "nice")), NoSwap: get[bool](k, "no_swap")}
+		for _, cpu := range get[[]located[int64]](k, "cpus") {
+			p.CPUs = append(p.CPUs, int(cpu.v))
+		}
+	}
+}
+
+// maxCPU is the highest number of a processor that the kernel's sets have.
+const maxCPU = 1023

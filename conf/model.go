@@ -69,11 +69,22 @@ type Global struct {
 	// service; empty = none.
 	MaintenanceDir string
 	Pipes          []Pipe
-	Dump           *Dump // keepalived's dumps; nil = none
-	Scripts        Scripts
+	// Supervisor, Router and Checker say how the processes run.
+	Supervisor, Router, Checker Process
+	Dump                        *Dump // keepalived's dumps; nil = none
+	Scripts                     Scripts
 	// Startup and Shutdown run before anything else, and after everything.
 	Startup, Shutdown Hook
 	Mail              *Mail // nil = none
+}
+
+// Process says how one of the daemon's processes runs. The zero value leaves
+// everything as it is.
+type Process struct {
+	Name   string // as process lists show it; at most 15 characters count
+	Nice   int    // -20..19, negative is before others
+	CPUs   []int  // that it may run on; none = all
+	NoSwap bool   // keep its memory out of the swap; the router's always is
 }
 
 // Service is a virtual server with the checks of its real servers.

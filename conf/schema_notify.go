@@ -52,6 +52,17 @@ var dumpBlock = &block{
 	},
 }
 
+var processBlock = &block{
+	name: "process", labels: []label{{"process", "`supervisor`, `router` or `checker`"}},
+	help: "How one of the three processes runs.",
+	attrs: []*attr{
+		{name: "name", kind: kindString, defNote: "`vipd`", help: "Name in process lists, at most 15 characters."},
+		{name: "nice", kind: kindInt, def: "0", min: -20, max: 19, help: "Niceness; negative is before others."},
+		{name: "cpus", kind: kindInts, min: 0, max: maxCPU, defNote: "all", help: "Numbers of the processors that it may run on."},
+		{name: "no_swap", kind: kindBool, def: "false", help: "Keep its memory out of the swap. The router's always is."},
+	},
+}
+
 // hookBlock is a program of the daemon's own life.
 func hookBlock(name, help string) *block {
 	return &block{name: name, once: true, help: help, attrs: []*attr{

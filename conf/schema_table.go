@@ -58,7 +58,7 @@ var globalBlock = &block{
 			help: "Directory with a file for each real server that is to be out of service, whatever its checks say: its name is the address, `address:port`, a host name or `name:port`."},
 		{name: "notify_fifo", kind: kindString, help: "Named pipe that gets a line for every change; `pipe` blocks say more."},
 	},
-	blocks: []*block{scriptsBlock, mailBlock, pipeBlock, dumpBlock,
+	blocks: []*block{scriptsBlock, mailBlock, pipeBlock, dumpBlock, processBlock,
 		hookBlock("startup", "Program that runs before anything else; vipd goes on when it has ended."),
 		hookBlock("shutdown", "Program that runs at a stop, after everything else."), {
 			name: "log", once: true, help: "The log of the daemon.",

@@ -1,6 +1,9 @@
 package conf
 
-import "strconv"
+import (
+	"reflect"
+	"strconv"
+)
 
 // global writes the settings of the daemon itself.
 func (w *writer) global() maker {
@@ -16,6 +19,18 @@ func (w *writer) global() maker {
 	m.set("realtime_priority", g.RealTimePriority)
 	m.set("maintenance_dir", g.MaintenanceDir)
 	w.pipes(m)
+	for _, p := range []struct {
+		name string
+		Process
+	}{{"supervisor", g.Supervisor}, {"router", g.Router}, {"checker", g.Checker}} {
+		if !reflect.DeepEqual(p.Process, Process{}) {
+			k := m.child("process", p.name)
+			k.set("name", p.Name)
+			k.set("nice", p.Nice)
+			k.set("cpus", p.CPUs)
+			k.set("no_swap", p.NoSwap)
+		}
+	}
 	if d := g.Dump; d != nil {
 		k := m.child("keepalived_dump")
 		k.set("data", d.Data)

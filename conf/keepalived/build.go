@@ -57,6 +57,7 @@ func (r *reader) firstFile() string {
 
 func (r *reader) buildGlobal(g *conf.Global) {
 	g.Scripts = conf.Scripts{User: or(r.global.scriptUser, ""), Timeout: notifyTimeout}
+	g.Supervisor, g.Router, g.Checker = r.global.process("keepalived", 0), r.global.process("keepalived_vrrp", 1), r.global.process("keepalived_ipvs", 2)
 	for _, p := range r.global.pipes {
 		p.OnReload = or(r.global.statesOnReload, false) && p.Only != conf.PipeServices
 		g.Pipes = append(g.Pipes, p)
@@ -88,6 +89,17 @@ func dumpFile(path *string, kind string) string {
 		return filepath.Join("/tmp", *path)
 	}
 	return *path
+}
+
+// process is how one of the processes runs: the supervisor, the router, the
+// checker. Their names are the usual ones unless they are written.
+func (g *globals) process(usual string, i int) conf.Process {
+	set := g.processes[i]
+	p := conf.Process{Nice: or(set.nice, 0), CPUs: set.cpus, NoSwap: or(set.noSwap, false), Name: or(set.name, "")}
+	if p.Name == "" && or(g.processNames, false) {
+		p.Name = usual
+	}
+	return p
 }
 
 // hookTimeout bounds startup_script and shutdown_script.

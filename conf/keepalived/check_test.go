@@ -123,3 +123,12 @@ func TestDefinitionsInDefinitions(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+// TestProcessWords: how the processes run.
+func TestProcessWords(t *testing.T) {
+	g := usable(t, "global_defs {\nprocess_names\nchecker_process_name checks\nvrrp_priority -5\nchecker_no_swap\nvrrp_cpu_affinity 0 2\n}\n").Global
+	if g.Router.Name != "keepalived_vrrp" || g.Checker.Name != "checks" || g.Supervisor.Name != "keepalived" || g.Router.Nice != -5 ||
+		!g.Checker.NoSwap || len(g.Router.CPUs) != 2 || g.Router.CPUs[1] != 2 {
+		t.Errorf("%+v %+v %+v", g.Supervisor, g.Router, g.Checker)
+	}
+}

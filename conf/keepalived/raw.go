@@ -63,6 +63,8 @@ type globals struct {
 	checkUnicastSource, strict                 *bool
 	rules                                      deviations
 	pipes                                      []conf.Pipe
+	processNames                               *bool
+	processes                                  [3]process // supervisor, router, checker
 	dataFile, statsFile, jsonFile              *string
 	jsonVersion                                *int
 	statesOnReload, notifyPriority             *bool
@@ -83,6 +85,14 @@ type garp struct {
 	repeat, refreshRepeat, lowerRepeat *int
 	interval, naInterval               *time.Duration
 	minimal                            *bool
+}
+
+// process is how one of the processes runs.
+type process struct {
+	name   *string
+	nice   *int
+	cpus   []int
+	noSwap *bool
 }
 
 // deviations are the switches of the election's rules.

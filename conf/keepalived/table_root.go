@@ -72,7 +72,7 @@ func global[T any](f func(*globals) **T) field[T] {
 }
 
 func globalKeywords() [][]*keyword {
-	return [][]*keyword{globalIdentity(), globalVRRP(), globalGARP(), globalIPVS(), globalWithout()}
+	return [][]*keyword{globalProcesses(), globalIdentity(), globalVRRP(), globalGARP(), globalIPVS(), globalWithout()}
 }
 
 // mailAddress reads a mail address. A name alone is a user of the mail server.
@@ -306,11 +306,11 @@ func readSync(r *reader, s *statement) {
 
 func globalWithout() []*keyword {
 	return concat(
-		without(ownNames, "process_names", "process_name", "vrrp_process_name", "checker_process_name", "lvs_process_name", "bfd_process_name"),
+		without(ownNames, "lvs_process_name", "bfd_process_name"),
 		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
-		without(processCare, "max_auto_priority", "min_auto_priority_delay", "vrrp_priority",
-			"vrrp_cpu_affinity", "vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_priority", "checker_no_swap", "checker_rt_priority",
-			"checker_cpu_affinity", "checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
+		without(processCare, "max_auto_priority", "min_auto_priority_delay",
+			"vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_rt_priority",
+			"checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
 		without("every result of a check is counted and kept", "checker_log_all_failures"),
 		many(

@@ -26,6 +26,7 @@ type checkerRole struct {
 	table  *tableWriter
 	sync   *syncWriter
 	source *probeSource
+	shared bool // its process is not its own
 
 	maintenance *maintenance
 	retell      atomic.Bool // the supervisor may know nothing: tell it everything
@@ -45,7 +46,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 }
 
 func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
-	c := &checkerRole{source: newProbeSource()}
+	c := &checkerRole{source: newProbeSource(), shared: opt.OneProcess}
 	c.peer = link.New(conn, c.handle)
 	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, OnUpdate: c.observe})
 	c.table = newTableWriter(opt.RuntimeDir, c)
@@ -70,6 +71,15 @@ func (c *checkerRole) serve(ctx context.Context, begin func()) error {
 	cancel()
 	work.Wait()
 	return err
+}
+
+func (c *checkerRole) careFor(p conf.Process) {
+	if c.shared {
+		return
+	}
+	if err := careFor(p); err != nil {
+		c.send("warn", "role", err.Error(), nil)
+	}
 }
 
 // handle answers the supervisor.
@@ -127,6 +137,7 @@ func (c *checkerRole) configure(cfg checkerConfig) { c.configureWith(cfg, func()
 
 // configureWith is configure for pools that are to remember something else.
 func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
+	c.careFor(cfg.Process)
 	c.recall(cfg.Memory)
 	c.source.configure(cfg.Virtual)
 	c.mu.Lock()

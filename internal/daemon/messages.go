@@ -47,6 +47,7 @@ type routerConfig struct {
 	Resume           bool // this role was restarted by a supervisor that lived on
 	Inherited        bool // this supervisor did not start the role
 	AllowOtherDaemon bool
+	Process          conf.Process
 	RealTime         int // priority of all threads, 0 = ordinary scheduling
 	Groups           []vrrp.Group
 	StandBy          []vrrp.Standby
@@ -68,6 +69,7 @@ type checkerConfig struct {
 	MaintenanceDir string // empty = none
 	IPVS           conf.IPVS
 	Sync           *ipvs.SyncConfig
+	Process        conf.Process
 	Overrides      overrideSet
 	Instances      instanceStates
 	// Memory is what an earlier life of the role knew of the real servers.

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
@@ -160,6 +161,7 @@ func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
 	r.config = cfg
 	r.mu.Unlock()
 	r.setRealTime(cfg.RealTime)
+	r.careFor(cfg.Process)
 	ev := &vrrp.Configure{
 		Routers: cfg.Routers, Groups: cfg.Groups, StandBy: cfg.StandBy, AwaitReady: cfg.AwaitReady,
 		PeerHeard: make(map[vrrp.RouterID]bool, len(cfg.PeerHeard)),
@@ -198,6 +200,15 @@ func (r *routerRole) setRealTime(priority int) {
 		if r.realTimeRefused = err.Error(); r.realTimeRefused != said {
 			r.observer.send("warn", "realtime", r.realTimeRefused+": a busy machine can delay adverts", nil)
 		}
+	}
+}
+
+func (r *routerRole) careFor(p conf.Process) {
+	if r.opt.OneProcess {
+		return
+	}
+	if err := careFor(p); err != nil {
+		r.observer.send("warn", "role", err.Error(), nil)
 	}
 }
 

@@ -266,6 +266,11 @@ func (s *supervisor) run(ctx context.Context) error {
 			s.warn("daemon", "start guard: "+err.Error(), nil)
 		}
 	}
+	if p := s.config().Global.Supervisor; !s.opt.OneProcess {
+		if err := careFor(p); err != nil {
+			s.warn("daemon", err.Error(), nil)
+		}
+	}
 	s.info("daemon", "ready", nil)
 	go debug.FreeOSMemory() // what reading the configuration took
 	notifySystemd(daemon.SdNotifyReady)
@@ -435,7 +440,7 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),
 		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.verdicts(),
 		AwaitReady: !s.tableReady, Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
-		RealTime: s.cfg.Global.RealTimePriority,
+		RealTime: s.cfg.Global.RealTimePriority, Process: s.cfg.Global.Router,
 	}
 	s.mu.Unlock()
 	if err := saveKnownRouters(s.opt.RuntimeDir, knownRouters{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {
@@ -448,7 +453,7 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
 	s.mu.Lock()
 	msg := checkerConfig{
-		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync,
+		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync, Process: s.cfg.Global.Checker,
 		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
 		Virtual: virtualAddresses(s.cfg),
 	}

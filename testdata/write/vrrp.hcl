@@ -55,6 +55,12 @@ global {
     json         = "/run/k.json"
     json_version = 2
   }
+  process "router" {
+    name    = "keepalived_vrrp"
+    nice    = -5
+    cpus    = [0, 1]
+    no_swap = true
+  }
   startup {
     command = ["/usr/bin/true", "up"]
     timeout = "20s"

@@ -1,0 +1,50 @@
+package daemon
+
+import (
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/conf"
+)
+
+// TestCareFor: name, niceness, processors and memory, in a process of its own.
+func TestCareFor(t *testing.T) {
+	const inside = "VIPD_TEST_CARE"
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCareFor$", "-test.v")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	var before unix.CPUSet
+	if err := unix.SchedGetaffinity(0, &before); err != nil {
+		t.Fatal(err)
+	}
+	first := 0
+	for !before.IsSet(first) {
+		first++
+	}
+	if err := careFor(conf.Process{Name: "keepalived_vrrp", Nice: 3, CPUs: []int{first}}); err != nil {
+		t.Fatal(err)
+	}
+	if name, err := os.ReadFile("/proc/self/comm"); err != nil || strings.TrimSpace(string(name)) != "keepalived_vrrp" {
+		t.Errorf("name %q, %v", name, err)
+	}
+	// The system call tells 20 less than the niceness, the other way round.
+	if n, err := unix.Getpriority(unix.PRIO_PROCESS, os.Getpid()); err != nil || 20-n != 3 {
+		t.Errorf("niceness %d, %v", 20-n, err)
+	}
+	var now unix.CPUSet
+	if err := unix.SchedGetaffinity(os.Getpid(), &now); err != nil || now.Count() != 1 || !now.IsSet(first) {
+		t.Errorf("processors %v, %v", now, err)
+	}
+	if err := careFor(conf.Process{}); err != nil {
+		t.Errorf("nothing asked for: %v", err)
+	}
+}
