@@ -45,7 +45,9 @@ func newStage(t *testing.T, reals int) *stage {
 		rs.ServeDirect(vip)
 		s.webs = append(s.webs, rs.WebServer(":80", "alive\n"))
 		for j := i + hosts; j < reals; j += hosts {
-			rs.AddAddress("eth0", fmt.Sprintf("%s/24", realAddress(j)))
+			if address := realAddress(j); address != vip {
+				rs.AddAddress("eth0", address+"/24")
+			}
 		}
 	}
 	s.owners = l.Ownership(vip, s.lbs[0], s.lbs[1])
