@@ -13,15 +13,21 @@ import (
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/track"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
 
 func sampleStatus() api.Status {
-	vip := netip.MustParsePrefix("192.0.2.100/24")
+	vip, chk := netip.MustParsePrefix("192.0.2.100/24"), vrrp.TrackID{Kind: vrrp.TrackScript, Name: "chk"}
 	in := api.Instance{
 		RouterStatus: vrrp.RouterStatus{
-			Name: "web", State: vrrp.StateMaster, Priority: 150,
+			Name: "web", State: vrrp.StateMaster, Priority: 150, BasePriority: 210, Standby: &vrrp.StandbyStatus{},
+			// One thing in two ways, and one that nobody has looked at yet.
+			Tracks: []vrrp.Contribution{
+				{Track: chk, State: vrrp.TrackDown, Weight: -60, Delta: -60}, {Track: chk, State: vrrp.TrackDown, Fault: true},
+				{Track: vrrp.TrackID{Kind: vrrp.TrackFile, Name: "new"}},
+			},
 			Counters: vrrp.Counters{
 				AdvertsSent: 7, LatenessMax: 2 * time.Millisecond,
 				TransitionsTo: map[string]uint64{"master": 1}, Dropped: map[vrrp.DropReason]uint64{vrrp.DropChecksum: 3},
@@ -36,6 +42,7 @@ func sampleStatus() api.Status {
 	}
 	return api.Status{
 		Version: "1", Director: "lb1", Reload: api.Reload{OK: true}, Instances: []api.Instance{in},
+		Tracks:   []track.Status{{ID: chk, State: vrrp.TrackDown, Runs: 7, Failures: 2}},
 		Services: []api.Service{{Name: "web", FallbackActive: true, RealServers: []api.RealServer{rs}}},
 	}
 }
@@ -64,7 +71,31 @@ vipd_ipvs_real_server_weight{real_server="192.0.2.11:80",service="web"} 0
 vipd_check_results_total{kind="http",real_server="192.0.2.11:80",result="failure",service="web"} 2
 vipd_check_results_total{kind="http",real_server="192.0.2.11:80",result="success",service="web"} 5
 `
-	err := testutil.GatherAndCompare(reg, strings.NewReader(want),
+	want += `
+# HELP vipd_vrrp_standby 1 while an operator's standby is in force.
+# TYPE vipd_vrrp_standby gauge
+vipd_vrrp_standby{instance="web"} 1
+# HELP vipd_vrrp_base_priority Priority as configured.
+# TYPE vipd_vrrp_base_priority gauge
+vipd_vrrp_base_priority{instance="web"} 210
+# HELP vipd_vrrp_track_fault 1 while the tracked thing keeps the instance in fault.
+# TYPE vipd_vrrp_track_fault gauge
+vipd_vrrp_track_fault{instance="web",kind="file",track="new"} 0
+vipd_vrrp_track_fault{instance="web",kind="script",track="chk"} 1
+# HELP vipd_vrrp_track_priority What the tracked thing adds to the priority.
+# TYPE vipd_vrrp_track_priority gauge
+vipd_vrrp_track_priority{instance="web",kind="file",track="new"} 0
+vipd_vrrp_track_priority{instance="web",kind="script",track="chk"} -60
+# HELP vipd_vrrp_track_up 1 while the tracked thing is up, 0 while it is down; absent while that is unknown.
+# TYPE vipd_vrrp_track_up gauge
+vipd_vrrp_track_up{instance="web",kind="script",track="chk"} 0
+# HELP vipd_track_looks_total Looks at a tracked thing.
+# TYPE vipd_track_looks_total counter
+vipd_track_looks_total{kind="script",result="failure",track="chk"} 2
+vipd_track_looks_total{kind="script",result="success",track="chk"} 5
+`
+	err := testutil.GatherAndCompare(reg, strings.NewReader(want), "vipd_vrrp_standby", "vipd_vrrp_base_priority",
+		"vipd_vrrp_track_fault", "vipd_vrrp_track_priority", "vipd_vrrp_track_up", "vipd_track_looks_total",
 		"vipd_vrrp_state", "vipd_vrrp_dropped_total", "vipd_vrrp_advert_lateness_max_seconds", "vipd_ipvs_real_server_weight", "vipd_check_results_total")
 	if err != nil {
 		t.Error(err)

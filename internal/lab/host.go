@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,9 +161,14 @@ func (h *Host) DeleteAddress(iface, address string) {
 // Addresses returns the IPv4 addresses of all interfaces but loopback.
 func (h *Host) Addresses() []netip.Prefix {
 	h.lab.tb.Helper()
-	list, err := h.ns.links.AddrList(nil, netlink.FAMILY_V4)
+	return h.addresses(netlink.FAMILY_V4)
+}
+
+func (h *Host) addresses(family int) []netip.Prefix {
+	h.lab.tb.Helper()
+	list, err := h.ns.links.AddrList(nil, family)
 	for errors.Is(err, netlink.ErrDumpInterrupted) {
-		list, err = h.ns.links.AddrList(nil, netlink.FAMILY_V4)
+		list, err = h.ns.links.AddrList(nil, family)
 	}
 	if err != nil {
 		h.lab.tb.Fatalf("list addresses of %s: %v", h.Name, err)
@@ -180,12 +186,11 @@ func (h *Host) Addresses() []netip.Prefix {
 // Holds reports whether an interface of the host has the address.
 func (h *Host) Holds(addr netip.Addr) bool {
 	h.lab.tb.Helper()
-	for _, p := range h.Addresses() {
-		if p.Addr() == addr {
-			return true
-		}
+	family := netlink.FAMILY_V4
+	if addr.Is6() {
+		family = netlink.FAMILY_V6
 	}
-	return false
+	return slices.ContainsFunc(h.addresses(family), func(p netip.Prefix) bool { return p.Addr() == addr })
 }
 
 // HardwareAddr returns the MAC address of an interface.

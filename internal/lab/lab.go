@@ -152,6 +152,29 @@ func (l *Lab) isolate(on bool, hosts []*Host) {
 	}
 }
 
+// Move plugs the host's interface into another bridge; its carrier stays.
+func (l *Lab) Move(h *Host, iface, bridge string) {
+	l.tb.Helper()
+	var number int
+	_, err := fmt.Sscanf(iface, "eth%d", &number)
+	if err == nil && number >= len(h.ports) {
+		err = fmt.Errorf("%s has %d interfaces", h.Name, len(h.ports))
+	}
+	if err != nil {
+		l.tb.Fatalf("move %s of %s: %v", iface, h.Name, err)
+	}
+	l.mu.Lock()
+	b := l.bridges[bridge]
+	l.mu.Unlock()
+	port, err := l.fabric.links.LinkByName(h.ports[number])
+	if err == nil {
+		err = l.fabric.links.LinkSetMaster(port, b.link)
+	}
+	if err != nil {
+		l.tb.Fatalf("move %s of %s to %s: %v", iface, h.Name, bridge, err)
+	}
+}
+
 // onClose runs fn when the lab closes, last registered first.
 func (l *Lab) onClose(fn func()) {
 	l.mu.Lock()

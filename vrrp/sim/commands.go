@@ -26,6 +26,8 @@ type Command struct {
 	run func(*run, []string) error
 }
 
+const expectUsage = "NODE ROUTER STATE | NODE ROUTER reason|dropped|held|awaits|priority WORD | NODE holds|lacks PREFIX"
+
 // Commands are all commands of scenarios by name.
 var Commands = map[string]Command{
 	"start":     {"NODE... [resume] [await]", 1, -1, Virtual | Bubble | Real, (*run).start},
@@ -45,8 +47,11 @@ var Commands = map[string]Command{
 	"track":     {"NODE KIND NAME up|down|NUMBER", 4, 4, Virtual | Bubble, (*run).track},
 	"standby":   {"NODE ROUTER [force]", 2, 3, Virtual | Bubble | Real, (*run).standby},
 	"active":    {"NODE ROUTER", 2, 2, Virtual | Bubble | Real, (*run).active},
-	"expect":    {"NODE ROUTER STATE | NODE ROUTER reason|dropped|held|priority WORD | NODE holds|lacks PREFIX", 3, 4, Virtual | Bubble | Real, (*run).expect},
-	"end":       {"", 0, 0, Virtual | Bubble | Real, func(*run, []string) error { return nil }},
+	"expect":    {expectUsage, 3, 4, Virtual | Bubble | Real, (*run).expect},
+	// Like expect, for what is so by the exact times of the scenario alone: the
+	// real world leaves it out.
+	"exact": {expectUsage, 3, 4, Virtual | Bubble | Real, (*run).expect},
+	"end":   {"", 0, 0, Virtual | Bubble | Real, func(*run, []string) error { return nil }},
 }
 
 // Worlds returns where the whole scenario can run.

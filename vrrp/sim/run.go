@@ -100,11 +100,18 @@ func (r *run) expectRouter(args []string) error {
 	if !ok {
 		return fmt.Errorf("%s runs no router %q", args[0], args[1])
 	}
-	got := s.State.String()
-	want := args[2]
-	if len(args) == 4 {
-		want = args[3]
-		switch args[2] {
+	if err := Compare(&s, args[2:]); err != nil {
+		return fmt.Errorf("%s of %s: %w", args[1], args[0], err)
+	}
+	return nil
+}
+
+// Compare compares what an expect command says of a router, a state or the
+// name of a fact and its value, with the router's snapshot.
+func Compare(s *vrrp.RouterStatus, args []string) error {
+	got, want := s.State.String(), args[len(args)-1]
+	if len(args) > 1 {
+		switch args[0] {
 		case "reason":
 			got = string(s.LastReason)
 		case "awaits":
@@ -114,17 +121,15 @@ func (r *run) expectRouter(args []string) error {
 		case "held":
 			got = fmt.Sprint(s.PreemptHeld)
 		case "dropped":
-			if s.Counters.Dropped[vrrp.DropReason(want)] == 0 {
+			if got = want; s.Counters.Dropped[vrrp.DropReason(want)] == 0 {
 				got = fmt.Sprint(s.Counters.Dropped)
-			} else {
-				got = want
 			}
 		default:
-			return fmt.Errorf("unknown fact %q", args[2])
+			return fmt.Errorf("unknown fact %q", args[0])
 		}
 	}
 	if got != want {
-		return fmt.Errorf("%s of %s: %s, want %s", args[1], args[0], got, want)
+		return fmt.Errorf("%s, want %s", got, want)
 	}
 	return nil
 }
