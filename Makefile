@@ -20,7 +20,7 @@ SOAKTIME ?= 10m
 SOAKSEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop storm matrix soak scripts lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop storm matrix soak scripts worlds lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -72,6 +72,9 @@ matrix: deps bin/vipd ## every way to break a director, beside keepalived, into 
 soak: deps bin/vipd ## SOAKTIME of reloads, upgrades, kills, freezes and flaps with IPVS; SOAKSEED draws another script (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_SOAK=$(SOAKTIME),$(SOAKSEED) \
 	$(GO) test ./internal/lab/soak -count=1 -v -timeout 60m -run TestSoak
+
+worlds: bin/vipd ## every scenario that can be run for real, with keepalived too, into docs/worlds.md (root)
+	@VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/worlds -count=1 -timeout 20m -parallel 8 -full -page $(CURDIR)/docs/worlds.md
 
 scripts: ## a million random scripts of faults in virtual time, about half an hour
 	@GOGC=2000 $(GO) test ./internal/simulate -run TestScripts -count=1 -v -timeout 0 -scripts $(SCRIPTS) -each 1000
