@@ -149,7 +149,7 @@ func (m *member) holdsOn(side int) (held []*entry) {
 
 // bound computes the bounds anew.
 func (g *group) bound(w *World) {
-	g.down = g.longestDown() + w.opts.Delay + w.opts.Jitter + margin
+	g.down = g.longestDown() + w.opts.Delay + w.opts.Jitter + w.spoil.Late + margin
 	g.settled = g.settles(g.down)
 }
 

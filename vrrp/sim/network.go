@@ -27,8 +27,12 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 			header := int(packet[0]&0xf) * 4
 			p.AH, p.Header, p.Payload = true, packet[:header], packet[header:]
 		}
+		spoil := w.spoiled()
+		if spoil.Lost {
+			continue
+		}
 		for range w.copies() {
-			w.queue.plan(w.now+w.delay(), func() {
+			w.queue.plan(w.now+w.delay()+spoil.Late, func() {
 				if to.usable(iface) {
 					to.feed(&p)
 				}
@@ -72,6 +76,24 @@ func (w *World) connected(a, b *node, iface string) bool {
 }
 
 func (w *World) lost() bool { return w.opts.Loss > 0 && w.rng.Float64() < w.opts.Loss }
+
+// Spoil is what happens to one advert on its way to one receiver.
+type Spoil struct {
+	Lost bool
+	Late time.Duration
+}
+
+// Spoil spoils the advert of the given number, counted from 0 by receivers.
+func (w *World) Spoil(number int, s Spoil) { w.spoil, w.spoilAt = s, number }
+
+// spoiled returns what happens to the next advert.
+func (w *World) spoiled() Spoil {
+	w.adverts++
+	if w.adverts-1 == w.spoilAt {
+		return w.spoil
+	}
+	return Spoil{}
+}
 
 // copies returns how many times a packet arrives.
 func (w *World) copies() int {

@@ -35,16 +35,19 @@ type Options struct {
 // World holds nodes that share segments: interfaces of the same name are on
 // the same segment. It is not safe for concurrent use.
 type World struct {
-	opts    Options
-	rng     *rand.Rand
-	now     time.Duration
-	queue   queue
-	nodes   []*node
-	byName  map[string]*node
-	segs    []string // in order of appearance, for numbering
-	sides   int      // of the network; more than one while it is split
-	record  *recorder
-	checker *checker
+	opts   Options
+	rng    *rand.Rand
+	now    time.Duration
+	queue  queue
+	nodes  []*node
+	byName map[string]*node
+	segs   []string // in order of appearance, for numbering
+	sides  int      // of the network; more than one while it is split
+	record *recorder
+	// The one advert that is spoiled.
+	spoil            Spoil
+	spoilAt, adverts int
+	checker          *checker
 }
 
 // New returns an empty world at time zero.
