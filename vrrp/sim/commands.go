@@ -44,7 +44,7 @@ var Commands = map[string]Command{
 	"loss":      {"PERCENT", 1, 1, Virtual | Bubble, (*run).loss},
 	"duplicate": {"PERCENT", 1, 1, Virtual | Bubble, (*run).duplicate},
 	"delay":     {"LEAST [MOST]", 1, 2, Virtual | Bubble, (*run).delay},
-	"track":     {"NODE KIND NAME up|down|NUMBER", 4, 4, Virtual | Bubble, (*run).track},
+	"track":     {"NODE KIND NAME up|down|NUMBER", 4, 4, Virtual | Bubble | Real, (*run).track},
 	"standby":   {"NODE ROUTER [force]", 2, 3, Virtual | Bubble | Real, (*run).standby},
 	"active":    {"NODE ROUTER", 2, 2, Virtual | Bubble | Real, (*run).active},
 	"expect":    {expectUsage, 3, 4, Virtual | Bubble | Real, (*run).expect},

@@ -67,10 +67,12 @@ func (p *path) walk() []string {
 		}
 		w.Run(w.Now() + stepLength)
 	}
-	w.Run(w.Now() + 2*time.Second) // a hand-over ends before its daemon can be started again
 	for i := range p.nodes {
 		w.SetLink(name(i), "eth0", true)
 		w.Resume(name(i))
+	}
+	w.Run(w.Now() + 2*time.Second) // who was told to stop has stopped before the start
+	for i := range p.nodes {
 		w.Start(name(i), sim.Start{})
 	}
 	w.Run(w.Now() + 30*time.Second)
