@@ -9,7 +9,8 @@ import (
 )
 
 // TestConformancePageIsTrue: every test and scenario that docs/conformance.md
-// names exists, and no RFC test is missing there.
+// names exists, no RFC test is missing there, and every row of the RFC's state
+// tables has a scenario.
 func TestConformancePageIsTrue(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../docs/conformance.md")
@@ -37,6 +38,13 @@ func TestConformancePageIsTrue(t *testing.T) {
 	for name := range tests {
 		if strings.HasPrefix(name, "TestRFC") && !strings.Contains(string(page), "`"+name+"`") {
 			t.Errorf("the page lacks %s", name)
+		}
+	}
+	_, states, _ := strings.Cut(string(page), "## State machine")
+	for row := range strings.Lines(states) {
+		req := regexp.MustCompile(`^\| (7\d|8[0-7])\b`).FindString(row)
+		if req != "" && !strings.Contains(row, "scenario `") {
+			t.Errorf("no scenario shows the row of the state tables %s", row)
 		}
 	}
 	for _, m := range regexp.MustCompile("scenario `([a-z-]+)`").FindAllStringSubmatch(string(page), -1) {
