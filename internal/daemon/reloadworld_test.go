@@ -7,8 +7,6 @@ import (
 
 	"time"
 
-	"pgregory.net/rapid"
-
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/ipvs/ipvstest"
@@ -47,7 +45,7 @@ type deed struct {
 
 // settling is how long everything may take to come to rest: the longest
 // master-down, hand-over and slow start of the configurations here.
-const settling = 5 * time.Minute
+const settling = 100 * time.Second
 
 func newReloadWorld() *reloadWorld {
 	return &reloadWorld{
@@ -248,7 +246,7 @@ func (w *reloadWorld) past() past {
 // untouched checks that the reload from before to now left alone what both
 // have: routers keep state and age, no address that both hold was taken away,
 // no service or real server that was and is in the table left it meanwhile.
-func (w *reloadWorld) untouched(t rapid.TB, before past) {
+func (w *reloadWorld) untouched(t complainer, before past) {
 	t.Helper()
 	now := w.past()
 	old := make(map[vrrp.RouterID]*vrrp.Config, len(before.cfg.Routers))
@@ -265,7 +263,7 @@ func (w *reloadWorld) untouched(t rapid.TB, before past) {
 			t.Errorf("router %s is %+v, was %+v", b.ID, is, was)
 		}
 		for _, d := range w.deeds {
-			if d.id == b.ID && slices.Contains(a.Held(), d.address) && slices.Contains(b.Held(), d.address) {
+			if d.id == b.ID && slices.Contains(a.Held(), d.address) && slices.Contains(b.Held(), d.address) && a.CarrierOf(d.address) == b.CarrierOf(d.address) {
 				t.Errorf("router %s: %s, which it had and has, was touched: %+v", b.ID, d.address, d)
 			}
 		}
@@ -273,7 +271,7 @@ func (w *reloadWorld) untouched(t rapid.TB, before past) {
 	w.servicesUntouched(t, before)
 }
 
-func (w *reloadWorld) servicesUntouched(t rapid.TB, before past) {
+func (w *reloadWorld) servicesUntouched(t complainer, before past) {
 	t.Helper()
 	both, now := before.members, w.members()
 	for _, op := range w.ops {
@@ -306,4 +304,10 @@ func (w *reloadWorld) members() map[member]bool {
 		}
 	}
 	return out
+}
+
+// complainer is a test of any kind.
+type complainer interface {
+	Helper()
+	Errorf(format string, args ...any)
 }
