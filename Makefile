@@ -20,7 +20,7 @@ SOAKTIME ?= 10m
 SOAKSEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop storm matrix soak scripts worlds lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop twin storm matrix soak scripts worlds lint fuzz bench deps demodeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -60,6 +60,9 @@ test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (r
 interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_COMMIT=$(VERSION) VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
 	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
+
+twin: deps bin/vipd ## every configuration under keepalived or ldirectord and under vipd (root)
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_TWINS=all $(GO) test -count=1 -timeout 15m ./internal/lab/twin
 
 storm: deps bin/vipd ## many fast instances on a saturated machine, beside keepalived, into docs/storm.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/storm -count=1 -v -timeout 60m -run TestStorm \
