@@ -60,6 +60,7 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 	}
 	r.version(i, &c)
 	r.interval(i, &c)
+	r.linkDelay(i, &c)
 	r.held(i, &c)
 	r.delivery(i, &c)
 	c.Auth = r.auth(i, &c)

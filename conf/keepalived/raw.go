@@ -24,9 +24,10 @@ type reader struct {
 	vgroups   []*serverGroup
 	services  []*service
 	statics   []vip
-	paths     vrrp.Paths // static ones
-	runs      bool       // some program
-	autoRules int        // rules that got their preference here
+	delays    map[string]linkDelay // by interface
+	paths     vrrp.Paths           // static ones
+	runs      bool                 // some program
+	autoRules int                  // rules that got their preference here
 
 	// What the statements of an open block belong to.
 	inst    *instance
@@ -226,3 +227,6 @@ type trackProcess struct {
 	quorum  *int
 	delay   *time.Duration
 }
+
+// linkDelay is for how long the state of an interface must last to count.
+type linkDelay struct{ down, up time.Duration }

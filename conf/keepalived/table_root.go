@@ -40,7 +40,7 @@ func init() {
 		withWords(without("static addresses, routes and rules are there always", "track_group"), "group"),
 		withWords(without("announcements are paced by the length of the queue", "garp_group"), "garp_interval", "gna_interval", "interface", "interfaces"),
 		without("links are watched through netlink, at once", "linkbeat_use_polling", "linkbeat_interfaces"),
-		refused(notYet, "interface_up_down_delays"),
+		many(free("interface_up_down_delays", linkDelays).note("a delay that the other directors would not wait for is ignored")),
 		withWords(refused(noBFD, "bfd_instance"), "source_ip", "neighbor_ip", "neighbour_ip", "min_rx", "min_tx", "idle_tx", "multiplier",
 			"passive", "ttl", "hoplimit", "max_hops", "multihop", "weight", "vrrp", "checker"),
 		withWords(refused("checks over TLS do not show a certificate", "SSL"), "password", "ca", "certificate", "key"),
@@ -308,12 +308,13 @@ func globalWithout() []*keyword {
 	return concat(
 		without(ownNames, "lvs_process_name", "bfd_process_name"),
 		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
-		without(processCare, "max_auto_priority", "min_auto_priority_delay",
+		without(processCare, "min_auto_priority_delay",
 			"vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_rt_priority",
 			"checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
 		without("every result of a check is counted and kept", "checker_log_all_failures"),
 		many(
+			does("max_auto_priority", nil).note("always so: the router role has real-time priority from the start and not only once it was late"),
 			does("dynamic_interfaces", nil).note("always so: an interface that is not there yet is waited for"),
 			does("reload_check_config", nil).note("always so: a reload with a bad file changes nothing"),
 			does("vrrp_iptables", nil).note("packets to addresses with no_accept are dropped, by nftables and in chains of vipd's own"),

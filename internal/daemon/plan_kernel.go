@@ -78,7 +78,7 @@ func planAddresses(want *conf.Config) ([]conf.Change, error) {
 			continue
 		default:
 			c.Impact = []string{"starts as backup; the first advert or the master-down timer decides"}
-			found, err := presentAddresses(link, r.Addresses)
+			found, err := presentAddresses(link, r.Held())
 			if err != nil {
 				errs = append(errs, err)
 			}
