@@ -525,6 +525,7 @@ func TestRemovedRouterKeepsItsPlaceUntilItHasLeft(t *testing.T) {
 			t.Errorf("while it hands over: %d ports, %d addresses", len(a.wire.ports), a.host.holds())
 		}
 		time.Sleep(10 * time.Second)
+		synctest.Wait()
 		if len(a.wire.ports) != 0 || a.host.holds() != 0 || b.host.holds() != 1 {
 			t.Errorf("after it has left: %d ports, %d addresses, the successor has %d", len(a.wire.ports), a.host.holds(), b.host.holds())
 		}
