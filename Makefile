@@ -7,7 +7,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 # Tests of these packages touch a kernel: namespaces, keepalived, the guest.
 # A binary with the race detector does not start in the guest. Most of their
-# time is waiting for intervals, hence many tests but one package at a time.
+# time is waiting for intervals, hence many tests but two packages at a time.
 # A machine can stall under clocks and peers that are real: up to three failed
 # tests are run again, alone, and named as unsteady when they pass then.
 SYSTEM  := ./vrrp/kernel/... ./ipvs/kernel/... ./internal/daemon/... ./internal/lab/...
@@ -54,7 +54,7 @@ aborted = || echo '{"Action":"aborted","Package":"$(1)"}'
 test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (root)
 	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd; { \
 	$(GO) test -json -race -timeout 5m $(UNIT) $(call aborted,unit tests); \
-	$(GO) test -json -count=1 -p 1 -parallel 16 -timeout 5m $(SYSTEM) $(call aborted,system tests); \
+	$(GO) test -json -count=1 -p 2 -parallel 16 -timeout 8m $(SYSTEM) $(call aborted,system tests); \
 	} | .cache/tally -again 3 $(TALLY)
 
 interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)

@@ -13,27 +13,41 @@ import (
 	"github.com/vipd/vipd/internal/lab"
 )
 
-// TestGuest holds the tests that need IPVS. Where this kernel has none they
-// run in a guest.
+// TestGuest holds the tests of services that need IPVS, TestGuestHosts those
+// that need a whole machine. Where this kernel has no IPVS each boots a guest.
 func TestGuest(t *testing.T) {
+	inGuest(t, []testing.InternalTest{
+		{Name: "QuiescentServer", F: testQuiescentServer},
+		{Name: "RemovedServer", F: testRemovedServer},
+		{Name: "Fallback", F: testFallback},
+		{Name: "ForeignService", F: testForeignService},
+		{Name: "ReloadOfServices", F: testReloadOfServices},
+		{Name: "KilledChecker", F: testKilledChecker},
+		{Name: "KeptRestart", F: testKeptRestart},
+		{Name: "UpgradeOfServices", F: testUpgradeOfServices},
+		{Name: "Safety_4_4_ServiceRemovedWhileDown", F: testSafety_4_4_ServiceRemovedWhileDown},
+		{Name: "ExampleDirectRouting", F: testExampleDirectRouting},
+		{Name: "ExampleNAT", F: testExampleNAT},
+	})
+}
+
+func TestGuestHosts(t *testing.T) {
+	inGuest(t, []testing.InternalTest{
+		{Name: "BadFilesLeaveTheTable", F: testBadFilesLeaveTheTable},
+		{Name: "Bases", F: testBases},
+		{Name: "Unit", F: testUnit},
+	})
+}
+
+func inGuest(t *testing.T, tests []testing.InternalTest) {
+	t.Parallel()
 	lab.Binary(t) // built out here: the guest is slow
 	if !lab.Guest(t) {
 		return
 	}
-	t.Run("QuiescentServer", testQuiescentServer)
-	t.Run("RemovedServer", testRemovedServer)
-	t.Run("Fallback", testFallback)
-	t.Run("ForeignService", testForeignService)
-	t.Run("ReloadOfServices", testReloadOfServices)
-	t.Run("KilledChecker", testKilledChecker)
-	t.Run("KeptRestart", testKeptRestart)
-	t.Run("UpgradeOfServices", testUpgradeOfServices)
-	t.Run("Safety_4_4_ServiceRemovedWhileDown", testSafety_4_4_ServiceRemovedWhileDown)
-	t.Run("ExampleDirectRouting", testExampleDirectRouting)
-	t.Run("ExampleNAT", testExampleNAT)
-	t.Run("BadFilesLeaveTheTable", testBadFilesLeaveTheTable)
-	t.Run("Bases", testBases)
-	t.Run("Unit", testUnit)
+	for _, test := range tests {
+		t.Run(test.Name, test.F)
+	}
 }
 
 // balancer is one director with two real servers and a client, direct routing.

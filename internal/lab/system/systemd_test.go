@@ -125,7 +125,9 @@ func testUnit(t *testing.T) {
 	if p := u.sd.Show("vipd", "ActiveState", "Result"); p["ActiveState"] != "inactive" || p["Result"] != "success" {
 		t.Errorf("stopped unit: %v", p)
 	}
-	if n := u.owners.Overlap(); n > slack {
+	// In a guest that stands still for seconds a last will may come too late:
+	// then the lease ends it.
+	if n := u.owners.Overlap(); n > lease+slack {
 		t.Errorf("both had the VIP for %v", n)
 	}
 	u.sd.Signal(syscall.SIGKILL)
