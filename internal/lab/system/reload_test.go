@@ -34,7 +34,7 @@ func TestBrokenReloadChangesNothing(t *testing.T) {
 		"typo":    strings.Replace(config(), "advert_interval", "advert_intervall", 1),
 		"syntax":  config() + "}",
 		"empty":   "",
-		"no VIP":  strings.Replace(config(), `["`+vip+`/24"]`, "[]", 1),
+		"prefix":  strings.Replace(config(), vip+"/24", vip, 1),
 		"invalid": strings.Replace(config(), "51", "512", 1),
 	} {
 		p.reload(v1, broken, false)
