@@ -60,6 +60,11 @@ type Link struct {
 	Primary, LinkLocal netip.Addr
 	// MTU bounds the number of virtual addresses in one advert.
 	MTU int
+	// Master is the bond, team or bridge that the interface is a port of,
+	// after its kind: "bridge br0". What arrives at a port is its master's, so
+	// that routers on one hear nothing and are in fault. Empty for none; a VRF
+	// takes nothing away and is none.
+	Master string
 }
 
 // Source returns the address of the family that adverts come from, the zero

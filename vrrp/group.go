@@ -71,7 +71,7 @@ func (r *router) surrender(now time.Time, quiet bool) {
 		if m == r || m.state != StateMaster || m.handing.active() {
 			continue
 		}
-		if m.usable() && !quiet && !m.handing.active() {
+		if m.canSend() && !quiet && !m.handing.active() {
 			m.resign()
 		}
 		m.becomeBackup(now, cause{reason: ReasonSyncGroup, detail: r.cfg.Name})

@@ -21,8 +21,11 @@ type iface struct {
 	dropped  map[DropReason]uint64
 }
 
-// usable reports whether frames can be sent.
-func (i *iface) usable() bool { return i.known && i.link.Exists && i.link.Up }
+// usable reports whether frames can be sent and heard.
+func (i *iface) usable() bool { return i.known && i.link.runs() && i.link.Master == "" }
+
+// runs reports whether the interface carries frames.
+func (l *Link) runs() bool { return l.Exists && l.Up }
 
 // iface returns the interface by name, known or not.
 func (e *Engine) iface(name string) *iface {
@@ -46,13 +49,14 @@ func (e *Engine) setLink(now time.Time, ev *Link) {
 }
 
 // waits reports whether a state of the interface must last before it counts,
-// and notes it. An interface that is gone is gone.
+// and notes it. An interface that is gone is gone, and so is one that a bond or
+// bridge has taken in.
 func (i *iface) waits(now time.Time, ev *Link) bool {
 	delay := i.up
 	if i.usable() {
 		delay = i.down
 	}
-	if !i.known || !ev.Exists || delay == 0 || (ev.Exists && ev.Up) == i.usable() {
+	if !i.known || !ev.Exists || ev.Master != "" || delay == 0 || ev.runs() == i.usable() {
 		i.settles = time.Time{}
 		return false
 	}

@@ -6,19 +6,20 @@ type Reason string
 
 // Reasons of transitions.
 const (
-	ReasonStartup        Reason = "startup"          // initialize → backup
-	ReasonOwner          Reason = "address_owner"    // priority 255 at start
-	ReasonResumed        Reason = "resumed"          // role restarted under a living supervisor
-	ReasonMasterDown     Reason = "master_down"      // no advert for a master-down interval
-	ReasonMasterLeft     Reason = "master_left"      // skew ran out after priority 0
-	ReasonPreempt        Reason = "preempt"          // took over from a living lower-priority master
-	ReasonHigherPriority Reason = "higher_priority"  // heard a better master
-	ReasonTieBreak       Reason = "tie_break"        // equal priority, higher address
-	ReasonSlept          Reason = "slept"            // this process did not run for a master-down
-	ReasonLeaseLost      Reason = "lease_lost"       // kernel lifetime of an address ended
-	ReasonInterfaceDown  Reason = "interface_down"   // no carrier or administratively down
-	ReasonNoInterface    Reason = "interface_absent" // it does not exist
-	ReasonNoAddress      Reason = "no_address"       // interface without a source address
+	ReasonStartup        Reason = "startup"            // initialize → backup
+	ReasonOwner          Reason = "address_owner"      // priority 255 at start
+	ReasonResumed        Reason = "resumed"            // role restarted under a living supervisor
+	ReasonMasterDown     Reason = "master_down"        // no advert for a master-down interval
+	ReasonMasterLeft     Reason = "master_left"        // skew ran out after priority 0
+	ReasonPreempt        Reason = "preempt"            // took over from a living lower-priority master
+	ReasonHigherPriority Reason = "higher_priority"    // heard a better master
+	ReasonTieBreak       Reason = "tie_break"          // equal priority, higher address
+	ReasonSlept          Reason = "slept"              // this process did not run for a master-down
+	ReasonLeaseLost      Reason = "lease_lost"         // kernel lifetime of an address ended
+	ReasonInterfaceDown  Reason = "interface_down"     // no carrier or administratively down
+	ReasonNoInterface    Reason = "interface_absent"   // it does not exist
+	ReasonNoAddress      Reason = "no_address"         // interface without a source address
+	ReasonEnslaved       Reason = "interface_enslaved" // a bond, team or bridge has taken it in
 	ReasonInterfaceUp    Reason = "interface_up"
 	ReasonOtherDaemon    Reason = "other_daemon" // another VRRP daemon of this host runs it
 	ReasonTracked        Reason = "tracked"      // something that is tracked with weight 0 is down

@@ -87,6 +87,52 @@ func TestFaultReasons(t *testing.T) {
 	}
 }
 
+// A port of a bond or bridge hears nothing. It can still say that it leaves,
+// once, and does not wait for a successor that it would not hear.
+func TestEnslavedInterfaceIsAFault(t *testing.T) {
+	t.Parallel()
+	graceful := settings(func(c *vrrp.Config) { c.HandOver, c.LinkDown = vrrp.HandOverGraceful, time.Minute })
+	port := linkUp("eth0")
+	port.Master = "bridge br0"
+	g := newMaster(t, graceful)
+	g.step(port)
+	g.seen("advert v3 priority 0 from 192.0.2.2", "advert v3 priority 0 from 192.0.2.2",
+		"release 192.0.2.100/24", "master → fault interface_enslaved (bridge br0)")
+	if !g.out.Next.IsZero() {
+		t.Error("a deadline is pending in fault")
+	}
+	down := *port
+	down.Up, down.Master = false, "bond bond0"
+	g.step(&down)
+	g.inState(vrrp.StateFault, vrrp.ReasonEnslaved)
+	if got := g.status().LastDetail; got != "bond bond0" {
+		t.Errorf("in fault because of %q", got)
+	}
+	g.step(linkUp("eth0"))
+	g.seen("fault → backup interface_up")
+
+	// What an earlier life left on the interface is nobody's to hold.
+	g = &rig{t: t, e: vrrp.NewEngine()}
+	g.step(configure(graceful))
+	g.step(port)
+	g.seen("release 192.0.2.100/24", "initialize → fault interface_enslaved (bridge br0)")
+}
+
+// Those who track the interface of a bond want to know about its carrier.
+func TestEnslavedInterfaceIsTracked(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(func(c *vrrp.Config) {
+		c.Tracks = []vrrp.Track{{ID: vrrp.TrackID{Kind: vrrp.TrackInterface, Name: "eth1"}}}
+	}))
+	port := linkUp("eth1")
+	port.Master = "bond bond0"
+	g.step(port)
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+	port.Up = false
+	g.step(port)
+	g.inState(vrrp.StateFault, vrrp.ReasonTracked)
+}
+
 // TestFaultChangesReason: a second obstacle is shown without a transition.
 func TestFaultChangesReason(t *testing.T) {
 	t.Parallel()

@@ -172,8 +172,12 @@ func (r *router) nextDeadline() time.Time {
 // running reports whether the router takes part in the election.
 func (r *router) running() bool { return r.state == StateBackup || r.state == StateMaster }
 
-// usable reports whether adverts can be sent.
+// usable reports whether adverts can be sent and heard.
 func (r *router) usable() bool { return r.iface.usable() && r.source().IsValid() }
+
+// canSend reports whether adverts can be sent: what a port sends reaches the
+// network, although the port hears nothing.
+func (r *router) canSend() bool { return r.iface.link.runs() && r.source().IsValid() }
 
 // owner reports whether this router is the address owner.
 func (r *router) owner() bool { return r.cfg.Priority == PriorityOwner }

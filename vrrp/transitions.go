@@ -53,6 +53,8 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 		return cause{}, false
 	case !link.Exists:
 		return cause{reason: ReasonNoInterface}, false
+	case link.Master != "":
+		return cause{reason: ReasonEnslaved, detail: link.Master}, false
 	case !link.Up:
 		return cause{reason: ReasonInterfaceDown}, false
 	case !r.source().IsValid():
@@ -135,19 +137,19 @@ func (r *router) becomeBackup(now time.Time, why cause) {
 	}
 }
 
-// enterFault stops taking part. Priority 0 is sent where it can be: when the
-// interface is usable and something else is the obstacle.
+// enterFault stops taking part. Priority 0 is sent where it can be: when
+// something else than the interface's absence or silence is the obstacle.
 func (r *router) enterFault(now time.Time, why cause) {
 	if r.graceful() {
 		r.beginHandOver(now, StateFault, why, false)
 		return
 	}
 	if r.state == StateMaster {
-		if r.usable() && !r.handing.active() {
+		if r.canSend() && !r.handing.active() {
 			r.resign()
 		}
 		r.release(r.held)
-	} else if r.usable() && r.refused == "" {
+	} else if r.canSend() && r.refused == "" {
 		r.decide() // nobody else will about what an earlier life left
 	}
 	r.idle()
@@ -161,7 +163,7 @@ func (r *router) enterFault(now time.Time, why cause) {
 // too, since nobody will decide about them any more.
 func (r *router) leave(now time.Time, why cause) {
 	master := r.state == StateMaster
-	if master && r.usable() && !r.handing.active() {
+	if master && r.canSend() && !r.handing.active() {
 		r.resign()
 	}
 	if master || r.undecided && r.refused == "" {

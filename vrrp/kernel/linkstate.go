@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -18,7 +19,16 @@ type linkInfo struct {
 	mtu   int
 	// parent is the interface that a macvlan or VLAN rests on, else 0.
 	parent int
+	// master is the interface that this one is a port of, else 0, and kind what
+	// that one is, in the kernel's word.
+	master int
+	kind   string
 }
+
+// takesAll are the kinds of masters that get what arrives at their ports: they
+// register a receive handler that consumes it (net_device, rx_handler). A VRF
+// does not, nor does batman-adv, which has a protocol of its own.
+var takesAll = map[string]bool{"bond": true, "team": true, "bridge": true, "openvswitch": true}
 
 // decodeLink reads the body of an RTM_NEWLINK or RTM_DELLINK message. Running
 // (IFF_RUNNING) is carrier and, where a driver knows one, operational state.
@@ -45,9 +55,31 @@ func decodeLink(b []byte) (linkInfo, error) {
 			if len(a.Value) == 4 {
 				info.mtu = int(nl.NativeEndian().Uint32(a.Value))
 			}
+		case unix.IFLA_MASTER:
+			if len(a.Value) == 4 {
+				info.master = int(nl.NativeEndian().Uint32(a.Value))
+			}
+		case unix.IFLA_LINKINFO:
+			if info.kind, err = portKind(a.Value); err != nil {
+				return linkInfo{}, err
+			}
 		}
 	}
 	return info, nil
+}
+
+// portKind reads out of link information what the interface's master is.
+func portKind(b []byte) (string, error) {
+	attrs, err := nl.ParseRouteAttr(b)
+	if err != nil {
+		return "", fmt.Errorf("parse link information: %w", err)
+	}
+	for _, a := range attrs {
+		if a.Attr.Type == unix.IFLA_INFO_SLAVE_KIND {
+			return unix.ByteSliceToString(a.Value), nil
+		}
+	}
+	return "", nil
 }
 
 // links returns all interfaces of the namespace.
@@ -122,10 +154,20 @@ func (v *view) link(name string) (vrrp.Link, int) {
 			return vrrp.Link{
 				Interface: name, Exists: true, Up: info.up, MTU: info.mtu,
 				Primary: v.primary(info.index), LinkLocal: v.linkLocal(info.index),
+				Master: v.master(info),
 			}, info.index
 		}
 	}
 	return vrrp.Link{Interface: name}, 0
+}
+
+// master tells kind and name of the interface that gets what arrives at this
+// one, "" if none does.
+func (v *view) master(port linkInfo) string {
+	if port.master == 0 || !takesAll[port.kind] {
+		return ""
+	}
+	return port.kind + " " + cmp.Or(v.links[port.master].name, fmt.Sprintf("with index %d", port.master))
 }
 
 // primary returns the interface's primary IPv4 address: the first that is not

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -281,6 +282,7 @@ func (w *watch) link(name string) (vrrp.Link, int) {
 		link.Exists = link.Exists && w.view.links[index].parent == baseIndex
 		link.Up = link.Up && base.Up && link.Exists
 		link.Primary, link.LinkLocal = base.Primary, base.LinkLocal
+		link.Master = cmp.Or(link.Master, base.Master)
 	}
 	return link, index
 }

@@ -65,6 +65,17 @@ func TestWatchTellsInterfaceStates(t *testing.T) {
 	moved.MTU = 1400
 	waitTold(t, h, moved)
 
+	// Moved into a bridge, and out of it.
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name = "br0"
+	must(t, netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs}))
+	must(t, netlink.LinkSetMaster(device(t, "eth0"), device(t, "br0")))
+	port := moved
+	port.Master = "bridge br0"
+	waitTold(t, h, port)
+	must(t, netlink.LinkSetNoMaster(device(t, "eth0")))
+	waitTold(t, h, moved)
+
 	// A new interface under the old name: gone first.
 	must(t, netlink.LinkDel(device(t, "eth0")))
 	cable(t, "eth0", "peer", "192.0.2.1/24")

@@ -114,7 +114,8 @@ func TestLinkFlap(t *testing.T) {
 	p.state(v2, vrrp.StateBackup)
 }
 
-// The interface is renamed away and back, made anew, and its address changes:
+// The interface is renamed away and back, moved into a bridge and out of it,
+// made anew, and its address changes:
 // a fault with its reason each time, a repair by itself, and never an exit.
 func TestInterfaceIsRepaired(t *testing.T) {
 	p := newPair(t)
@@ -160,6 +161,16 @@ func TestInterfaceIsRepaired(t *testing.T) {
 		}
 		return errors.New("none does")
 	})
+
+	ip("link add br0 type bridge forward_delay 0")
+	ip("link set br0 up")
+	ip("link set eth0 master br0")
+	fault(vrrp.ReasonEnslaved)
+	if in := p.instance(v); in.LastDetail != "bridge br0" {
+		t.Errorf("the fault names %q", in.LastDetail)
+	}
+	ip("link set eth0 nomaster")
+	p.ownedBy(p.lb1, settle)
 
 	ip("link del eth0")
 	fault(vrrp.ReasonNoInterface)

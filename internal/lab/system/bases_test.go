@@ -98,4 +98,40 @@ func testBases(t *testing.T) {
 	}
 	v1.Kill()
 	lab.WaitFor(t, "lb2 has taken all over", settle, all(v2, vrrp.StateMaster))
+	testEnslavedBase(t, hosts[1], v2)
+}
+
+// An interface with an instance that becomes part of a bond is told to be, and
+// taken out of it the instance is there again; its neighbours do not notice.
+func testEnslavedBase(t *testing.T, h *lab.Host, v *lab.Vipd) {
+	run := func(commands ...string) {
+		t.Helper()
+		for _, c := range commands {
+			if out, err := h.Run("ip", strings.Fields(c)...); err != nil {
+				t.Fatalf("ip %s: %v\n%s", c, err, out)
+			}
+		}
+	}
+	is := func(want vrrp.State, reason vrrp.Reason, detail string) func() error {
+		return func() error {
+			var st api.Status
+			if err := v.Status(&st); err != nil {
+				return err
+			}
+			for _, in := range st.Instances {
+				switch {
+				case in.Name != "vrf" && in.State != vrrp.StateMaster:
+					return fmt.Errorf("%s is %v", in.Name, in.State)
+				case in.Name == "vrf" && (in.State != want || reason != "" && (in.LastReason != reason || in.LastDetail != detail)):
+					return fmt.Errorf("%v because of %v (%s)", in.State, in.LastReason, in.LastDetail)
+				}
+			}
+			return nil
+		}
+	}
+	// Down before: a bond takes no interface that is up.
+	run("link set eth3 nomaster", "link set eth3 down", "link set eth3 master bond0")
+	lab.WaitFor(t, "fault because of the bond", settle, is(vrrp.StateFault, vrrp.ReasonEnslaved, "bond bond0"))
+	run("link set eth3 nomaster", "link set eth3 master vrf0", "link set eth3 up", "address replace 10.40.0.2/24 dev eth3")
+	lab.WaitFor(t, "master again, in the VRF", settle, is(vrrp.StateMaster, "", ""))
 }
