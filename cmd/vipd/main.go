@@ -13,6 +13,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon"
+	_ "github.com/vipd/vipd/internal/hangup" // first of all
 )
 
 // version is set by the linker.

@@ -82,6 +82,22 @@ func (r *running) stop() error {
 	}
 }
 
+// A daemon that has ended has told all it had to tell: nothing is left that
+// the next one in this process, or a binary in its place, would seem to say.
+func TestNoticesDoNotOutliveTheDaemon(t *testing.T) {
+	r := startDaemon(t)
+	for range 20 {
+		notifyReloading()
+	}
+	if err := r.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(notices()); n != 0 {
+		t.Errorf("%d notices are left", n)
+	}
+	r.awaitNotice("STOPPING=1")
+}
+
 // awaitNotice reads notifications until one contains the text.
 func (r *running) awaitNotice(text string) {
 	r.t.Helper()

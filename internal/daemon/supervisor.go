@@ -87,6 +87,7 @@ func Run(ctx context.Context, opt Options) error {
 	defer unlockInstance(s.lock)
 	h.confirm()
 	err = s.run(ctx)
+	defer settleNotices()
 	last := s.config().Global
 	runHook(opt, last.Scripts.User, last.Shutdown, "shutdown")
 	return err

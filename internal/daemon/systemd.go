@@ -11,18 +11,51 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// managerNotice is something that the service manager is told; sent is closed
+// afterwards, if it is not nil.
+type managerNotice struct {
+	state string
+	sent  chan struct{}
+}
+
 // notices carries what the service manager is told, in order. A manager that
 // does not read must not hold up a reload or a stop, so that nobody waits for
 // it: what does not fit is dropped.
-var notices = sync.OnceValue(func() chan string {
-	ch := make(chan string, 64)
+var notices = sync.OnceValue(func() chan managerNotice {
+	ch := make(chan managerNotice, 64)
 	go func() {
-		for state := range ch {
-			_, _ = daemon.SdNotify(false, state) // outside of systemd nobody listens
+		for n := range ch {
+			if n.sent != nil {
+				close(n.sent)
+				continue
+			}
+			_, _ = daemon.SdNotify(false, n.state) // outside of systemd nobody listens
 		}
 	}()
 	return ch
 })
+
+// noticesBound is how long an end may wait for a manager that does not read.
+const noticesBound = time.Second
+
+// settleNotices waits until the service manager was told all: at the end of a
+// daemon, and before this process executes another binary, nobody else will.
+func settleNotices() {
+	if os.Getenv("NOTIFY_SOCKET") == "" {
+		return
+	}
+	bound := time.After(noticesBound)
+	all := managerNotice{sent: make(chan struct{})}
+	select {
+	case notices() <- all:
+	case <-bound:
+		return
+	}
+	select {
+	case <-all.sent:
+	case <-bound:
+	}
+}
 
 // notifySystemd tells the service manager a state, if there is one.
 func notifySystemd(state string) {
@@ -30,7 +63,7 @@ func notifySystemd(state string) {
 		return
 	}
 	select {
-	case notices() <- state:
+	case notices() <- managerNotice{state: state}:
 	default:
 	}
 }
