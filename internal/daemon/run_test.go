@@ -30,7 +30,7 @@ type running struct {
 	t      *testing.T
 	file   string
 	client *http.Client
-	notify *net.UnixConn // what it tells the service manager
+	notify chan string // what it tells the service manager
 	cancel context.CancelFunc
 	ended  chan error
 }
@@ -38,13 +38,14 @@ type running struct {
 func startDaemon(t *testing.T) *running {
 	t.Helper()
 	dir := t.TempDir()
-	r := &running{t: t, file: filepath.Join(dir, "vipd.hcl"), ended: make(chan error, 1)}
+	r := &running{t: t, file: filepath.Join(dir, "vipd.hcl"), notify: make(chan string, 1024), ended: make(chan error, 1)}
 	r.write(quietConfig)
 	addr := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
-	var err error
-	if r.notify, err = net.ListenUnixgram("unixgram", addr); err != nil {
+	manager, err := net.ListenUnixgram("unixgram", addr)
+	if err != nil {
 		t.Fatal(err)
 	}
+	go r.manage(manager)
 	t.Setenv("NOTIFY_SOCKET", addr.Name)
 	t.Setenv("WATCHDOG_USEC", "200000")
 	opt := Options{
@@ -57,7 +58,7 @@ func startDaemon(t *testing.T) *running {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() { r.ended <- Run(ctx, opt) }()
-	t.Cleanup(func() { r.stop(); r.notify.Close() })
+	t.Cleanup(func() { r.stop(); manager.Close() })
 	r.awaitNotice("READY=1")
 	return r
 }
@@ -98,18 +99,34 @@ func TestNoticesDoNotOutliveTheDaemon(t *testing.T) {
 	r.awaitNotice("STOPPING=1")
 }
 
-// awaitNotice reads notifications until one contains the text.
+// manage reads all notifications, as a service manager does: of a socket that
+// nobody reads the kernel keeps only a few.
+func (r *running) manage(manager *net.UnixConn) {
+	b := make([]byte, 4096)
+	for {
+		n, err := manager.Read(b)
+		if err != nil {
+			return // closed
+		}
+		select {
+		case r.notify <- string(b[:n]):
+		default:
+		}
+	}
+}
+
+// awaitNotice takes notifications until one contains the text.
 func (r *running) awaitNotice(text string) {
 	r.t.Helper()
-	b := make([]byte, 4096)
-	r.notify.SetReadDeadline(time.Now().Add(10 * time.Second))
+	bound := time.After(10 * time.Second)
 	for {
-		n, err := r.notify.Read(b)
-		if err != nil {
-			r.t.Fatalf("no notification with %q: %v", text, err)
-		}
-		if strings.Contains(string(b[:n]), text) {
-			return
+		select {
+		case notice := <-r.notify:
+			if strings.Contains(notice, text) {
+				return
+			}
+		case <-bound:
+			r.t.Fatalf("no notification with %q", text)
 		}
 	}
 }
