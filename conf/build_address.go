@@ -40,7 +40,11 @@ func (b *builder) addressOptions(n *node, c *vrrp.Config) {
 		if c.Options == nil {
 			c.Options = make(map[netip.Prefix]vrrp.AddressOptions)
 		}
-		c.Options[p] = b.addressOption(k, p)
+		o := b.addressOption(k, p)
+		if o.Untracked = !get[bool](k, "track"); o.Untracked && o.Interface == "" && !k.bad("interface") {
+			b.warnf("no_effect", k.at("track"), "", "%s: the instance's own interface always counts", p.Addr())
+		}
+		c.Options[p] = o
 	}
 }
 

@@ -103,5 +103,5 @@ var staticAddressBlock = &block{
 	name:   "address",
 	labels: []label{{"address", "with its prefix length: `\"192.0.2.5/24\"`"}},
 	help:   "An address of this host.",
-	attrs:  addressBlock.attrs,
+	attrs:  siteAttrs,
 }

@@ -181,3 +181,44 @@ func TestCheckProgram(t *testing.T) {
 		}
 	}
 }
+
+// A script that does not exist, cannot run or can be changed by others is a
+// warning at its place.
+func TestProgramIsLookedAt(t *testing.T) {
+	for name, c := range map[string]struct {
+		mode os.FileMode
+		want string
+	}{
+		"absent":             {0, "does not exist"},
+		"not executable":     {0o644, "is not executable"},
+		"writable by others": {0o757, "others may write to"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			script := filepath.Join(dir, "script")
+			if c.mode != 0 {
+				if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Chmod(script, c.mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			file := filepath.Join(dir, "vipd.hcl")
+			text := strings.Replace(trackFileText, `command = ["/bin/true", "-v"]`, `command = ["`+script+`", "-v"]`, 1)
+			if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			o := badOptions()
+			o.Program = CheckProgram
+			_, diags := Load([]string{file}, o)
+			line := 1 + strings.Count(text[:strings.Index(text, script)], "\n")
+			for _, d := range diags {
+				if d.Code == "bad_program" && d.Severity == Warning && d.Line == line && d.Col == 13 && strings.Contains(d.Summary, c.want) {
+					return
+				}
+			}
+			t.Errorf("no warning %q at line %d:\n%v", c.want, line, diags)
+		})
+	}
+}

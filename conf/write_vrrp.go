@@ -221,6 +221,9 @@ func writeOptions(m maker, addresses, excluded []netip.Prefix, options map[netip
 		}
 		a := m.child("address", p.String())
 		a.set("interface", o.Interface)
+		if o.Untracked {
+			a.set("track", false)
+		}
 		a.set("label", o.Label)
 		a.set("scope", word(scopes, o.Scope))
 		a.set("broadcast", o.Broadcast)

@@ -44,6 +44,9 @@ type AddressOptions struct {
 	// DetectDuplicates lets the kernel look for others with the same IPv6
 	// address; until it is done nobody can use it.
 	DetectDuplicates bool `json:",omitempty"`
+	// Untracked keeps the router running while the interface that is set here is
+	// down.
+	Untracked bool `json:",omitempty"`
 	// Flags are further ones of the kernel, of AddressFlags.
 	Flags uint32 `json:",omitempty"`
 }
@@ -80,4 +83,20 @@ func (c *Config) CarrierOf(p netip.Prefix) string {
 		return o.Interface
 	}
 	return c.Carrier()
+}
+
+// Depends returns everything that the priority or the fitness to run depends
+// on: what is tracked and, without a weight, the other interfaces that carry
+// addresses. While one is down nobody reaches the addresses on it here.
+func (c *Config) Depends() []Track {
+	all := slices.Clip(c.Tracks)
+	for _, p := range c.Held() {
+		o := c.Options[p]
+		t := Track{ID: TrackID{Kind: TrackInterface, Name: o.Interface}}
+		if o.Interface == "" || o.Interface == c.Carrier() || o.Untracked || slices.ContainsFunc(all, t.same) {
+			continue
+		}
+		all = append(all, t)
+	}
+	return all
 }

@@ -50,6 +50,11 @@ type Track struct {
 	Debounce time.Duration
 }
 
+// same reports whether two tracks have the same effect.
+func (t *Track) same(o Track) bool {
+	return o.ID == t.ID && o.Weight == t.Weight && o.Reverse == t.Reverse
+}
+
 // TrackState is what is known of a tracked thing.
 type TrackState uint8
 

@@ -185,11 +185,11 @@ func (e *Engine) linkTracks() {
 	for _, r := range e.order {
 		r.tracks = nil
 		if r.group == nil {
-			r.addTracks(r.cfg.Tracks)
+			r.addTracks(r.cfg.Depends())
 		} else {
 			r.addTracks(r.group.cfg.Tracks)
 			for _, m := range r.group.members {
-				r.addTracks(m.cfg.Tracks)
+				r.addTracks(m.cfg.Depends())
 			}
 		}
 		for _, t := range r.tracks {
@@ -212,8 +212,7 @@ func (e *Engine) use(t *Track) {
 // addTracks adds tracks that are not there yet.
 func (r *router) addTracks(tracks []Track) {
 	for _, t := range tracks {
-		same := func(have Track) bool { return have.ID == t.ID && have.Weight == t.Weight && have.Reverse == t.Reverse }
-		if !slices.ContainsFunc(r.tracks, same) {
+		if !slices.ContainsFunc(r.tracks, t.same) {
 			r.tracks = append(r.tracks, t)
 		}
 	}

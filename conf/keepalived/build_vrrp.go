@@ -143,6 +143,7 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 			if v.options.Interface == c.ID.Interface {
 				v.options.Interface = ""
 			}
+			v.options.Untracked = v.options.Untracked && v.options.Interface != ""
 			if c.Options == nil {
 				c.Options = map[netip.Prefix]vrrp.AddressOptions{}
 			}
@@ -254,6 +255,7 @@ func (r *reader) buildStatic(cfg *conf.Config) {
 		if v.options.Interface == "" {
 			v.options.Interface = or(r.global.defaultInterface, "eth0")
 		}
+		v.options.Untracked = false // no election depends on it
 		if cfg.Static.Options == nil {
 			cfg.Static.Options = map[netip.Prefix]vrrp.AddressOptions{}
 		}

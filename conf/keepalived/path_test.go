@@ -138,3 +138,31 @@ func TestAddressWords(t *testing.T) {
 		}
 	}
 }
+
+// The interface of an address counts unless no_track says otherwise; the
+// instance's own always does, and no election depends on a static address.
+func TestInterfaceOfAnAddressIsTracked(t *testing.T) {
+	c := usable(t, `
+static_ipaddress {
+    192.0.2.5/24 dev eth1 no_track
+}
+vrrp_instance web {
+    interface eth0
+    virtual_router_id 51
+    virtual_ipaddress {
+        192.0.2.10/24 dev eth1
+        192.0.2.11/24 no_track dev eth1
+        192.0.2.12/24 dev eth0 no_track
+        192.0.2.13/24 no_track
+    }
+}
+`)
+	at := func(a string) netip.Prefix { return netip.MustParsePrefix(a + "/24") }
+	want := map[netip.Prefix]vrrp.AddressOptions{at("192.0.2.10"): {Interface: "eth1"}, at("192.0.2.11"): {Interface: "eth1", Untracked: true}}
+	if diff := cmp.Diff(want, c.Routers[0].Options, cmpopts.EquateComparable(netip.Prefix{}, netip.Addr{})); diff != "" {
+		t.Error(diff)
+	}
+	if o := c.Static.Options[at("192.0.2.5")]; o != (vrrp.AddressOptions{Interface: "eth1"}) {
+		t.Errorf("static: %+v", o)
+	}
+}

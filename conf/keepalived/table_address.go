@@ -16,7 +16,7 @@ func addressKeywords() []*keyword {
 		many(does("preferred_lft", nil).note("0 keeps the address from being chosen as source, forever allows it; a time counts as forever"),
 			does("-nodad", nil), does("noprefixroute", nil).note("IPv6 addresses never make a route here"),
 			does("home", nil), does("mngtmpaddr", nil), does("autojoin", nil),
-			does("no_track", nil).note("always so: that somebody removes an address does not cost the mastership; it is put back")),
+			does("no_track", nil).note("always so: that somebody removes an address does not cost the mastership; it is put back. The interface after `dev` does not count then")),
 		refused(notYet, "use_vmac"),
 		without("a static address that somebody removes is put back", "track_group"),
 	)
@@ -74,6 +74,7 @@ func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
 	}
 	switch known.name {
 	case "no_track":
+		v.options.Untracked = true
 	case "-nodad":
 		v.options.DetectDuplicates = v.prefix.Addr().Is6()
 	case "preferred_lft":

@@ -165,7 +165,7 @@ func parts(d *Director) (ifaces []string, tracks []vrrp.TrackID, routers []strin
 	for i := range d.Config.Routers {
 		c := &d.Config.Routers[i]
 		ifaces, routers = append(ifaces, c.ID.Interface), append(routers, c.Name)
-		add(c.Tracks)
+		add(c.Depends())
 	}
 	for i := range d.Config.Groups {
 		add(d.Config.Groups[i].Tracks)

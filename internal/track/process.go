@@ -38,7 +38,11 @@ func (o *processObserver) unnamed() any {
 func (o *processObserver) judge() judge { return judge{rise: 1, fall: 1, holdDown: o.Delay} }
 
 func (o *processObserver) run(ctx context.Context, tell func(result)) {
-	changes := processChanges(ctx)
+	o.look(ctx, lookEvery, processChanges(ctx), tell)
+}
+
+// look counts the processes at every interval and soon after each change.
+func (o *processObserver) look(ctx context.Context, interval time.Duration, changes <-chan struct{}, tell func(result)) {
 	for {
 		start := time.Now()
 		n := o.count()
@@ -46,7 +50,7 @@ func (o *processObserver) run(ctx context.Context, tell func(result)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(lookEvery):
+		case <-time.After(interval):
 			continue
 		case <-changes:
 		}

@@ -104,6 +104,7 @@ vrrp_instance "web" {
   }
   address "192.0.2.11/24" {
     interface = "eth1"
+    track     = false
     label     = "eth1:vip"
     broadcast = "192.0.2.255"
     scope     = "link"

@@ -119,7 +119,7 @@ func places(conf *vrrp.Configure) (ports []Port, names []string) {
 		tracked(g.Tracks)
 	}
 	for _, c := range conf.Routers {
-		tracked(c.Tracks)
+		tracked(c.Depends())
 		names = append(names, c.ID.Interface, c.Carrier())
 		p := Port{Interface: c.ID.Interface, Family: c.ID.Family, Group: c.GroupOf()}
 		if c.VMAC.Name != "" && !c.Unicast() {

@@ -110,7 +110,7 @@ func (n *node) tracked() []string {
 		}
 	}
 	for i := range n.routers {
-		add(n.routers[i].Tracks)
+		add(n.routers[i].Depends())
 	}
 	for i := range n.groups {
 		add(n.groups[i].Tracks)

@@ -37,12 +37,26 @@ func (m *member) fit() bool {
 	}
 	for _, c := range all {
 		forced := func(o vrrp.Standby) bool { return o.ID == c.ID && o.Force }
-		if !m.node.usable(c.ID.Interface) || slices.ContainsFunc(m.node.orders, forced) {
+		if !m.node.usable(c.ID.Interface) || slices.ContainsFunc(m.node.orders, forced) || m.node.stranded(c) {
 			return false
 		}
 		tracks = slices.Concat(tracks, c.Tracks)
 	}
 	return !slices.ContainsFunc(tracks, m.node.faulty)
+}
+
+// stranded reports whether an interface is down that carries addresses of the
+// router beside its own, and counts.
+func (n *node) stranded(c *vrrp.Config) bool {
+	for _, o := range c.Options {
+		if o.Interface == "" || o.Untracked {
+			continue
+		}
+		if l := n.link(o.Interface); !l.Exists || !l.Up {
+			return true
+		}
+	}
+	return false
 }
 
 // faulty reports whether the state of a tracked thing is a fault.

@@ -2,6 +2,7 @@ package worlds
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"github.com/vipd/vipd/conf"
@@ -29,11 +30,9 @@ func keepalived(c *conf.Config) string {
 			}
 			fmt.Fprintln(&b, "  }")
 		}
-		fmt.Fprintln(&b, "  virtual_ipaddress {")
-		for _, p := range r.Addresses {
-			fmt.Fprintln(&b, "   ", p)
-		}
-		fmt.Fprintln(&b, "  }\n}")
+		addresses(&b, "virtual_ipaddress", r, r.Addresses)
+		addresses(&b, "virtual_ipaddress_excluded", r, r.Excluded)
+		fmt.Fprintln(&b, "}")
 	}
 	for _, g := range c.Groups {
 		fmt.Fprintf(&b, "vrrp_sync_group %s {\n  group {\n", g.Name)
@@ -43,4 +42,20 @@ func keepalived(c *conf.Config) string {
 		fmt.Fprintln(&b, "  }\n}")
 	}
 	return b.String()
+}
+
+// addresses writes a list of addresses, none if it is empty.
+func addresses(b *strings.Builder, keyword string, r *vrrp.Config, list []netip.Prefix) {
+	if len(list) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "  %s {\n", keyword)
+	for _, p := range list {
+		fmt.Fprint(b, "    ", p, " dev ", r.CarrierOf(p))
+		if r.Options[p].Untracked {
+			fmt.Fprint(b, " no_track")
+		}
+		fmt.Fprintln(b)
+	}
+	fmt.Fprintln(b, "  }")
 }

@@ -121,6 +121,9 @@ func (st *stage) measure() {
 			}
 			slow = slow && c.AdvertInterval == interval && interval >= time.Second && c.Lease != vrrp.LeaseStrict && c.Auth.Type == vrrp.AuthNone
 			st.segments = max(st.segments, segment(c.ID.Interface))
+			for _, p := range c.Held() {
+				st.segments = max(st.segments, segment(c.CarrierOf(p)))
+			}
 			for _, t := range c.Tracks {
 				if t.ID.Kind == vrrp.TrackInterface {
 					st.segments = max(st.segments, segment(t.ID.Name))

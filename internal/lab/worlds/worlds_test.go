@@ -30,7 +30,7 @@ var short = []string{"election", "standby", "stop", "track-weight"}
 var duels = [][2]string{
 	{"stop", "lb2"}, {"stop", "lb1"}, {"election", "lb1"}, {"election", "lb2"}, {"kill", "lb2"}, {"preempt", "lb1"}, {"preempt", "lb2"},
 	{"nopreempt", "lb2"}, {"partition", "lb1"}, {"partition", "lb2"}, {"link", "lb1"}, {"link", "lb2"}, {"standby", "lb2"},
-	{"track-weight", "lb2"}, {"track-fault", "lb2"}, {"group-election", "lb2"}, {"group-stop", "lb2"}, {"unicast", "lb3"},
+	{"track-weight", "lb2"}, {"track-fault", "lb2"}, {"group-election", "lb2"}, {"group-stop", "lb2"}, {"unicast", "lb3"}, {"address-interface", "lb1"},
 }
 
 // read parses a scenario.
