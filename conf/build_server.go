@@ -75,7 +75,7 @@ func (b *builder) duplicateServer(at hcl.Range, host, message string) {
 // checkPorts reports checks without a port to go to.
 func (b *builder) checkPorts(n *node, rs ipvs.RealServer, checks []healthcheck.Check) {
 	for _, c := range checks {
-		if key := healthcheck.KeyFor(c, rs.Address); key.Target.Port() == 0 && c.Settings.Kind != healthcheck.KindPing {
+		if key := healthcheck.KeyFor(c, rs.Address); key.Target.Port() == 0 && c.Settings.Kind != healthcheck.KindPing && !c.Settings.Kind.Local() {
 			b.errorf("check_without_port", n.rngs[0], "give the check a port, or the real server",
 				"real server %s has no port that its %s check could use", rs.Address.Addr(), c.Settings.Kind)
 		}
@@ -140,12 +140,7 @@ func (b *builder) realServer(service, n *node, s *Service, what, text string, at
 	if known {
 		rs.Tunnel = b.tunnel(service, n, rs)
 	}
-	for k := range s.Keys() {
-		// Where the kernel changes no port, one that is written is for checks.
-		if k.IsValid() && k.Port() != addr.Port() && (!own || rs.Forward != ipvs.Masquerade && k.Port() == 0) {
-			rs.ServicePort = true
-		}
-	}
+	rs.ServicePort = s.TakesServicePort(addr.Port(), own, rs.Forward)
 	for k := range s.Keys() {
 		if known && k.IsValid() {
 			b.checkForward(what, rs, k, at)

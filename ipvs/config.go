@@ -90,6 +90,28 @@ func (c *Config) Keys() iter.Seq[ServiceKey] {
 	}
 }
 
+// HasPort reports whether one of the services is for a port, or for all.
+func (c *Config) HasPort(port uint16) bool {
+	for k := range c.Keys() {
+		if k.Port() == port || k.Port() == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// TakesServicePort reports whether a real server's port in the kernel is that
+// of the service it stands behind: where none is written, and where one of the
+// services has the written one or none at all but the kernel changes no port;
+// the written one is for checks then.
+func (c *Config) TakesServicePort(port uint16, written bool, f Forward) bool {
+	differs := false
+	for k := range c.Keys() {
+		differs = differs || k.Port() != port
+	}
+	return differs && (!written || f != Masquerade && c.HasPort(port))
+}
+
 // QuiescentServer reports whether a real server stays with weight 0 when it
 // has failed.
 func (c *Config) QuiescentServer(rs RealServer) bool {

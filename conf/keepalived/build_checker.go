@@ -16,11 +16,8 @@ import (
 func (r *reader) buildServices(cfg *conf.Config) {
 	keys, names := map[ipvs.ServiceKey]place{}, map[string]int{}
 	for _, v := range r.services {
-		s, ok := r.service(v)
+		s, ok := r.service(v, keys)
 		if !ok {
-			continue
-		}
-		if !r.untaken(v, &s, keys) {
 			continue
 		}
 		if names[s.Name]++; names[s.Name] > 1 {
@@ -60,8 +57,8 @@ func suffix(k ipvs.ServiceKey) string {
 	return "_ipv4"
 }
 
-// service builds one virtual server.
-func (r *reader) service(v *service) (conf.Service, bool) {
+// service builds one virtual server, of what is not among the keys yet.
+func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Service, bool) {
 	s := conf.Service{
 		Config: ipvs.Config{
 			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0),
@@ -70,7 +67,7 @@ func (r *reader) service(v *service) (conf.Service, bool) {
 		},
 		HASuspend: or(v.haSuspend, false), Omega: or(v.omega, false),
 	}
-	if !r.serviceKeys(v, &s) {
+	if !r.serviceKeys(v, &s) || !r.untaken(v, &s, taken) {
 		return s, false
 	}
 	r.serviceKernel(v, &s)
@@ -160,11 +157,7 @@ func (r *reader) serviceKeys(v *service, s *conf.Service) bool {
 func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, bool) {
 	switch {
 	case v.mark != 0:
-		family := ipvs.IPv4
-		if or(v.six, false) || v.six == nil && len(v.servers) > 0 && v.servers[0].addr.Addr().Is6() {
-			family = ipvs.IPv6
-		}
-		return []ipvs.ServiceKey{ipvs.MarkKey(v.mark, family)}, true
+		return []ipvs.ServiceKey{ipvs.MarkKey(v.mark, v.markFamily(nil))}, true
 	case v.group == "":
 		return []ipvs.ServiceKey{{Protocol: protocol, Address: v.addr}}, true
 	}
@@ -176,7 +169,7 @@ func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, 
 	var keys []ipvs.ServiceKey
 	for _, m := range r.vgroups[i].members {
 		if m.mark != 0 {
-			keys = append(keys, ipvs.MarkKey(m.mark, m.family))
+			keys = append(keys, ipvs.MarkKey(m.mark, cmp.Or(m.family, v.markFamily(r.vgroups[i]))))
 		}
 		for _, a := range m.addrs {
 			keys = append(keys, ipvs.ServiceKey{Protocol: protocol, Address: netip.AddrPortFrom(a, m.port)})
@@ -186,6 +179,21 @@ func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, 
 		r.errorf(r.vgroups[i].at, "empty_group", "", "virtual_server_group %s has no address", v.group)
 	}
 	return keys, true
+}
+
+// markFamily is the family of marks that have none written: that of the group's
+// addresses, else of the real servers.
+func (v *service) markFamily(g *serverGroup) ipvs.Family {
+	six := len(v.servers) > 0 && v.servers[0].addr.Addr().Is6()
+	if g != nil {
+		if i := slices.IndexFunc(g.members, func(m groupMember) bool { return len(m.addrs) > 0 }); i >= 0 {
+			six = g.members[i].addrs[0].Is6()
+		}
+	}
+	if or(v.six, six) {
+		return ipvs.IPv6
+	}
+	return ipvs.IPv4
 }
 
 // serviceKernel checks and sets what only the kernel cares about.
@@ -275,16 +283,11 @@ func (r *reader) server(v *service, rs *server, s *conf.Service, f *forwarding) 
 	switch {
 	case rs.addr.Port() == 0:
 		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
-	case how.method != ipvs.Masquerade && key.Mark == 0 && len(v.group) == 0 && key.Port() != rs.addr.Port():
+	case how.method != ipvs.Masquerade && !s.HasPort(rs.addr.Port()):
 		r.warnf(rs.at, "port_ignored", "", "%s: the port of the virtual server, %d, is used with this way of forwarding", rs.addr, key.Port())
 		out.Address = netip.AddrPortFrom(rs.addr.Addr(), key.Port())
 	}
-	for k := range s.Keys() {
-		// Where the kernel changes no port, one that is written is for checks.
-		if k.Port() != out.Address.Port() && (rs.addr.Port() == 0 || how.method != ipvs.Masquerade && k.Port() == 0) {
-			out.ServicePort = true
-		}
-	}
+	out.ServicePort = s.TakesServicePort(out.Address.Port(), rs.addr.Port() != 0, how.method)
 	if key.IPv6() != rs.addr.Addr().Is6() && how.method != ipvs.Tunnel {
 		r.warnf(rs.at, "mixed_families", "lvs_method TUN", "%s is of another family than virtual_server %s; it is ignored, as keepalived does", rs.addr.Addr(), v.title)
 		return out, false

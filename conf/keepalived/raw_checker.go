@@ -20,7 +20,7 @@ type groupMember struct {
 	addrs  []netip.Addr
 	port   uint16
 	mark   uint32
-	family ipvs.Family
+	family ipvs.Family // of the mark; 0 = not written
 	at     place
 }
 

@@ -287,12 +287,10 @@ const maxRange = 65536
 // groupMember reads "ADDR [PORT]", "A.B.C.D-E [PORT]", "ADDR-ADDR [PORT]",
 // "PREFIX [PORT]" or "fwmark N [inet|inet6]".
 func (r *reader) groupMember(s *statement) (groupMember, bool) {
-	m := groupMember{at: s.where(0), family: ipvs.IPv4}
+	m := groupMember{at: s.where(0)}
 	if s.name() == "fwmark" {
 		n, ok := r.number(s, 1, 1, 1<<32-1)
-		if s.arg(2) == "inet6" {
-			m.family = ipvs.IPv6
-		}
+		m.family = map[string]ipvs.Family{"inet": ipvs.IPv4, "inet6": ipvs.IPv6}[s.arg(2)]
 		m.mark = uint32(n)
 		return m, ok
 	}
