@@ -81,7 +81,7 @@ var quorumBlock = &block{
 		{name: "hysteresis", kind: kindInt, def: "0", min: 0, max: 1 << 30,
 			help: "How far the sum must be above `up` to gain and below it to lose the quorum."},
 		{name: "on_up", kind: kindStrings, help: "Command and arguments to run when the quorum is gained. `VIPD_SERVICE`, `VIPD_STATE` and `VIPD_WEIGHT` are in its environment."},
-		{name: "on_down", kind: kindStrings, help: "Command and arguments to run when the quorum is lost."},
+		{name: "on_down", kind: kindStrings, help: "Command and arguments to run when the quorum is lost; with `alpha` and a fallback also at a start that finds no real server in use."},
 	},
 }
 

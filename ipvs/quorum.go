@@ -21,7 +21,11 @@ func (p *Pool) decideQuorum(d *Decision, servers []*server, suspended bool) {
 	}
 	before := p.quorum
 	d.Quorum = p.enough(d.Weight)
-	if before != quorumOpen || settled {
+	d.FallbackActive = !d.Quorum && p.cfg.Fallback != nil
+	// With Alpha the fallback may serve before the first verdict, and whoever
+	// cares about the quorum must know, as keepalived has it.
+	replaced := p.cfg.Alpha && d.FallbackActive && !suspended
+	if before != quorumOpen || settled || replaced {
 		p.quorum = quorumDown
 		if d.Quorum {
 			p.quorum = quorumUp
@@ -37,10 +41,9 @@ func (p *Pool) decideQuorum(d *Decision, servers []*server, suspended bool) {
 	for i := range d.Changes {
 		d.Changes[i].Weight = d.Weight
 	}
-	if d.Quorum || p.cfg.Fallback == nil {
+	if !d.FallbackActive {
 		return
 	}
-	d.FallbackActive = true
 	for _, s := range servers {
 		if s.weight > 0 {
 			p.exclude(s, ReasonNoQuorum)

@@ -44,15 +44,19 @@ var routeNumbers = map[string]func(*vrrp.Route) *uint32{
 	"initrwnd":   func(r *vrrp.Route) *uint32 { return &r.Tuning.InitialReceive },
 }
 
-// routeTimes are the words with a time, each with the step of a plain number.
+// leastRTT is what keepalived raises a smaller rtt or rttvar to.
+const leastRTT = 200 * time.Millisecond
+
+// routeTimes are the words with a time, each with the step of a plain number
+// and the least time.
 var routeTimes = map[string]struct {
-	to   func(*vrrp.Route) *time.Duration
-	step time.Duration
+	to          func(*vrrp.Route) *time.Duration
+	step, least time.Duration
 }{
-	"rtt":     {func(r *vrrp.Route) *time.Duration { return &r.Tuning.RTT }, time.Millisecond / 8},
-	"rttvar":  {func(r *vrrp.Route) *time.Duration { return &r.Tuning.RTTVar }, time.Millisecond / 4},
-	"rto_min": {func(r *vrrp.Route) *time.Duration { return &r.Tuning.MinRTO }, time.Millisecond},
-	"expires": {func(r *vrrp.Route) *time.Duration { return &r.Expires }, time.Second},
+	"rtt":     {func(r *vrrp.Route) *time.Duration { return &r.Tuning.RTT }, time.Millisecond / 8, leastRTT},
+	"rttvar":  {func(r *vrrp.Route) *time.Duration { return &r.Tuning.RTTVar }, time.Millisecond / 4, leastRTT},
+	"rto_min": {func(r *vrrp.Route) *time.Duration { return &r.Tuning.MinRTO }, time.Millisecond, 0},
+	"expires": {func(r *vrrp.Route) *time.Duration { return &r.Expires }, time.Second, 0},
 }
 
 // routeSwitches are the words that are on or off.
@@ -133,7 +137,7 @@ func (r *routeReader) take(word string, i int, lock bool) {
 		return
 	}
 	if t, is := routeTimes[word]; is {
-		*t.to(&r.out) = r.routeTime(i, t.step)
+		*t.to(&r.out) = r.atLeast(i, t.least, r.routeTime(i, t.step))
 		return
 	}
 	if on, is := routeSwitches[word]; is {
@@ -217,6 +221,15 @@ func (r *routeReader) hop(word string, i int, value string) bool {
 		return false
 	}
 	return true
+}
+
+// atLeast raises a time that is set to the least one.
+func (r *routeReader) atLeast(i int, least, d time.Duration) time.Duration {
+	if d == 0 || d >= least {
+		return d
+	}
+	r.warnf(r.k.where(i), "bad_value", "", "%s is raised to %s, as keepalived does", r.k.arg(i), least)
+	return least
 }
 
 // routeTime reads a number of steps, or a time with its unit.
