@@ -19,14 +19,9 @@ var needless = map[string]string{
 
 // missing are directives whose effect is lost, and what to use instead.
 var missing = map[string]string{
-	"callback":         "`vipd events` tells of every reload",
-	"execute":          "name the further file on the command line as well",
-	"monitorfile":      "`vipd events` prints every change of a real server",
-	"emailalert":       "`vipd events` prints every change of a real server",
-	"emailalertfrom":   "",
-	"emailalertfreq":   "",
-	"emailalertstatus": "",
-	"smtp":             "",
+	"callback":    "`vipd events` tells of every reload",
+	"execute":     "name the further file on the command line as well: one daemon runs all of them",
+	"monitorfile": "`vipd events` prints every change of a real server",
 }
 
 // remark tells what of a block has no equal.
@@ -41,10 +36,12 @@ func (t *translator) remark(b *block) {
 			t.warnf("no_equal", b.where(key), instead, "%s has no equal here and is left out", key)
 		}
 	}
+	t.alertStatus(b)
 }
 
-// global translates the global directives that concern the daemon.
-func (t *translator) global(all *block) {
+// global translates the global directives that concern the daemon, and what the
+// virtual servers say of it.
+func (t *translator) global(all *block, blocks []*block) {
 	t.remark(all)
 	for _, old := range []string{"timeout", "connecttimeout"} {
 		if !all.has(old) {
@@ -67,7 +64,8 @@ func (t *translator) global(all *block) {
 	if dir := all.text("maintenancedir"); dir != "" {
 		g.SetAt("maintenance_dir", dir, all.where("maintenancedir"))
 	}
-	if len(g.Attrs) > 0 {
+	t.mail(g, all, blocks)
+	if len(g.Attrs)+len(g.Blocks) > 0 {
 		t.doc.Blocks = append(t.doc.Blocks, g)
 	}
 }

@@ -62,7 +62,7 @@ func Translate(files []string, o conf.Options) (*conf.Document, map[string][]byt
 		t.texts[name] = text
 		blocks = append(blocks, t.parse(name, string(text), all)...)
 	}
-	t.global(all)
+	t.global(all, blocks)
 	for _, b := range blocks {
 		t.virtual(b, all)
 	}

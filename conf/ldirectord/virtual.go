@@ -46,6 +46,7 @@ func (t *translator) virtual(b, all *block) {
 	out := t.doc.Add("virtual_server", t.name(s)).At(b.at)
 	t.service(s, out)
 	t.pool(s, all, out)
+	t.alert(s, all, out)
 	t.tail(s, all, out)
 }
 

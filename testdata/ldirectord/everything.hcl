@@ -3,6 +3,14 @@ version = 1
 global {
   keep_table_on_stop = true
   maintenance_dir    = "/etc/ha.d/maintenance"
+
+  # everything.cf:18
+  mail {
+    to       = ["ops@example.com", "shop@example.com"]
+    from     = "lb1@example.com"
+    server   = "mail.example.com:25"
+    security = "none"
+  }
 }
 
 # everything.cf:26
@@ -25,6 +33,13 @@ virtual_server "Shop-secure" {
   quorum {
     on_up   = ["/usr/local/sbin/shop-alone", "stop", "192.0.2.10:443", "tcp"]
     on_down = ["/usr/local/sbin/shop-alone", "start", "192.0.2.10:443", "tcp"]
+  }
+
+  # everything.cf:40
+  alert {
+    mail     = true
+    per_hour = 0
+    every    = "1m"
   }
 
   # everything.cf:48
@@ -90,6 +105,12 @@ virtual_server "fwmark-7" {
     on_down = ["/usr/local/sbin/alone", "start", "7", "fwm"]
   }
 
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
+  }
+
   # everything.cf:62
   check "tcp" {
     interval = "20s"
@@ -122,6 +143,12 @@ virtual_server "2001-db8-10-25" {
     on_down = ["/usr/local/sbin/alone", "start", "[2001:db8::10]:25", "tcp"]
   }
 
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
+  }
+
   check "smtp" {
     interval = "20s"
     timeout  = "6s"
@@ -146,6 +173,12 @@ virtual_server "192.0.2.11-53-udp" {
   quorum {
     on_up   = ["/usr/local/sbin/alone", "stop", "192.0.2.11:53", "udp"]
     on_down = ["/usr/local/sbin/alone", "start", "192.0.2.11:53", "udp"]
+  }
+
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
   }
 
   check "dns" {
@@ -173,6 +206,12 @@ virtual_server "192.0.2.12-389" {
   quorum {
     on_up   = ["/usr/local/sbin/alone", "stop", "192.0.2.12:389", "tcp"]
     on_down = ["/usr/local/sbin/alone", "start", "192.0.2.12:389", "tcp"]
+  }
+
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
   }
 
   check "ldap" {
@@ -204,6 +243,12 @@ virtual_server "192.0.2.12-1812-udp" {
     on_down = ["/usr/local/sbin/alone", "start", "192.0.2.12:1812", "udp"]
   }
 
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
+  }
+
   check "radius" {
     interval = "20s"
     timeout  = "4s"
@@ -229,6 +274,12 @@ virtual_server "192.0.2.12-3306" {
   quorum {
     on_up   = ["/usr/local/sbin/alone", "stop", "192.0.2.12:3306", "tcp"]
     on_down = ["/usr/local/sbin/alone", "start", "192.0.2.12:3306", "tcp"]
+  }
+
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
   }
 
   check "mysql" {
@@ -257,6 +308,12 @@ virtual_server "192.0.2.12-9000" {
   quorum {
     on_up   = ["/usr/local/sbin/alone", "stop", "192.0.2.12:9000", "tcp"]
     on_down = ["/usr/local/sbin/alone", "start", "192.0.2.12:9000", "tcp"]
+  }
+
+  # everything.cf:18
+  alert {
+    mail     = true
+    per_hour = 0
   }
 
   # everything.cf:99
