@@ -24,6 +24,8 @@ import (
 //  5. Adverts of a daemon that was never paused are never late, by its own
 //     count and by the world's: while nothing is disturbed a master sends at
 //     least one in each of its intervals.
+//  6. Once settled, the cause that is named for a router that is not master is
+//     the true one.
 const (
 	checkEvery = time.Second
 	// margin covers drifting clocks and the rounding of instants.
@@ -136,6 +138,7 @@ func (c *checker) checkGroup(g *group, side int) {
 	}
 	if len(masters) == 1 {
 		c.checkBest(g, masters[0], able)
+		c.checkExplained(g, side, masters[0])
 	}
 	c.checkHolders(g, side)
 }

@@ -51,6 +51,9 @@ func TestCheckerSees(t *testing.T) {
 			w.byName["lb2"].kernel = kernel{{id: id, prefix: netip.MustParsePrefix("192.0.2.100/24"), expires: time.Hour, found: true}}
 		}},
 		{"late", func(w *World) { w.stall("lb1", 2*time.Second) }},
+		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.MasterPriority++ }) }},
+		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.State = vrrp.StateFault }) }},
+		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.Master = s.Master.Next() }) }},
 		{"cadence", func(w *World) { w.byName["lb1"].lastAdvert[id] -= time.Second; w.checker.disturbed = 0 }},
 	}
 	for _, tt := range tests {
@@ -60,6 +63,30 @@ func TestCheckerSees(t *testing.T) {
 		if v := strings.Join(w.Violations(), "\n"); !strings.Contains(v, " "+tt.kind+": ") {
 			t.Errorf("%s went unseen:\n%s", tt.kind, v)
 		}
+	}
+}
+
+// liar is an engine that tells something else about its routers than is so.
+type liar struct {
+	Engine
+	lie func(*vrrp.RouterStatus)
+}
+
+// Status tells the lie.
+func (l liar) Status() []vrrp.RouterStatus {
+	all := l.Engine.Status()
+	for i := range all {
+		l.lie(&all[i])
+	}
+	return all
+}
+
+// lie lets a node's engine lie from now on, and the checker ask it again.
+func (w *World) lie(name string, lie func(*vrrp.RouterStatus)) {
+	n := w.byName[name]
+	n.engine = liar{n.engine, lie}
+	for _, g := range w.checker.groups {
+		clear(g.explained)
 	}
 }
 

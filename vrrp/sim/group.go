@@ -14,6 +14,8 @@ type group struct {
 	id      vrrp.RouterID
 	members []member
 	lacking map[int]time.Duration // by side: since when it has no master although it could
+	// explained says, by side, after which disturbance the causes were compared.
+	explained map[int]time.Duration
 	// down is how long nobody may be master, settled how long after a command
 	// the group may take to have the best one: as of the last check.
 	down, settled time.Duration
@@ -99,7 +101,7 @@ func (c *checker) join(m member) {
 			return
 		}
 	}
-	c.groups = append(c.groups, &group{id: m.config.ID, members: []member{m}, lacking: make(map[int]time.Duration)})
+	c.groups = append(c.groups, &group{id: m.config.ID, members: []member{m}, lacking: make(map[int]time.Duration), explained: make(map[int]time.Duration)})
 }
 
 // understands reports whether two members accept each other's adverts.
