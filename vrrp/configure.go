@@ -60,13 +60,14 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 // removeUnwanted lets the routers leave that are no longer configured, and
 // returns those that hand over first.
 func (e *Engine) removeUnwanted(now time.Time, wanted map[RouterID]*Config) (departing []*router) {
+	taken := heldBy(wanted)
 	e.order = slices.DeleteFunc(e.order, func(r *router) bool {
 		c := wanted[r.cfg.ID]
 		switch {
 		case c != nil && c.Carrier() == r.cfg.Carrier():
 			r.remains()
 			return false
-		case c == nil && r.departs(now, wanted):
+		case c == nil && r.departs(now, taken):
 			departing = append(departing, r)
 		default:
 			r.leave(now, cause{reason: ReasonRemoved})

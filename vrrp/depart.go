@@ -9,22 +9,25 @@ import (
 // departs begins the hand-over of a master that is no longer configured, and
 // reports whether there is one: not for a router that leaves at once anyway,
 // nor when one of its addresses is wanted by another.
-func (r *router) departs(now time.Time, wanted map[RouterID]*Config) bool {
-	if !r.graceful() {
+func (r *router) departs(now time.Time, taken map[netip.Prefix]bool) bool {
+	if !r.graceful() || slices.ContainsFunc(r.held, func(p netip.Prefix) bool { return taken[p] }) {
 		return false
-	}
-	for _, c := range wanted {
-		if slices.ContainsFunc(c.Held(), r.holds) {
-			return false
-		}
 	}
 	r.departing, r.group, r.standby = true, nil, nil
 	r.beginHandOver(now, StateInitialize, cause{reason: ReasonRemoved}, false)
 	return true
 }
 
-// holds reports whether an address is one of the router's.
-func (r *router) holds(p netip.Prefix) bool { return slices.Contains(r.held, p) }
+// heldBy gathers the addresses of all routers of a configuration.
+func heldBy(wanted map[RouterID]*Config) map[netip.Prefix]bool {
+	all := make(map[netip.Prefix]bool, len(wanted))
+	for _, c := range wanted {
+		for _, p := range c.Held() {
+			all[p] = true
+		}
+	}
+	return all
+}
 
 // remains takes the removal of a router back: it goes on as master if nobody
 // takes over.
