@@ -22,6 +22,7 @@ func TestGuest(t *testing.T) {
 		{Name: "Fallback", F: testFallback},
 		{Name: "ForeignService", F: testForeignService},
 		{Name: "ReloadOfServices", F: testReloadOfServices},
+		{Name: "DrainOfARemovedServer", F: testDrainOfARemovedServer},
 		{Name: "KilledChecker", F: testKilledChecker},
 		{Name: "KeptRestart", F: testKeptRestart},
 		{Name: "UpgradeOfServices", F: testUpgradeOfServices},

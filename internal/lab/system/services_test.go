@@ -3,7 +3,9 @@
 package system
 
 import (
+	"fmt"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -156,6 +158,36 @@ func testReloadOfServices(t *testing.T) {
 	}
 	v.Reload("nonsense")
 	b.settled(time.Second)
+}
+
+// A real server that leaves the configuration drains: its connection lives on,
+// new ones go elsewhere, and it goes when its time is up.
+func testDrainOfARemovedServer(t *testing.T) {
+	const drain = 6 * time.Second // a slow guest needs some for the questions below
+	b := newBalancer(t)
+	hcl := services(fmt.Sprintf("drain = %q", drain), "")
+	v := b.start(hcl)
+	var held *lab.HeldConn
+	for backend := ""; backend != "rs1"; {
+		held = b.client.Hold(service)
+		var err error
+		if backend, err = held.Ask(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	v.Reload(strings.Replace(hcl, `real_server "192.0.2.11:80" { weight = 3 }`, "", 1))
+	b.weights(service, map[string]int{"192.0.2.11:80": 0, "192.0.2.12:80": 5})
+	if backend, err := held.Ask(); err != nil || backend != "rs1" {
+		t.Errorf("connection to the removed server: %q, %v", backend, err)
+	}
+	if by := b.answers(service, 4); by["rs2"] != 4 {
+		t.Errorf("answers = %v, want 4 of rs2", by)
+	}
+	b.weights(service, map[string]int{"192.0.2.12:80": 5})
+	if took := time.Since(began); took < drain {
+		t.Errorf("the removed server went after %v, with a connection", took)
+	}
 }
 
 // checker is what the daemon says of its checker role.
