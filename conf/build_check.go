@@ -171,6 +171,7 @@ func (b *builder) check(n *node) healthcheck.Check {
 			Retry: get[time.Duration](n, "retry_interval"), DownInterval: get[time.Duration](n, "down_interval"),
 			Warmup: get[time.Duration](n, "warmup"), Cheap: int(get[int64](n, "cheap")),
 			Flaps: int(get[int64](n, "flaps")), FlapWindow: get[time.Duration](n, "flap_window"),
+			LogFailures: get[bool](n, "log_failures"),
 		},
 		Port: uint16(get[int64](n, "port")), Address: get[netip.Addr](n, "address"),
 	}
@@ -205,7 +206,10 @@ func boundTo(s *Service, checks []healthcheck.Check) []healthcheck.Check {
 
 // tlsOf reads the TLS attributes that the kind has.
 func tlsOf(n *node, kind healthcheck.Kind) healthcheck.TLS {
-	t := healthcheck.TLS{Mode: kind.TLSModes()[0], ServerName: get[string](n, "sni"), Verify: get[bool](n, "verify"), MinDays: int(get[int64](n, "min_days"))}
+	t := healthcheck.TLS{
+		Mode: kind.TLSModes()[0], ServerName: get[string](n, "sni"), Verify: get[bool](n, "verify"), MinDays: int(get[int64](n, "min_days")),
+		Certificate: get[string](n, "certificate"), Key: get[string](n, "certificate_key"),
+	}
 	switch word := get[string](n, "tls"); word {
 	case "":
 	case "off":

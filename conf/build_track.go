@@ -123,7 +123,11 @@ func (b *builder) trackFile(n *node) TrackFile {
 
 func (b *builder) trackProcess(n *node) TrackProcess {
 	t := TrackProcess{
-		Name: n.labels[0], Program: get[string](n, "program"), Quorum: int(get[int64](n, "quorum")), Delay: get[time.Duration](n, "delay"),
+		Name: n.labels[0], Program: get[string](n, "program"), Quorum: int(get[int64](n, "quorum")), Most: int(get[int64](n, "quorum_max")),
+		Delay: get[time.Duration](n, "delay"), UpDelay: get[time.Duration](n, "up_delay"),
+	}
+	if t.Most > 0 && t.Most < t.Quorum {
+		b.errorf("bad_quorum", n.at("quorum_max"), "", "quorum_max %d is below quorum %d", t.Most, t.Quorum)
 	}
 	for _, word := range get[[]located[string]](n, "arguments") {
 		t.Args = append(t.Args, word.v)

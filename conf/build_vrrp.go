@@ -128,7 +128,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 	garp := n.one("garp")
 	c.Announce = vrrp.Announce{
 		Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay"),
-		Refresh: get[time.Duration](garp, "refresh"), Interval: get[time.Duration](garp, "interval"),
+		Refresh: get[time.Duration](garp, "refresh"), Interval: get[time.Duration](garp, "interval"), Pace: get[string](garp, "pace"),
 	}
 	if c.Announce.LowerRepeat = int(get[int64](garp, "lower_repeat")); c.Announce.LowerRepeat > 0 {
 		c.Announce.LowerDelay = get[time.Duration](garp, "lower_delay")

@@ -134,8 +134,11 @@ var checkKinds = []checkKind{
 		{name: "expect", kind: kindString, help: "Regular expression (RE2) that must be found in the answer."},
 		{name: "silence_is_success", kind: kindBool, def: "false",
 			help: "Take no answer within `timeout` for success: only an ICMP error is a failure. A host that is switched off may send none."},
+		{name: "min_length", kind: kindInt, def: "0", min: 0, max: 65535, help: "Octets that an answer must have."},
+		{name: "max_length", kind: kindInt, min: 1, max: 65535, help: "Octets that an answer may have."},
 	}, func(n *node) healthcheck.Params {
-		return healthcheck.UDP{Send: sendOf(n), Expect: get[string](n, "expect"), Silent: get[bool](n, "silence_is_success")}
+		return healthcheck.UDP{Send: sendOf(n), Expect: get[string](n, "expect"), Silent: get[bool](n, "silence_is_success"),
+			MinLength: int(get[int64](n, "min_length")), MaxLength: int(get[int64](n, "max_length"))}
 	}},
 	{kind: healthcheck.KindPing, help: "An ICMP echo that is answered."},
 	{healthcheck.KindScript, "A program of this host.", []*attr{

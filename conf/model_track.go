@@ -42,7 +42,9 @@ type TrackProcess struct {
 	Program string   // file name of the executable, or its path
 	Args    []string // leading arguments that must be the same
 	Quorum  int
+	Most    int           // more than these are down, too; 0 = any number
 	Delay   time.Duration // how long a loss must last before it counts
+	UpDelay time.Duration // how long enough of them must run before it counts
 }
 
 // Tracking is everything outside of the router role that elections depend on.

@@ -56,6 +56,7 @@ var timingAttrs = []*attr{
 		help: "A server that went down this often within `flap_window` comes up only after that time without a failure. 0: never."},
 	{name: "flap_window", kind: kindDuration, min: int64(time.Second), max: int64(24 * time.Hour),
 		help: "See `flaps`."},
+	{name: "log_failures", kind: kindBool, def: "false", help: "Log every failure, not only that a server goes down."},
 	{name: "address", kind: kindIP, defNote: "the real server's", help: "Address to probe."},
 	{name: "depends_on", kind: kindString,
 		help: "Name of a top-level check. While that is down this check says nothing, and the real server stays as it is."},
@@ -77,6 +78,9 @@ var tlsAttrs = []*attr{
 	{name: "sni", kind: kindString, defNote: "`virtual_host`, if there is one", help: "Server name of the TLS handshake."},
 	{name: "verify", kind: kindBool, def: "false", help: "Verify the certificate: chain, dates and name."},
 	{name: "min_days", kind: kindInt, min: 1, max: 3650, help: "Days that the certificate must still be valid."},
+	{name: "certificate", kind: kindString,
+		help: "File (PEM) with the certificate, and its chain, that is shown to a server that asks for one. Read when it asks: a renewed one needs no reload."},
+	{name: "certificate_key", kind: kindString, help: "File (PEM) with the key of `certificate`, without a password."},
 }
 
 // checkVariants are the attributes of each kind, made of what it shares with

@@ -109,6 +109,8 @@ var instanceBlock = &block{
 			{name: "refresh_repeat", kind: kindInt, def: "1", min: 1, max: 100, help: "Announcements per address in each of these blocks."},
 			{name: "interval", kind: kindDuration, def: `"0s"`, min: 0, max: int64(10 * time.Second),
 				help: "Least time between two announcements on one interface, for switches that limit them; `\"0s\"` sends bursts of 32 every 2ms."},
+			{name: "pace", kind: kindString,
+				help: "A name: instances with the same one have `interval` together, on all their interfaces. For interfaces at one switch."},
 			{name: "lower_repeat", kind: kindInt, def: "0", min: -1, max: 100,
 				help: "Announcements per address after a master heard an advert that lost against its own; 0 takes `repeat` and `delay`, -1 sends none."},
 			{name: "lower_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "`delay` in that case, with `lower_repeat`."},

@@ -81,7 +81,9 @@ var trackProcessBlock = &block{
 		{name: "program", kind: kindString, required: true, help: "Name of the executable, or its whole path."},
 		{name: "arguments", kind: kindStrings, help: "Arguments that its command line must begin with."},
 		{name: "quorum", kind: kindInt, def: "1", min: 1, max: math.MaxInt16, help: "Processes that must run."},
+		{name: "quorum_max", kind: kindInt, min: 1, max: math.MaxUint16, help: "Processes that may run: more are taken for a failure."},
 		{name: "delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "How long a loss must last before it counts, so that a restart does not."},
+		{name: "up_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "How long enough processes must run before that counts."},
 	},
 }
 

@@ -54,6 +54,7 @@ func (w *writer) check(m maker, c check) {
 	m.set("cheap", t.Cheap)
 	m.set("flaps", t.Flaps)
 	m.set("flap_window", t.FlapWindow)
+	m.set("log_failures", t.LogFailures)
 	m.set("address", c.Address)
 	if c.DependsOn != nil && w.name(*c.DependsOn) {
 		m.set("depends_on", c.DependsOn.Name)
@@ -70,6 +71,8 @@ func (w *writer) check(m maker, c check) {
 		m.set("sni", s.TLS.ServerName)
 		m.set("verify", s.TLS.Verify)
 		m.set("min_days", s.TLS.MinDays)
+		m.set("certificate", s.TLS.Certificate)
+		m.set("certificate_key", s.TLS.Key)
 	}
 	if s.Kind.Local() {
 		return
@@ -102,7 +105,7 @@ func (w *writer) params(m maker, s healthcheck.Settings) {
 		m.pairs("expect", p.Expect, "finish", p.Finish)
 	case healthcheck.UDP:
 		writeSend(m, p.Send)
-		m.pairs("expect", p.Expect, "silence_is_success", p.Silent)
+		m.pairs("expect", p.Expect, "silence_is_success", p.Silent, "min_length", p.MinLength, "max_length", p.MaxLength)
 	case healthcheck.Agent:
 		m.set("send", string(p.Send))
 	case healthcheck.GRPC:

@@ -128,7 +128,9 @@ func (w *writer) tracking() []maker {
 		m.set("program", t.Program)
 		m.set("arguments", t.Args)
 		m.set("quorum", t.Quorum)
+		m.set("quorum_max", t.Most)
 		m.set("delay", t.Delay)
+		m.set("up_delay", t.UpDelay)
 	}
 	return out
 }

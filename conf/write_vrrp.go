@@ -208,6 +208,7 @@ func (w *writer) garp(m maker, c vrrp.Config) {
 	g.set("lower_repeat", c.Announce.LowerRepeat)
 	g.set("lower_delay", c.Announce.LowerDelay)
 	g.set("interval", c.Announce.Interval)
+	g.set("pace", c.Announce.Pace)
 	g.set("interfaces", c.Announce.Interfaces)
 	m.prune("garp")
 }

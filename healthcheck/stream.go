@@ -13,6 +13,8 @@ func (t TCP) validate(_ Settings, p *problems) { p.regexp("expect", t.Expect) }
 type UDP struct {
 	Send   Bytes  // payload of the datagram
 	Expect string // RE2 over the answer; empty = any answer
+	// MinLength and MaxLength bound the octets of the answer; 0 = no bound.
+	MinLength, MaxLength int
 	// Silent takes silence for success: only an ICMP error is a failure. A
 	// host that is switched off behind a router sends none.
 	Silent bool
@@ -25,6 +27,9 @@ func (u UDP) validate(_ Settings, p *problems) {
 	}
 	if u.Silent && u.Expect != "" {
 		p.add("expect", "", "expect means nothing where silence is success")
+	}
+	if u.MinLength < 0 || u.MaxLength < 0 || u.MaxLength > 0 && u.MinLength > u.MaxLength {
+		p.add("min_length", "", "min_length %d is not between 0 and max_length %d", u.MinLength, u.MaxLength)
 	}
 }
 

@@ -52,6 +52,10 @@ type TLS struct {
 	ServerName string // in the hello; empty = the virtual host, if the kind has one
 	Verify     bool   // verify the certificate's chain, dates and name
 	MinDays    int    // days that the certificate must still be valid; 0 = not looked at
+	// Certificate and Key are files (PEM) of what is shown to a server that asks
+	// for a certificate; empty = none. They are read when it asks, so that a
+	// renewed one needs no reload.
+	Certificate, Key string
 }
 
 // Timing says how often to probe and how many results make a verdict.
@@ -72,6 +76,9 @@ type Timing struct {
 	// only after FlapWindow without a failure. 0 = no damping.
 	Flaps      int
 	FlapWindow time.Duration
+
+	// LogFailures tells of every failure, not only of changes of the verdict.
+	LogFailures bool
 }
 
 // Check is one configured check.

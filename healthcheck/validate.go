@@ -115,6 +115,7 @@ func (s Settings) validateTLS(p *problems, known spec) {
 		off(t.ServerName != "", "sni")
 		off(t.Verify, "verify")
 		off(t.MinDays != 0, "min_days")
+		off(t.Certificate+t.Key != "", "certificate")
 		return
 	}
 	_, err := netip.ParseAddr(t.ServerName)
@@ -123,6 +124,14 @@ func (s Settings) validateTLS(p *problems, known spec) {
 	}
 	if t.MinDays < 0 {
 		p.add("min_days", "", "min_days %d is negative", t.MinDays)
+	}
+	if (t.Certificate == "") != (t.Key == "") {
+		p.add("certificate", "", "a certificate needs its key, and a key its certificate")
+	}
+	for _, path := range []string{t.Certificate, t.Key} {
+		if path != "" && !strings.HasPrefix(path, "/") {
+			p.add("certificate", "", "path %q is not absolute", path)
+		}
 	}
 }
 

@@ -128,7 +128,7 @@ func (r *router) gratuitousBlock(addresses []netip.Prefix, repeat int) {
 	g := r.engine.out.gratuitous.take()
 	*g = Gratuitous{
 		ID: r.cfg.ID, Addresses: addresses, Repeat: repeat, Epoch: r.epoch,
-		Interval: r.cfg.Announce.Interval, Interfaces: r.cfg.Announce.Interfaces,
+		Interval: r.cfg.Announce.Interval, Pace: r.cfg.Announce.Pace, Interfaces: r.cfg.Announce.Interfaces,
 	}
 	r.engine.out.add(g)
 }

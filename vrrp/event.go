@@ -188,8 +188,10 @@ type Gratuitous struct {
 	Addresses []netip.Prefix
 	Repeat    int
 	Epoch     uint64
-	// Interval is the least time between two announcements on an interface.
+	// Interval is the least time between two announcements on an interface, or
+	// on all those with the same Pace.
 	Interval time.Duration
+	Pace     string
 	// Interfaces are announced on besides those that carry the addresses.
 	Interfaces []string
 }

@@ -156,6 +156,9 @@ type Announce struct {
 	LowerDelay  time.Duration
 	// Interval is the least time between two announcements on an interface.
 	Interval time.Duration
+	// Pace names a set of interfaces that have Interval together, for those at
+	// one switch; "" is each for itself.
+	Pace string
 	// Interfaces are announced on as well.
 	Interfaces []string
 }

@@ -24,6 +24,7 @@ func (r *reader) checks(v *service, rs *server, target netip.AddrPort) []healthc
 			Timing:  timingOf(m, c.kind),
 			Address: or(c.address, netip.Addr{}), Port: uint16(or(c.port, 0)),
 		}
+		base.Timing.LogFailures = or(first(c.logFailures, r.global.logFailures), false)
 		for _, one := range r.kinds(c, m, base) {
 			if target.Port() == 0 && one.Port == 0 && needsPort(c.kind) {
 				r.errorf(c.at, "missing_port", "connect_port N", "the check of %s needs a port", target.Addr())
@@ -139,7 +140,7 @@ func (r *reader) http(c *check, m timing, base healthcheck.Check) []healthcheck.
 			}
 		}
 		if c.kind == healthcheck.KindHTTPS {
-			one.Settings.TLS.Mode = healthcheck.TLSOn
+			one.Settings.TLS = healthcheck.TLS{Mode: healthcheck.TLSOn, Certificate: or(r.certificate, ""), Key: or(first(r.certificateKey, r.certificate), "")}
 			if or(c.sni, false) {
 				one.Settings.TLS.ServerName = serverName(or(c.sniName, host))
 			}
@@ -176,6 +177,7 @@ func (r *reader) udp(c *check) (healthcheck.UDP, bool) {
 		return p, false
 	}
 	p.Send = healthcheck.Bytes(payload)
+	p.MinLength, p.MaxLength = or(c.replyLeast, 0), or(c.replyMost, 0)
 	if c.reply == nil {
 		return p, true
 	}

@@ -38,9 +38,15 @@ func (r *reader) buildTracking(cfg *conf.Config) {
 			r.errorf(p.at, "missing_value", "process NAME", "vrrp_track_process %s has no process", p.name)
 			continue
 		}
-		t.Processes = append(t.Processes, conf.TrackProcess{
-			Name: p.name, Program: p.command[0], Args: p.command[1:], Quorum: or(p.quorum, 1), Delay: or(p.delay, 0),
-		})
+		one := conf.TrackProcess{
+			Name: p.name, Program: p.command[0], Args: p.command[1:], Quorum: or(p.quorum, 1), Most: or(p.most, 0),
+			Delay: or(p.delay, 0), UpDelay: or(p.upDelay, 0),
+		}
+		if one.Most > 0 && one.Most < one.Quorum {
+			r.warnf(p.at, "bad_value", "", "quorum_max %d of %s is below its quorum %d; it is ignored", one.Most, p.name, one.Quorum)
+			one.Most = 0
+		}
+		t.Processes = append(t.Processes, one)
 	}
 }
 

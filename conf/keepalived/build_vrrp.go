@@ -65,6 +65,7 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 	r.delivery(i, &c)
 	c.Auth = r.auth(i, &c)
 	c.Announce = announce(i.garp, r.global.garp, c.ID.Family)
+	r.paced(&c)
 	c.Tracks = r.resolve(i.tracks, c.ID.Interface)
 	own, all := i.rules, r.global.rules
 	c.Deviations = vrrp.Deviations{
@@ -174,14 +175,16 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 }
 
 // vmacName is the name that keepalived gives to an interface without one:
-// vrrp.VRID when it is free, for IPv6 then vrrp6.VRID, then vrrp1.VRID, …
+// vrrp.VRID when it is free, for IPv6 then vrrp6.VRID, then vrrp1.VRID, …, with
+// another word for vrrp if vmac_prefix says so.
 func (r *reader) vmacName(id vrrp.RouterID) string {
-	name := fmt.Sprintf("vrrp.%d", id.VRID)
+	prefix := or(r.global.vmacPrefix, "vrrp")
+	name := fmt.Sprintf("%s.%d", prefix, id.VRID)
 	if id.Family == vrrp.IPv6 && r.vmacs[name] {
-		name = fmt.Sprintf("vrrp6.%d", id.VRID)
+		name = fmt.Sprintf("%s6.%d", prefix, id.VRID)
 	}
 	for n := 1; r.vmacs[name]; n++ {
-		name = fmt.Sprintf("vrrp%d.%d", n, id.VRID)
+		name = fmt.Sprintf("%s%d.%d", prefix, n, id.VRID)
 	}
 	return name
 }

@@ -14,20 +14,22 @@ type reader struct {
 	*report
 	opts conf.Options
 
-	global    globals
-	instances []*instance
-	vmacs     map[string]bool // names of interfaces of virtual routers
-	groups    []*syncGroup
-	scripts   []*trackScript
-	files     []*trackFile
-	processes []*trackProcess
-	vgroups   []*serverGroup
-	services  []*service
-	statics   []vip
-	delays    map[string]linkDelay // by interface
-	paths     vrrp.Paths           // static ones
-	runs      bool                 // some program
-	autoRules int                  // rules that got their preference here
+	global                      globals
+	instances                   []*instance
+	vmacs                       map[string]bool // names of interfaces of virtual routers
+	groups                      []*syncGroup
+	scripts                     []*trackScript
+	files                       []*trackFile
+	processes                   []*trackProcess
+	vgroups                     []*serverGroup
+	services                    []*service
+	statics                     []vip
+	delays                      map[string]linkDelay // by interface
+	garpGroups                  []*garpGroup
+	paths                       vrrp.Paths // static ones
+	certificate, certificateKey *string    // of SSL
+	runs                        bool       // some program
+	autoRules                   int        // rules that got their preference here
 
 	// What the statements of an open block belong to.
 	inst    *instance
@@ -73,7 +75,8 @@ type globals struct {
 	startup, shutdown                          *program
 	startupTimeout, shutdownTimeout            *time.Duration
 	startupDelay                               *time.Duration
-	scriptUser                                 *string
+	scriptUser, vmacPrefix                     *string
+	logFailures                                *bool // of checks
 	scriptSecurity                             *bool
 	realTime                                   *int // priority
 }
@@ -225,7 +228,9 @@ type trackProcess struct {
 	weight  *int
 	reverse bool
 	quorum  *int
-	delay   *time.Duration
+	most    *int           // quorum_max
+	delay   *time.Duration // of the loss
+	upDelay *time.Duration
 }
 
 // linkDelay is for how long the state of an interface must last to count.

@@ -108,6 +108,9 @@ type check struct {
 	payload        *string
 	reply          *string
 	wantReply      bool
+	logFailures    *bool
+	replyLeast     *int // octets
+	replyMost      *int
 	file           *string
 	weight         *int
 }

@@ -78,7 +78,7 @@ func commonKeywords() []*keyword {
 		does("fwmark", integer(0, 1<<32-1, ofCheck(func(c *check) **int { return &c.mark }))),
 	),
 		timingKeywords(func(r *reader) *timing { return &r.chk.timing }),
-		without("every result of a check is counted and kept", "log_all_failures"),
+		many(does("log_all_failures", toggle(ofCheck(func(c *check) **bool { return &c.logFailures })))),
 	)
 }
 
@@ -96,7 +96,7 @@ func httpKeywords() []*keyword {
 			r.chk.urls = append(r.chk.urls, r.url)
 		}, nil, urlKeywords()),
 	),
-		without("the paths of a check are asked for in one round", "fast_recovery"),
+		many(does("fast_recovery", nil).note("always so: every url is a check of its own, and none waits for another")),
 		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
 	)
 }
@@ -179,7 +179,7 @@ func smtpKeywords() []*keyword {
 }
 
 func udpKeywords() []*keyword {
-	return concat(many(
+	return many(
 		does("payload", text(ofCheck(func(c *check) **string { return &c.payload }))),
 		does("require_reply", func(r *reader, s *statement) {
 			r.chk.wantReply = true
@@ -188,5 +188,7 @@ func udpKeywords() []*keyword {
 				r.chk.reply = &reply
 			}
 		}),
-	), refused(notYet, "min_reply_length", "max_reply_length"))
+		does("min_reply_length", integer(0, 65535, ofCheck(func(c *check) **int { return &c.replyLeast }))),
+		does("max_reply_length", integer(1, 65535, ofCheck(func(c *check) **int { return &c.replyMost }))),
+	)
 }

@@ -68,7 +68,8 @@ func groupBlock() *keyword {
 		})),
 		trackKeywords(func(r *reader) *[]track { return &r.group.tracks }),
 		notifyKeywords(func(r *reader) *notify { return &r.group.notify }),
-		without("weights of members count always", "global_tracking", "sync_group_tracking_weight"),
+		without("weights of members count always", "global_tracking"),
+		many(does("sync_group_tracking_weight", nil).note("always so: weights of members count")),
 	)
 }
 
@@ -127,10 +128,14 @@ func processBlock() *keyword {
 		does("weight", weight(vrrp.MinWeight-1, vrrp.MaxWeight+1, func(r *reader) **int { return &r.process.weight },
 			func(r *reader) *bool { return &r.process.reverse })),
 		does("quorum", integer(1, 65535, func(r *reader) **int { return &r.process.quorum })),
-		does("delay", of(func(p *trackProcess) **time.Duration { return &p.delay })),
+		does("quorum_max", integer(1, 65535, func(r *reader) **int { return &r.process.most })).note("0, that none may run, is not known"),
+		does("delay", func(r *reader, s *statement) {
+			of(func(p *trackProcess) **time.Duration { return &p.delay })(r, s)
+			r.process.upDelay = r.process.delay
+		}),
 		does("terminate_delay", of(func(p *trackProcess) **time.Duration { return &p.delay })),
-	), refused(notYet, "quorum_max"),
-		without("a process that comes back counts at once", "fork_delay"),
+		does("fork_delay", of(func(p *trackProcess) **time.Duration { return &p.upDelay })),
+	),
 		without("the whole command line is compared where parameters are given", "full_command"))
 }
 

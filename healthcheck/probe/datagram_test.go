@@ -50,6 +50,12 @@ func TestUDP(t *testing.T) {
 		{name: "expected answer", kind: healthcheck.KindUDP, target: echo, params: healthcheck.UDP{Send: "ping", Expect: "^ping$"}, class: ok, reason: "answer of 4 bytes"},
 		{name: "other answer", kind: healthcheck.KindUDP, target: echo, params: healthcheck.UDP{Send: "ping", Expect: "pong"}, class: healthcheck.ClassBody,
 			reason: `"pong" not found in the answer (4 bytes: "ping")`},
+		{name: "answer as long as wanted", kind: healthcheck.KindUDP, target: echo, params: healthcheck.UDP{Send: "ping", MinLength: 4, MaxLength: 4}, class: ok,
+			reason: "answer of 4 bytes"},
+		{name: "short answer", kind: healthcheck.KindUDP, target: echo, params: healthcheck.UDP{Send: "ping", MinLength: 5}, class: healthcheck.ClassBody,
+			reason: "answer of 4 bytes"},
+		{name: "long answer", kind: healthcheck.KindUDP, target: echo, params: healthcheck.UDP{Send: "ping", MaxLength: 3}, class: healthcheck.ClassBody,
+			reason: "answer of 4 bytes"},
 		{name: "nobody listens", kind: healthcheck.KindUDP, target: closedPort(t), params: healthcheck.UDP{Silent: true}, class: healthcheck.ClassRefused,
 			reason: "connection refused"},
 	})

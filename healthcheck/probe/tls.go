@@ -23,7 +23,7 @@ func clientConfig(s healthcheck.Settings, o Options, host string, alpn ...string
 	if name == "" {
 		name = hostname(host)
 	}
-	return &tls.Config{
+	c := &tls.Config{
 		ServerName: name,
 		RootCAs:    o.Roots,
 		// The operator's choice: real servers often have a certificate for
@@ -32,6 +32,20 @@ func clientConfig(s healthcheck.Settings, o Options, host string, alpn ...string
 		NextProtos:         alpn,
 		MinVersion:         tls.VersionTLS12,
 	}
+	if s.TLS.Certificate != "" {
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return ownCertificate(s.TLS) }
+	}
+	return c
+}
+
+// ownCertificate reads what is shown to a server that asks. What is wrong with
+// it says nothing about the server.
+func ownCertificate(t healthcheck.TLS) (*tls.Certificate, error) {
+	c, err := tls.LoadX509KeyPair(t.Certificate, t.Key)
+	if err != nil {
+		return nil, &failure{healthcheck.ClassInternal, fmt.Sprintf("certificate %s: %v", t.Certificate, err)}
+	}
+	return &c, nil
 }
 
 // hostname returns a Host field without its port.

@@ -34,6 +34,8 @@ func prepareUDP(s healthcheck.Settings, _ Options) (check, error) {
 			return "no error came back", nil
 		case err != nil:
 			return "", err
+		case n < p.MinLength, p.MaxLength > 0 && n > p.MaxLength:
+			return "", &failure{healthcheck.ClassBody, fmt.Sprintf("answer of %d bytes", n)}
 		case expect != nil && !expect.Match(buf[:n]):
 			return "", &failure{healthcheck.ClassBody, mismatch(p.Expect, "answer", buf[:n])}
 		}

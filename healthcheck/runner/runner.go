@@ -28,8 +28,8 @@ type Options struct {
 	// Done itself: Done is called once, later and from elsewhere, or never when
 	// Run is leaving.
 	Begin func(starts []healthcheck.Start)
-	// OnUpdate, if any, is told each change of a verdict or an advice, in
-	// order, from one goroutine. It may take its time: no probe waits for it.
+	// OnUpdate, if any, is told each change of a verdict or an advice, and each
+	// failure of the keys that want it, in order, from one goroutine. It may take its time: no probe waits for it.
 	OnUpdate func(Update)
 	// Limit bounds how many probes are busy at the same time; 0 = 256. A
 	// probe that has been waiting for its server for more than Patience no

@@ -226,7 +226,8 @@ func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
 	e.history.Add(f.result)
 	e.answer(f.result)
 	s.turnRound()
-	return Update{Key: e.key, Old: old, New: v, Last: f.result}, changed || e.health.Advice() != advice
+	tell := changed || e.health.Advice() != advice || e.key.Timing.LogFailures && !f.result.OK()
+	return Update{Key: e.key, Old: old, New: v, Last: f.result}, tell
 }
 
 // status returns the snapshot of all entries.

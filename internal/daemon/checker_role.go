@@ -215,6 +215,12 @@ func (c *checkerRole) observe(u checks.Update) {
 	if m, known := c.probes.Memory(u.Key); known {
 		_ = c.peer.Notify(noticeVerdict, m)
 	}
+	if u.Old == u.New && !u.Last.OK() {
+		c.send("info", "check", fmt.Sprintf("%s check of %s failed: %s", u.Key.Settings.Kind, targetText(u.Key.Target), u.Last.Reason), map[string]any{
+			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "class": string(u.Last.Class), "reason": u.Last.Reason,
+		})
+		return
+	}
 	if u.Old == u.New {
 		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
 			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),

@@ -16,6 +16,7 @@ func TestJudge(t *testing.T) {
 		{"rise and fall", judge{rise: 2, fall: 3}, "++--+---++", "u++++++--+"},
 		{"the first state takes its run too", judge{rise: 1, fall: 2}, "--", "u-"},
 		{"a change must last", judge{rise: 1, fall: 1, holdUp: 2 * time.Second, holdDown: 2 * time.Second}, "+-+---+++", "+++++---+"},
+		{"only a gain must last", judge{rise: 1, fall: 1, holdUp: time.Second}, "-+-++-", "----+-"},
 		{"only a loss must last", judge{rise: 1, fall: 1, holdDown: time.Second}, "+-+--+", "++++-+"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

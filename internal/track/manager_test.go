@@ -207,6 +207,12 @@ func TestProcess(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	reports.want(t, "process by-name down 0")
+	o := processObserver{conf.TrackProcess{Quorum: 2, Most: 3}}
+	for n, want := range []bool{false, false, true, true, false} {
+		if o.enough(n) != want {
+			t.Errorf("%d processes, of 2 to 3, are enough: %v", n, !want)
+		}
+	}
 }
 
 func TestPing(t *testing.T) {

@@ -35,7 +35,9 @@ func (o *processObserver) unnamed() any {
 	return settings
 }
 
-func (o *processObserver) judge() judge { return judge{rise: 1, fall: 1, holdDown: o.Delay} }
+func (o *processObserver) judge() judge {
+	return judge{rise: 1, fall: 1, holdUp: o.UpDelay, holdDown: o.Delay}
+}
 
 func (o *processObserver) run(ctx context.Context, tell func(result)) {
 	o.look(ctx, lookEvery, processChanges(ctx), tell)
@@ -46,7 +48,7 @@ func (o *processObserver) look(ctx context.Context, interval time.Duration, chan
 	for {
 		start := time.Now()
 		n := o.count()
-		tell(result{good: n >= o.Quorum, detail: fmt.Sprintf("%d of %d processes", n, o.Quorum), took: time.Since(start)})
+		tell(result{good: o.enough(n), detail: fmt.Sprintf("%d of %d processes", n, o.Quorum), took: time.Since(start)})
 		select {
 		case <-ctx.Done():
 			return
@@ -61,6 +63,9 @@ func (o *processObserver) look(ctx context.Context, interval time.Duration, chan
 		}
 	}
 }
+
+// enough judges a number of processes.
+func (o *processObserver) enough(n int) bool { return n >= o.Quorum && (o.Most == 0 || n <= o.Most) }
 
 // count counts the processes that match.
 func (o *processObserver) count() int {

@@ -47,7 +47,7 @@ type announcer struct {
 
 	// Of the sending goroutine.
 	conns map[string]announceConn
-	// free is when an interface with an interval may be announced on again.
+	// free is when a lane with an interval may be announced on again.
 	free map[string]time.Time
 	nas  map[string]neighbourConn
 }
@@ -58,6 +58,15 @@ type block struct {
 	*vrrp.Gratuitous
 	iface      string
 	rounds, at int
+}
+
+// lane is what the interval of the block holds for: its interface, or all of
+// a pace. No interface has a space in its name.
+func (b *block) lane() string {
+	if b.Pace != "" {
+		return "pace " + b.Pace
+	}
+	return b.iface
 }
 
 // announceConn is the packet socket of an interface.
@@ -139,20 +148,20 @@ func (a *announcer) burst() bool {
 	return true
 }
 
-// take cuts up to room addresses from the first block whose interface may be
+// take cuts up to room addresses from the first block whose lane may be
 // announced on, and reports whether any block waits. A block that has been
 // through all its addresses goes to the end for its next round.
 func (a *announcer) take(room int, now time.Time) (iface string, some []netip.Prefix, more bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	i := slices.IndexFunc(a.queue, func(b *block) bool { return !a.free[b.iface].After(now) })
+	i := slices.IndexFunc(a.queue, func(b *block) bool { return !a.free[b.lane()].After(now) })
 	if i < 0 {
 		return "", nil, len(a.queue) > 0
 	}
 	b := a.queue[i]
 	if b.Interval > 0 {
 		room = 1
-		a.free[b.iface] = now.Add(b.Interval)
+		a.free[b.lane()] = now.Add(b.Interval)
 	}
 	end := min(len(b.Addresses), b.at+room)
 	some = b.Addresses[b.at:end]

@@ -112,6 +112,25 @@ func TestAnnounceWhereThereIsNoARP(t *testing.T) {
 	}
 }
 
+// Interfaces of one pace share the interval.
+func TestAnnouncerKeepsTheIntervalOfAPace(t *testing.T) {
+	a := &announcer{wake: make(chan struct{}, 1), free: make(map[string]time.Time)}
+	for n, pace := range []string{"switch", "switch", ""} {
+		a.announce(fmt.Sprint("eth", n), &vrrp.Gratuitous{
+			ID: routerA, Addresses: []netip.Prefix{vip(n + 1)}, Repeat: 1, Interval: 10 * time.Millisecond, Pace: pace,
+		})
+	}
+	start := time.Now()
+	for _, step := range []struct {
+		at   time.Duration
+		want string
+	}{{0, "eth0"}, {0, "eth2"}, {9 * time.Millisecond, ""}, {10 * time.Millisecond, "eth1"}} {
+		if iface, _, _ := a.take(announceBurst, start.Add(step.at)); iface != step.want {
+			t.Errorf("at %v: %q, want %q", step.at, iface, step.want)
+		}
+	}
+}
+
 // An interval paces an interface for all of its blocks; others go on.
 func TestAnnouncerKeepsTheInterval(t *testing.T) {
 	a := &announcer{wake: make(chan struct{}, 1), free: make(map[string]time.Time)}

@@ -1,0 +1,5 @@
+version = 1
+
+check "https" "page" {
+  certificate = "director.pem"
+}
