@@ -53,6 +53,26 @@ func TestAResultThatCrossedAReload(t *testing.T) {
 	}
 }
 
+// TestEveryFailureIsToldThatIsWanted looks at one that changes no verdict.
+func TestEveryFailureIsToldThatIsWanted(t *testing.T) {
+	now := time.Now()
+	for _, tt := range []struct {
+		wanted bool
+		class  healthcheck.Class
+		told   bool
+	}{{false, healthcheck.ClassTimeout, false}, {true, healthcheck.ClassTimeout, true}} {
+		s, f := launch(t, now)
+		k := f.entry.key
+		k.Timing.LogFailures, k.Timing.Fall = tt.wanted, 3
+		f.entry.key, f.entry.health = k, healthcheck.NewHealth(k.Timing)
+		f.result = healthcheck.Result{Class: tt.class, At: now}
+		u, told := s.land(f, now.Add(time.Second))
+		if told != tt.told || u.Old != u.New {
+			t.Errorf("%+v: told %v, update %+v", tt, told, u)
+		}
+	}
+}
+
 func TestBusyList(t *testing.T) {
 	var b busyList
 	begin := time.Now()
