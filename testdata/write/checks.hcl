@@ -21,6 +21,7 @@ virtual_server "s0" {
       warmup = "500ms"
       flaps = 3
       flap_window = "1m"
+      log_failures = true
       port = 8080
       source = "192.0.2.2"
       interface = "eth0"
@@ -42,6 +43,8 @@ virtual_server "s1" {
       sni = "b.example"
       verify = true
       min_days = 7
+      certificate = "/etc/vipd/director.pem"
+      certificate_key = "/etc/vipd/director.key"
       version = "2"
     }
   }
@@ -285,6 +288,8 @@ virtual_server "s21" {
     check "udp" {
       send = "x"
       expect = "y"
+      min_length = 2
+      max_length = 512
     }
   }
 }

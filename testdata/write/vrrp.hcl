@@ -30,7 +30,9 @@ track_process "nginx" {
   program   = "/usr/sbin/nginx"
   arguments = ["-g", "daemon off;"]
   quorum    = 2
+  quorum_max = 4
   delay     = "3s"
+  up_delay  = "1s"
 }
 
 global {
@@ -234,6 +236,7 @@ vrrp_instance "inside" {
     refresh        = "30s"
     refresh_repeat = 2
     interval       = "10ms"
+    pace           = "switch1"
     lower_repeat   = 2
     lower_delay    = "3s"
     interfaces     = ["eth2"]
