@@ -19,6 +19,7 @@ func (b *builder) mail(nodes []*node) *Mail {
 		From: get[string](n, "from"), Server: get[string](n, "server"), Security: get[string](n, "security"),
 		Username: get[string](n, "username"), PasswordFile: get[string](n, "password_file"),
 		Hello: get[string](n, "hello"), Timeout: get[time.Duration](n, "timeout"), Name: get[string](n, "name"), Style: get[string](n, "style"),
+		NoFaults: !get[bool](n, "faults"),
 	}
 	for _, to := range get[[]located[string]](n, "to") {
 		if _, err := mail.ParseAddress(to.v); err != nil {

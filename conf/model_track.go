@@ -136,6 +136,8 @@ type Mail struct {
 	Timeout time.Duration // of one attempt; 0 = 20 s
 	// Name stands for this director in subjects; "" = its director block or host.
 	Name string
+	// NoFaults leaves out instances and groups that go into fault.
+	NoFaults bool
 	// Style is how mails look: MailDigest or MailKeepalived.
 	Style        string
 	Security     string // starttls, tls, none

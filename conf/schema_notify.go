@@ -82,6 +82,7 @@ var mailBlock = &block{
 		{name: "hello", kind: kindString, defNote: "the host's name", help: "Name to greet the server with."},
 		{name: "timeout", kind: kindDuration, def: `"20s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time of one attempt to send."},
 		{name: "name", kind: kindString, defNote: "that of the director block, else the host's", help: "What stands for this director in subjects."},
+		{name: "faults", kind: kindBool, def: "true", help: "Tell when an instance or group goes into fault."},
 		{name: "style", kind: kindWord, def: `"digest"`, words: []string{"digest", "keepalived"},
 			help: "`digest`: one mail tells of all changes within ten seconds. `keepalived`: a mail for every change, with keepalived's subjects, for filters that know them."},
 		{name: "username", kind: kindString, help: "User to authenticate as; needs encryption."},

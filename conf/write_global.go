@@ -61,6 +61,7 @@ func (w *writer) global() maker {
 		mail.set("hello", g.Mail.Hello)
 		mail.set("timeout", g.Mail.Timeout)
 		mail.set("name", g.Mail.Name)
+		mail.set("faults", !g.Mail.NoFaults)
 		mail.set("style", g.Mail.Style)
 		mail.set("username", g.Mail.Username)
 		mail.set("password_file", g.Mail.PasswordFile)

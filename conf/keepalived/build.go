@@ -66,6 +66,7 @@ func (r *reader) buildGlobal(g *conf.Global) {
 		g.Mail = &conf.Mail{
 			To: r.global.mailTo, From: or(r.global.mailFrom, "keepalived@localhost"), Server: *r.global.mailServer, Security: "none",
 			Hello: or(r.global.mailHelo, ""), Timeout: or(r.global.mailTimeout, defaultMailTimeout), Name: or(r.global.routerID, ""), Style: conf.MailKeepalived,
+			NoFaults: or(r.global.noMailFaults, false),
 		}
 	}
 	g.Dump = &conf.Dump{

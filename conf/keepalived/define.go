@@ -150,7 +150,7 @@ func (p *preprocessor) builtin(name string, args []string, l line) (string, bool
 	case name == "_BANG":
 		return "!", true
 	case name == "_RANDOM":
-		return random(args), true
+		return p.random(args), true
 	case name == "_ENV" && len(args) == 1:
 		value, set := p.opts.Env(args[0])
 		if !set {
@@ -162,7 +162,7 @@ func (p *preprocessor) builtin(name string, args []string, l line) (string, bool
 }
 
 // random returns a number between two bounds, by default 0 to 32767.
-func random(bounds []string) string {
+func (p *preprocessor) random(bounds []string) string {
 	limits := [2]int{0, 32767}
 	for i := range min(len(bounds), 2) {
 		if n, err := strconv.Atoi(bounds[i]); err == nil {
@@ -172,5 +172,16 @@ func random(bounds []string) string {
 	if limits[1] < limits[0] {
 		return strconv.Itoa(limits[0])
 	}
-	return fmt.Sprint(limits[0] + rand.IntN(limits[1]-limits[0]+1))
+	return fmt.Sprint(limits[0] + p.intn(limits[1]-limits[0]+1))
+}
+
+var seedLine = regexp.MustCompile(`^\s*random_seed\s+([0-9]+)\s*$`)
+
+// seed takes note of random_seed: what follows is the same every time.
+func (p *preprocessor) seed(l line) {
+	if m := seedLine.FindStringSubmatch(l.text); m != nil {
+		if n, err := strconv.ParseUint(m[1], 10, 64); err == nil {
+			p.intn = rand.New(rand.NewPCG(n, n)).IntN
+		}
+	}
 }

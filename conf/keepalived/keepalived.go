@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,7 +53,7 @@ func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 func readFiles(files []string, o conf.Options) (*reader, *conf.Config) {
 	o = setDefaults(o)
 	r := newReport()
-	p := &preprocessor{report: r, opts: o, defs: map[string]definition{}}
+	p := &preprocessor{report: r, opts: o, defs: map[string]definition{}, intn: rand.IntN}
 	for _, name := range files {
 		p.file(name, place{})
 	}

@@ -33,6 +33,7 @@ type preprocessor struct {
 	pending *definition
 	total   int
 	full    bool
+	intn    func(int) int // a random number below
 }
 
 // file reads a file. at is where it is asked for.
@@ -95,6 +96,7 @@ func (p *preprocessor) line(l line) {
 	if !wanted || p.definition(l) {
 		return
 	}
+	p.seed(l)
 	p.expand(l)
 }
 

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ func preprocess(t *testing.T, text string) []string {
 		Env:      func(name string) (string, bool) { return "of " + name, true },
 		Read:     func(string) ([]byte, error) { return []byte(text), nil },
 	})
-	p := &preprocessor{report: newReport(), opts: o, defs: map[string]definition{}}
+	p := &preprocessor{report: newReport(), opts: o, defs: map[string]definition{}, intn: rand.IntN}
 	p.file("/etc/keepalived/keepalived.conf", place{})
 	if len(p.diags) > 0 {
 		t.Errorf("%s", remarks(t, p.diags))
@@ -90,7 +91,7 @@ func TestInclude(t *testing.T) {
 		Read: func(name string) ([]byte, error) { return []byte(files[name]), nil },
 		Glob: func(string) ([]string, error) { return []string{"/k/sub/d.inc"}, nil },
 	})
-	p := &preprocessor{report: newReport(), opts: o, defs: map[string]definition{}}
+	p := &preprocessor{report: newReport(), opts: o, defs: map[string]definition{}, intn: rand.IntN}
 	p.file("/k/keepalived.conf", place{})
 	var got []string
 	for _, l := range p.out {

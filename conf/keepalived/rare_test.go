@@ -88,3 +88,35 @@ func TestVMACPrefix(t *testing.T) {
 		t.Errorf("names %q and %q", a, b)
 	}
 }
+
+func TestRandomSeed(t *testing.T) {
+	numbers := func(seed string) string {
+		text := "global_defs {\n" + seed + "\n}\n"
+		for _, name := range []string{"a", "b", "c"} {
+			text += "vrrp_script " + name + "${_RANDOM 1 1000000} {\nscript /bin/true\n}\n"
+		}
+		var out []string
+		for _, s := range usable(t, text).Tracking.Scripts {
+			out = append(out, s.Name)
+		}
+		return strings.Join(out, " ")
+	}
+	if a, b := numbers("random_seed 7"), numbers("random_seed 7"); a != b || a == "" {
+		t.Errorf("the same seed gives %q and %q", a, b)
+	}
+	if a, b := numbers("random_seed 7"), numbers("random_seed 8"); a == b {
+		t.Errorf("two seeds give %q", a)
+	}
+	if a, b := numbers(""), numbers(""); a == b {
+		t.Errorf("without a seed it is %q again", a)
+	}
+}
+
+func TestNoEmailFaults(t *testing.T) {
+	for word, want := range map[string]bool{"": false, "no_email_faults": true} {
+		c := usable(t, "global_defs {\nnotification_email { ops@example.com }\nsmtp_server 192.0.2.25\n"+word+"\n}\n")
+		if c.Global.Mail.NoFaults != want {
+			t.Errorf("%q: %+v", word, c.Global.Mail)
+		}
+	}
+}

@@ -32,6 +32,7 @@ var otherValue = map[string]conf.Expr{
 	"rule goto": "30000", "rule l3_master": "false", "tunnel port": "7777", "tunnel type": `"ipip"`, "virtual_server forward": `"direct"`,
 	"virtual_server family": `"ipv4"`, "virtual_server protocol": `"sctp"`, "real_server upper_threshold": "4000000", "connection_sync interface": `"eth6"`,
 	"check flaps": "9", "check flap_window": `"3m"`, "check secret": `"other"`, "check command": `["/usr/bin/false"]`, "check json_path": `"other"`,
+	"check certificate": `"/etc/other.pem"`, "check certificate_key": `"/etc/other.key"`,
 	"check base": `"dc=other"`, "check url": `"http://www.example.org/"`, "check query": `"SELECT 2"`,
 }
 

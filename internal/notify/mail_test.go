@@ -164,6 +164,26 @@ func TestMail(t *testing.T) {
 
 // A server with a certificate that does not verify gets neither password nor
 // mail.
+func TestWhatIsMailed(t *testing.T) {
+	all, some := &conf.Mail{}, &conf.Mail{NoFaults: true}
+	for _, tt := range []struct {
+		change Change
+		mail   *conf.Mail
+		want   bool
+	}{
+		{Change{State: Fault}, all, true},
+		{Change{State: Fault}, some, false},
+		{Change{State: Master}, some, true},
+		{Change{State: Master}, nil, false},
+		{Change{State: Lower}, all, false},
+		{Change{State: Backup, PriorityOnly: true}, all, false},
+	} {
+		if got := mailed(tt.change, tt.mail); got != tt.want {
+			t.Errorf("%+v with %+v: %v", tt.change, tt.mail, got)
+		}
+	}
+}
+
 func TestMailUnverified(t *testing.T) {
 	t.Parallel()
 	server := newSMTPServer(t)

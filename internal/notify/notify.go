@@ -128,12 +128,17 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 		return
 	}
 	n.write(conf.PipeInstances, c.Line())
-	if to.Mail && n.settings.Mail != nil && !c.PriorityOnly && c.State != Lower {
+	if to.Mail && mailed(c, n.settings.Mail) {
 		n.mail.add(c, n.settings)
 	}
 	if programs := programsFor(c, to); len(programs) > 0 {
 		n.enqueue(job{c, programs, to.User})
 	}
+}
+
+// mailed tells whether a change is one for mail.
+func mailed(c Change, m *conf.Mail) bool {
+	return m != nil && !c.PriorityOnly && c.State != Lower && !(m.NoFaults && c.State == Fault)
 }
 
 // Line writes a line about a virtual or real server to the pipes.

@@ -41,6 +41,7 @@ global {
     from   = "vipd@example.com"
     server = "mail.example.com:25"
     hello   = "lb.example.com"
+    faults  = false
     timeout = "30s"
     name    = "LVS_MAIN"
     style   = "keepalived"
