@@ -10,6 +10,7 @@ import (
 func (b *builder) rules(n *node, c *vrrp.Config) {
 	c.PreemptDelay = get[time.Duration](n, "preempt_delay")
 	c.StartDelay = b.startDelay
+	c.ProbeDuplicates = get[bool](n, "probe_duplicates")
 	c.LinkDown, c.LinkUp = get[time.Duration](n, "link_down_delay"), get[time.Duration](n, "link_up_delay")
 	c.NoAccept = !get[bool](n, "accept") && c.Priority != vrrp.PriorityOwner
 	if down := get[int64](n, "down_adverts"); down != vrrp.DefaultDownAdverts {
@@ -28,6 +29,9 @@ func (b *builder) rules(n *node, c *vrrp.Config) {
 		b.warnf("no_effect", n.at("preempt_delay"), "", "preempt_delay has no effect: the owner of the addresses (priority 255) preempts at once")
 	case c.PreemptDelay > 0 && !c.Preempt:
 		b.warnf("no_effect", n.at("preempt_delay"), "", "preempt_delay has no effect with preempt = false")
+	}
+	if c.ProbeDuplicates && c.Priority == vrrp.PriorityOwner {
+		b.warnf("no_effect", n.at("probe_duplicates"), "", "probe_duplicates has no effect: the addresses are the owner's own (priority 255)")
 	}
 	if n.has("accept") && !get[bool](n, "accept") && c.Priority == vrrp.PriorityOwner {
 		b.warnf("no_effect", n.at("accept"), "", "accept = false has no effect: the addresses are the owner's own (priority 255)")

@@ -15,6 +15,8 @@ var ruleAttrs = []*attr{
 	{name: "deviations", kind: kindStrings,
 		help: "Rules of the RFC that do not count here: `silent_to_lower` (a master does not answer a losing advert out of turn), `answer_higher` (a master that yields sends one more advert), " +
 			"`deaf_owner` (the owner of the addresses ignores all adverts), `trust_master` (adverts of the known master are taken whatever addresses they list)."},
+	{name: "probe_duplicates", kind: kindBool, def: "false",
+		help: "Ask the network for the virtual addresses while listening for the first time, after a start or a fault. When nobody is heard who runs the same virtual router and yet another host answers, the claim goes ahead, since the election decides, and is reported as an error with the hardware address of that host. No advert and no takeover waits for it."},
 	{name: "accept", kind: kindBool, def: "true",
 		help: "Accept packets to the virtual addresses like any address of the host, so that they answer pings. `false` drops them (nftables, neighbour discovery apart), but not those to a virtual server. The owner (priority 255) accepts them always."},
 }

@@ -105,6 +105,7 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 	if c.DownAdverts != 0 {
 		m.set("down_adverts", c.DownAdverts)
 	}
+	m.set("probe_duplicates", c.ProbeDuplicates)
 	m.set("accept", !c.NoAccept)
 	m.set("deviations", deviationWords(c.Deviations))
 	w.delivery(m, routers)

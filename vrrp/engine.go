@@ -91,6 +91,10 @@ func (e *Engine) Step(now time.Time, ev Event) Output {
 		e.refreshCost(now, ev.Cost)
 	case *Announced:
 		e.announced(now, ev)
+	case *Answered:
+		if r := e.routers[ev.ID]; r != nil {
+			r.answered(ev)
+		}
 	case *Resumed:
 		e.resumed(now)
 	case *Stop:

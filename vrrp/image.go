@@ -68,6 +68,8 @@ type RouterImage struct {
 	Learned     time.Duration
 	PreemptAt   time.Time
 	Leaving     bool
+	Probing     bool
+	Answers     []Answer
 	Reasserted  time.Time
 	HeaderHeard uint32
 	HeaderSeq   uint32
@@ -167,6 +169,7 @@ func (r *router) image() RouterImage {
 		Lease: r.lease, LeaseTime: r.leaseTime, Epoch: r.epoch,
 		Master: r.master.image(), Passed: r.passed.image(), Learned: r.learned,
 		PreemptAt: r.preemptAt, Leaving: r.leaving, Reasserted: r.reasserted,
+		Probing: r.probing.open, Answers: slices.Clone(r.probing.answers),
 		HeaderHeard: r.headerHeard, HeaderSeq: r.headerSeq, TrailerSeq: r.trailerSeq,
 		SendFailing: r.sendFailing, Counters: r.counters, Remarks: make(map[ReportKind]RemarkImage),
 	}

@@ -84,4 +84,7 @@ const (
 	ReportNoLinkLocal ReportKind = "link_local_not_first"
 	// ReportDuplicateAddress: somebody else sends from our own address.
 	ReportDuplicateAddress ReportKind = "duplicate_address"
+	// ReportAddressInUse: a virtual address that is claimed answers elsewhere,
+	// from a host that is no router of ours.
+	ReportAddressInUse ReportKind = "address_in_use"
 )

@@ -33,7 +33,7 @@ func (r *router) accept(now time.Time, p *Received, a *Advert) {
 	from := neighbour{addr: p.Src, priority: a.Priority, interval: a.Interval, heard: now}
 	r.notePeer(&from)
 	first := !r.heard
-	r.heard = true
+	r.heard, r.probing = true, probing{}
 	r.compareSettings(from, a)
 	switch {
 	case r.handing.active():

@@ -63,6 +63,7 @@ func (e *Engine) restoreRouter(m *RouterImage) error {
 	r.lease, r.leaseTime, r.epoch = m.Lease, m.LeaseTime, m.Epoch
 	r.master, r.passed, r.learned = m.Master.neighbour(), m.Passed.neighbour(), m.Learned
 	r.preemptAt, r.leaving, r.reasserted = m.PreemptAt, m.Leaving, m.Reasserted
+	r.probing = probing{m.Probing, m.Answers}
 	r.headerHeard, r.headerSeq, r.trailerSeq, r.sendFailing = m.HeaderHeard, m.HeaderSeq, m.TrailerSeq, m.SendFailing
 	for _, k := range m.Marks {
 		r.marks = append(r.marks, mark{k.Src, k.Seq})

@@ -77,6 +77,7 @@ type router struct {
 	// leaving is set while the skew after the master's priority 0 runs.
 	leaving bool
 
+	probing probing
 	handing handOver
 	// departing is set while the router hands over because it is no longer
 	// configured.

@@ -61,8 +61,9 @@ type Counters struct {
 	ChecksumPseudo  uint64                `json:"checksum_pseudo_received"`
 	ChecksumPlain   uint64                `json:"checksum_plain_received"`
 	SendErrors      uint64                `json:"send_errors"`
-	AdvertsLate     uint64                `json:"adverts_late"`    // more than 10 % of the interval
-	LatenessSum     time.Duration         `json:"lateness_sum_ns"` // over all adverts sent
+	AddressesInUse  uint64                `json:"addresses_in_use"` // found with another host when claimed
+	AdvertsLate     uint64                `json:"adverts_late"`     // more than 10 % of the interval
+	LatenessSum     time.Duration         `json:"lateness_sum_ns"`  // over all adverts sent
 	LatenessMax     time.Duration         `json:"lateness_max_ns"`
 	TransitionsTo   map[string]uint64     `json:"transitions_to"`
 	Dropped         map[DropReason]uint64 `json:"dropped"`

@@ -73,7 +73,7 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 // router that was master a moment ago begin as master.
 func (r *router) start(now time.Time) {
 	resume := r.resumes(now)
-	r.resumeUntil = time.Time{}
+	r.resumeUntil, r.probing = time.Time{}, probing{}
 	switch {
 	case resume:
 		r.startAsMaster(now, cause{reason: ReasonResumed})
@@ -81,8 +81,10 @@ func (r *router) start(now time.Time) {
 		r.startAsMaster(now, cause{reason: ReasonOwner})
 	case r.state == StateInitialize:
 		r.becomeBackup(now, cause{reason: ReasonStartup})
+		r.probe(now)
 	default:
 		r.becomeBackup(now, cause{reason: ReasonInterfaceUp})
+		r.probe(now)
 	}
 }
 
@@ -119,6 +121,7 @@ func (r *router) becomeMaster(now time.Time, why cause) {
 	r.hold(now, false)
 	r.announce(now)
 	r.transition(now, StateMaster, why)
+	r.reportDuplicates()
 }
 
 // becomeBackup listens. A master gives its addresses up at once, and so do all

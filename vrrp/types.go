@@ -210,6 +210,9 @@ type Config struct {
 	NoAccept bool
 	// Deviations are rules of the RFC that do not count.
 	Deviations Deviations
+	// ProbeDuplicates looks for other hosts that use the addresses before the
+	// first claim.
+	ProbeDuplicates bool
 	// TellLower has every advert reported that loses against this master's own.
 	TellLower bool
 }

@@ -90,6 +90,7 @@ var metrics = []metric{
 	counter("vrrp_advert_lateness_seconds_total", "Lateness of all adverts, added up.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessSum.Seconds() }), "instance"),
 	gauge("vrrp_advert_lateness_max_seconds", "Lateness of the latest advert so far.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessMax.Seconds() }), "instance"),
 	counter("vrrp_send_errors_total", "Adverts that could not be sent.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.SendErrors) }), "instance"),
+	counter("vrrp_addresses_in_use_total", "Virtual addresses that another host used when they were claimed.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AddressesInUse) }), "instance"),
 	counter("vrrp_dropped_total", "Rejected packets with the VRID of an instance.", readDrops, "instance", "reason"),
 	counter("vrrp_stray_total", "Rejected packets that belong to no instance.", readStrays, "interface", "reason"),
 	gauge("vrrp_address_held", "1 while the virtual address is on this host.", readAddresses, "instance", "address"),

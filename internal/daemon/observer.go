@@ -79,6 +79,8 @@ func (o *observer) Report(r vrrp.Report) {
 	switch r.Kind {
 	case vrrp.ReportDuplicateOwner, vrrp.ReportDuplicateAddress, vrrp.ReportSendFailed, vrrp.ReportLate, vrrp.ReportAddressList:
 		level = "warn"
+	case vrrp.ReportAddressInUse:
+		level = "error"
 	case vrrp.ReportPriority, vrrp.ReportLowerPriority:
 		_ = o.peer.Notify(noticeTransition, stateChange{
 			ID: r.ID, Name: r.Name, From: r.State, To: r.State, Priority: r.Priority, Lower: r.Kind == vrrp.ReportLowerPriority, At: time.Now(),

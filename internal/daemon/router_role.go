@@ -76,7 +76,7 @@ func (r *routerRole) kernelOptions() kernel.Options {
 func (r *routerRole) runnerOptions() runner.Options {
 	return runner.Options{
 		Wire: r.kernel.Wire(), Links: r.kernel.Links(), Announcer: r.kernel.Announcer(), Watch: r.kernel.Watch,
-		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear, Idle: r.kernel.Idle,
+		Claim: r.kernel.Claim, Overhear: r.kernel.Overhear, Probe: r.kernel.Probe, Idle: r.kernel.Idle,
 		Observer: r.observer, Now: kernel.Now, Wall: time.Now, Record: r.record,
 	}
 }

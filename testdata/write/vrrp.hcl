@@ -90,6 +90,7 @@ vrrp_instance "web" {
   down_adverts     = 4
   link_down_delay  = "250ms"
   link_up_delay    = "3s"
+  probe_duplicates = true
   accept           = false
   deviations       = ["silent_to_lower", "answer_higher", "deaf_owner", "trust_master"]
   source           = "192.0.2.2"

@@ -23,11 +23,12 @@ type overhearer struct {
 	mu     sync.Mutex
 	open   map[*packet.Conn]struct{}
 	closed bool
+	done   chan struct{} // closed with it
 	ended  sync.WaitGroup
 }
 
 func newOverhearer(feed func(vrrp.Event)) *overhearer {
-	return &overhearer{feed: feed, open: make(map[*packet.Conn]struct{})}
+	return &overhearer{feed: feed, open: make(map[*packet.Conn]struct{}), done: make(chan struct{})}
 }
 
 // overhear feeds every announcement of the addresses on an interface by
@@ -38,6 +39,19 @@ func (o *overhearer) overhear(iface string, f vrrp.Family, addresses []netip.Pre
 	if f == vrrp.IPv6 {
 		what = neighbourAnnouncements
 	}
+	var own string
+	o.hear(iface, what, addresses, until, func(iface string, ip netip.Addr, mac net.HardwareAddr) {
+		if mac.String() != own {
+			o.feed(&vrrp.Announced{Interface: iface, Address: ip})
+		}
+	}, func(_ *packet.Conn, ifi *net.Interface) { own = ifi.HardwareAddr.String() })
+}
+
+// hear calls found for everything heard on an interface that is about one of
+// the addresses, until the given time. opened is called before, once the socket
+// is there. It does not block.
+func (o *overhearer) hear(iface string, what announcements, addresses []netip.Prefix, until time.Time,
+	found func(iface string, ip netip.Addr, mac net.HardwareAddr), opened func(*packet.Conn, *net.Interface)) {
 	wanted := make(map[netip.Addr]bool, len(addresses))
 	for _, p := range addresses {
 		wanted[p.Addr()] = true
@@ -55,22 +69,24 @@ func (o *overhearer) overhear(iface string, f vrrp.Family, addresses []netip.Pre
 		if conn.SetReadDeadline(time.Now().Add(until.Sub(Now()))) != nil {
 			return
 		}
-		o.listen(conn, ifi, wanted, what.announced)
+		opened(conn, ifi)
+		listen(conn, func(b []byte) {
+			if ip, mac, ok := what.announced(b); ok && wanted[ip] {
+				found(iface, ip, mac)
+			}
+		})
 	})
 }
 
 // listen reads until the socket's deadline or close.
-func (o *overhearer) listen(conn *packet.Conn, ifi *net.Interface, wanted map[netip.Addr]bool, announced func([]byte, string) (netip.Addr, bool)) {
+func listen(conn *packet.Conn, take func([]byte)) {
 	buf := make([]byte, 256)
-	own := ifi.HardwareAddr.String()
 	for {
 		n, _, err := conn.ReadFrom(buf)
 		if err != nil {
 			return
 		}
-		if ip, ok := announced(buf[:n], own); ok && wanted[ip] {
-			o.feed(&vrrp.Announced{Interface: ifi.Name, Address: ip})
-		}
+		take(buf[:n])
 	}
 }
 
@@ -78,23 +94,23 @@ func (o *overhearer) listen(conn *packet.Conn, ifi *net.Interface, wanted map[ne
 type announcements struct {
 	protocol int // of the link (linux/if_ether.h)
 	filter   []bpf.RawInstruction
-	// announced returns the address that a packet announces, unless it comes
-	// from the host with the given hardware address.
-	announced func(packet []byte, own string) (netip.Addr, bool)
+	// announced returns the address that a packet is about and the hardware
+	// address of the host that has it.
+	announced func(packet []byte) (netip.Addr, net.HardwareAddr, bool)
 }
 
 var (
 	arpAnnouncements       = announcements{unix.ETH_P_ARP, nil, announcedByARP}
-	neighbourAnnouncements = announcements{unix.ETH_P_IPV6, neighbourFilter(), announcedByNeighbour}
+	neighbourAnnouncements = announcements{unix.ETH_P_IPV6, neighbourFilter, announcedByNeighbour}
 )
 
 // announcedByARP knows gratuitous ARP (RFC 5227 §3).
-func announcedByARP(b []byte, own string) (netip.Addr, bool) {
+func announcedByARP(b []byte) (netip.Addr, net.HardwareAddr, bool) {
 	var p arp.Packet
-	if p.UnmarshalBinary(b) != nil || p.SenderIP != p.TargetIP || p.SenderHardwareAddr.String() == own {
-		return netip.Addr{}, false
+	if p.UnmarshalBinary(b) != nil || p.SenderIP != p.TargetIP {
+		return netip.Addr{}, nil, false
 	}
-	return p.SenderIP, true
+	return p.SenderIP, p.SenderHardwareAddr, true
 }
 
 // Where neighbour advertisements are found in IPv6 packets (RFC 4861 §4.4).
@@ -109,7 +125,7 @@ const (
 
 // neighbourFilter passes neighbour advertisements alone: a master may have much
 // other traffic.
-func neighbourFilter() []bpf.RawInstruction {
+var neighbourFilter = func() []bpf.RawInstruction {
 	filter, err := bpf.Assemble([]bpf.Instruction{
 		bpf.LoadAbsolute{Off: ipv6NextHeader, Size: 1},
 		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.IPPROTO_ICMPV6, SkipTrue: 3},
@@ -122,24 +138,34 @@ func neighbourFilter() []bpf.RawInstruction {
 		panic(err) // the program is a constant
 	}
 	return filter
-}
+}()
 
 // announcedByNeighbour knows unsolicited neighbour advertisements.
-func announcedByNeighbour(b []byte, own string) (netip.Addr, bool) {
+func announcedByNeighbour(b []byte) (netip.Addr, net.HardwareAddr, bool) {
+	a, mac, ok := advertisement(b)
+	if !ok || a.Solicited {
+		return netip.Addr{}, nil, false
+	}
+	return a.TargetAddress, mac, true
+}
+
+// advertisement parses an IPv6 packet with a neighbour advertisement that tells
+// a hardware address.
+func advertisement(b []byte) (*ndp.NeighborAdvertisement, net.HardwareAddr, bool) {
 	if len(b) < ipv6PacketUntilTarget || b[ipv6NextHeader] != unix.IPPROTO_ICMPV6 || b[ipv6Payload] != typeNeighbourAdvert {
-		return netip.Addr{}, false
+		return nil, nil, false
 	}
 	m, err := ndp.ParseMessage(b[ipv6Payload:])
 	a, ok := m.(*ndp.NeighborAdvertisement)
-	if err != nil || !ok || a.Solicited {
-		return netip.Addr{}, false
+	if err != nil || !ok {
+		return nil, nil, false
 	}
 	for _, o := range a.Options {
 		if mac, ok := o.(*ndp.LinkLayerAddress); ok && mac.Direction == ndp.Target {
-			return a.TargetAddress, mac.Addr.String() != own
+			return a, mac.Addr, true
 		}
 	}
-	return netip.Addr{}, false
+	return nil, nil, false
 }
 
 func (o *overhearer) add(conn *packet.Conn) bool {
@@ -163,6 +189,7 @@ func (o *overhearer) remove(conn *packet.Conn) {
 func (o *overhearer) close() {
 	o.mu.Lock()
 	o.closed = true
+	close(o.done)
 	for conn := range o.open {
 		conn.Close()
 	}

@@ -56,6 +56,9 @@ func TestOverhear(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	a := newAnnouncer()
+	defer a.close()
+	a.send("eth0", []netip.Prefix{vip(1)})    // our own
 	say(arp.OperationRequest, vip(3), vip(3)) // not wanted
 	say(arp.OperationRequest, vip(1), vip(2)) // a question
 	say(arp.OperationRequest, vip(2), vip(2))
@@ -80,32 +83,22 @@ func TestOverhear(t *testing.T) {
 	})
 }
 
-// Our own announcements, which a packet socket sees too, are nobody else's.
-func TestAnnounces(t *testing.T) {
-	mac := broadcast
-	own := append(mac[:5:5], 1)
-	other := append(mac[:5:5], 2)
-	for _, test := range []struct {
-		name string
-		from []byte
+func TestAnnouncedByARP(t *testing.T) {
+	mac := net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	for name, tt := range map[string]struct {
 		to   netip.Prefix
 		want bool
-	}{
-		{"other", other, vip(1), true},
-		{"own", own, vip(1), false},
-		{"question", other, vip(2), false},
-	} {
-		p, err := arp.NewPacket(arp.OperationRequest, test.from, vip(1).Addr(), broadcast, test.to.Addr())
-		if err != nil {
-			t.Fatal(err)
-		}
+	}{"announcement": {vip(1), true}, "question": {vip(2), false}} {
+		p, err := arp.NewPacket(arp.OperationRequest, mac, vip(1).Addr(), broadcast, tt.to.Addr())
+		must(t, err)
 		b, err := p.MarshalBinary()
-		if err != nil {
-			t.Fatal(err)
+		must(t, err)
+		if ip, from, got := announcedByARP(b); got != tt.want || got && (ip != vip(1).Addr() || from.String() != mac.String()) {
+			t.Errorf("%s: %v %v %v", name, ip, from, got)
 		}
-		if _, got := announcedByARP(b, net.HardwareAddr(own).String()); got != test.want {
-			t.Errorf("%s: %v", test.name, got)
-		}
+	}
+	if _, _, got := announcedByARP(nil); got {
+		t.Error("nothing announces")
 	}
 }
 
@@ -142,7 +135,7 @@ func TestOverhearNeighbours(t *testing.T) {
 }
 
 func TestAnnouncedByNeighbour(t *testing.T) {
-	own, other := net.HardwareAddr{2, 0, 0, 0, 0, 1}, net.HardwareAddr{2, 0, 0, 0, 0, 2}
+	other := net.HardwareAddr{2, 0, 0, 0, 0, 2}
 	made := func(edit func(*ndp.NeighborAdvertisement)) []byte {
 		m := &ndp.NeighborAdvertisement{
 			Override: true, TargetAddress: vipSix.Addr(), Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: other}},
@@ -159,18 +152,16 @@ func TestAnnouncedByNeighbour(t *testing.T) {
 		packet []byte
 		want   bool
 	}{
-		"other": {whole, true},
-		"own": {made(func(m *ndp.NeighborAdvertisement) {
-			m.Options = []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: own}}
-		}), false},
+		"other":     {whole, true},
 		"answer":    {made(func(m *ndp.NeighborAdvertisement) { m.Solicited = true }), false},
 		"no MAC":    {made(func(m *ndp.NeighborAdvertisement) { m.Options = nil }), false},
 		"cut short": {whole[:ipv6PacketUntilTarget-1], false},
 		"cut later": {whole[:len(whole)-1], false},
 		"empty":     {nil, false},
 	} {
-		if ip, got := announcedByNeighbour(tt.packet, own.String()); got != tt.want || got && ip != vipSix.Addr() {
-			t.Errorf("%s: %v %v", name, ip, got)
+		ip, mac, got := announcedByNeighbour(tt.packet)
+		if got != tt.want || got && (ip != vipSix.Addr() || mac.String() != other.String()) {
+			t.Errorf("%s: %v %v %v", name, ip, mac, got)
 		}
 	}
 }

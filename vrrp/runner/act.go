@@ -44,6 +44,10 @@ func (r *Runner) act(out vrrp.Output) (failed []*vrrp.SendFailed) {
 			if r.opt.Overhear != nil {
 				r.opt.Overhear(a)
 			}
+		case *vrrp.Probe:
+			if r.opt.Probe != nil {
+				r.opt.Probe(a)
+			}
 		case *vrrp.Gratuitous:
 			r.opt.Announcer.Announce(a)
 		case *vrrp.Transition:

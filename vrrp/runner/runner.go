@@ -51,6 +51,9 @@ type Options struct {
 	// Overhear, if set, is told whose announcements to feed as
 	// vrrp.Announced. It must not block.
 	Overhear func(*vrrp.HandingOver)
+	// Probe, if set, looks for other hosts that use addresses and feeds them as
+	// vrrp.Answered. It must not block.
+	Probe func(*vrrp.Probe)
 	// Claim, if set, is told every configuration before the engine gets it,
 	// so that addresses nobody claims any more can go.
 	Claim func([]vrrp.Config)
