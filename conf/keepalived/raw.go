@@ -143,7 +143,6 @@ type instance struct {
 	garp          garp
 	notify        notify
 	tracks        []track
-	noTrackOwn    *bool
 	noVIP         *bool
 	accept        *bool
 	strict        *bool
