@@ -62,7 +62,7 @@ func gauge(name, help string, read func(api.Status, emit), labels ...string) met
 func perInstance(f func(api.Instance) float64) func(api.Status, emit) {
 	return func(st api.Status, e emit) {
 		for _, in := range st.Instances {
-			e(f(in), in.Name)
+			e(f(in), in.Name, in.Family)
 		}
 	}
 }
@@ -75,26 +75,26 @@ var metrics = []metric{
 	counter("reload_failures_total", "Reloads that were rejected or applied in part.", func(st api.Status, e emit) { e(float64(st.Reload.Failed)) }),
 	gauge("role_up", "1 while the role runs.", readRoleUp, "role"),
 	counter("role_restarts_total", "Restarts of a role that ended unasked.", readRoleRestarts, "role"),
-	gauge("vrrp_state", "1 for the state the instance is in.", readStates, "instance", "state"),
-	counter("vrrp_transitions_total", "Transitions of an instance into a state.", readTransitions, "instance", "to"),
-	gauge("vrrp_priority", "Priority in force.", perInstance(func(in api.Instance) float64 { return float64(in.Priority) }), "instance"),
-	gauge("vrrp_base_priority", "Priority as configured.", perInstance(func(in api.Instance) float64 { return float64(in.BasePriority) }), "instance"),
-	gauge("vrrp_standby", "1 while an operator's standby is in force.", perInstance(func(in api.Instance) float64 { return number(in.Standby != nil) }), "instance"),
-	gauge("vrrp_track_up", "1 while the tracked thing is up, 0 while it is down; absent while that is unknown.", readTrackStates, "instance", "kind", "track"),
-	gauge("vrrp_track_priority", "What the tracked thing adds to the priority.", readTrackDeltas, "instance", "kind", "track"),
-	gauge("vrrp_track_fault", "1 while the tracked thing keeps the instance in fault.", readTrackFaults, "instance", "kind", "track"),
+	gauge("vrrp_state", "1 for the state the instance is in.", readStates, "instance", "family", "state"),
+	counter("vrrp_transitions_total", "Transitions of an instance into a state.", readTransitions, "instance", "family", "to"),
+	gauge("vrrp_priority", "Priority in force.", perInstance(func(in api.Instance) float64 { return float64(in.Priority) }), "instance", "family"),
+	gauge("vrrp_base_priority", "Priority as configured.", perInstance(func(in api.Instance) float64 { return float64(in.BasePriority) }), "instance", "family"),
+	gauge("vrrp_standby", "1 while an operator's standby is in force.", perInstance(func(in api.Instance) float64 { return number(in.Standby != nil) }), "instance", "family"),
+	gauge("vrrp_track_up", "1 while the tracked thing is up, 0 while it is down; absent while that is unknown.", readTrackStates, "instance", "family", "kind", "track"),
+	gauge("vrrp_track_priority", "What the tracked thing adds to the priority.", readTrackDeltas, "instance", "family", "kind", "track"),
+	gauge("vrrp_track_fault", "1 while the tracked thing keeps the instance in fault.", readTrackFaults, "instance", "family", "kind", "track"),
 	counter("track_looks_total", "Looks at a tracked thing.", readLooks, "kind", "track", "result"),
-	counter("vrrp_adverts_sent_total", "Adverts sent.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsSent) }), "instance"),
-	counter("vrrp_adverts_received_total", "Adverts accepted.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsReceived) }), "instance"),
-	counter("vrrp_adverts_late_total", "Adverts sent more than a tenth of the interval late.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsLate) }), "instance"),
-	counter("vrrp_advert_lateness_seconds_total", "Lateness of all adverts, added up.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessSum.Seconds() }), "instance"),
-	gauge("vrrp_advert_lateness_max_seconds", "Lateness of the latest advert so far.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessMax.Seconds() }), "instance"),
-	counter("vrrp_send_errors_total", "Adverts that could not be sent.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.SendErrors) }), "instance"),
-	counter("vrrp_addresses_in_use_total", "Virtual addresses that another host used when they were claimed.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AddressesInUse) }), "instance"),
-	counter("vrrp_dropped_total", "Rejected packets with the VRID of an instance.", readDrops, "instance", "reason"),
+	counter("vrrp_adverts_sent_total", "Adverts sent.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsSent) }), "instance", "family"),
+	counter("vrrp_adverts_received_total", "Adverts accepted.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsReceived) }), "instance", "family"),
+	counter("vrrp_adverts_late_total", "Adverts sent more than a tenth of the interval late.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AdvertsLate) }), "instance", "family"),
+	counter("vrrp_advert_lateness_seconds_total", "Lateness of all adverts, added up.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessSum.Seconds() }), "instance", "family"),
+	gauge("vrrp_advert_lateness_max_seconds", "Lateness of the latest advert so far.", perInstance(func(in api.Instance) float64 { return in.Counters.LatenessMax.Seconds() }), "instance", "family"),
+	counter("vrrp_send_errors_total", "Adverts that could not be sent.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.SendErrors) }), "instance", "family"),
+	counter("vrrp_addresses_in_use_total", "Virtual addresses that another host used when they were claimed.", perInstance(func(in api.Instance) float64 { return float64(in.Counters.AddressesInUse) }), "instance", "family"),
+	counter("vrrp_dropped_total", "Rejected packets with the VRID of an instance.", readDrops, "instance", "family", "reason"),
 	counter("vrrp_stray_total", "Rejected packets that belong to no instance.", readStrays, "interface", "reason"),
-	gauge("vrrp_address_held", "1 while the virtual address is on this host.", readAddresses, "instance", "address"),
-	counter("vrrp_address_put_backs_total", "Times the address was removed by somebody else and put back.", readPutBacks, "instance", "address"),
+	gauge("vrrp_address_held", "1 while the virtual address is on this host.", readAddresses, "instance", "family", "address"),
+	counter("vrrp_address_put_backs_total", "Times the address was removed by somebody else and put back.", readPutBacks, "instance", "family", "address"),
 	gauge("ipvs_real_server_weight", "Weight in the kernel; absent when the kernel does not have it.", readWeights, "service", "real_server"),
 	gauge("ipvs_real_server_up", "1 when all checks of the real server pass.", readVerdicts, "service", "real_server"),
 	gauge("ipvs_available_real_servers", "Real servers that get new connections.", perService(func(s api.Service) float64 { return float64(s.Available) }), "service"),
@@ -119,7 +119,7 @@ func number(b bool) float64 {
 func readStates(st api.Status, e emit) {
 	for _, in := range st.Instances {
 		for s := vrrp.StateInitialize; s <= vrrp.StateMaster; s++ {
-			e(number(in.State == s), in.Name, s.String())
+			e(number(in.State == s), in.Name, in.Family, s.String())
 		}
 	}
 }
@@ -127,7 +127,7 @@ func readStates(st api.Status, e emit) {
 func readTransitions(st api.Status, e emit) {
 	for _, in := range st.Instances {
 		for to, n := range in.Counters.TransitionsTo {
-			e(float64(n), in.Name, to)
+			e(float64(n), in.Name, in.Family, to)
 		}
 	}
 }
@@ -135,7 +135,7 @@ func readTransitions(st api.Status, e emit) {
 func readDrops(st api.Status, e emit) {
 	for _, in := range st.Instances {
 		for reason, n := range in.Counters.Dropped {
-			e(float64(n), in.Name, string(reason))
+			e(float64(n), in.Name, in.Family, string(reason))
 		}
 	}
 }

@@ -21,7 +21,7 @@ func readRoleRestarts(st api.Status, e emit) {
 func readAddresses(st api.Status, e emit) {
 	for _, in := range st.Instances {
 		for _, a := range in.Addresses {
-			e(number(a.State == runner.AddressHeld), in.Name, a.Address.String())
+			e(number(a.State == runner.AddressHeld), in.Name, in.Family, a.Address.String())
 		}
 	}
 }
@@ -29,7 +29,7 @@ func readAddresses(st api.Status, e emit) {
 func readPutBacks(st api.Status, e emit) {
 	for _, in := range st.Instances {
 		for _, a := range in.Addresses {
-			e(float64(a.PutBacks), in.Name, a.Address.String())
+			e(float64(a.PutBacks), in.Name, in.Family, a.Address.String())
 		}
 	}
 }

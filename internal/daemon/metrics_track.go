@@ -22,7 +22,7 @@ func perTrack(read func(vrrp.Contribution) (float64, bool), merge func(a, b floa
 				values[c.Track] = v
 			}
 			for id, v := range values {
-				e(v, in.Name, string(id.Kind), id.Name)
+				e(v, in.Name, in.Family, string(id.Kind), id.Name)
 			}
 		}
 	}
