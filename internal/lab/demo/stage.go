@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -127,11 +128,14 @@ func (s *stage) status(v *lab.Vipd) api.Status {
 	return st
 }
 
-// isMaster returns nil when the daemon says it is master.
-func (s *stage) isMaster(v *lab.Vipd) error {
-	st := s.status(v)
-	if len(st.Instances) != 1 || st.Instances[0].State != vrrp.StateMaster {
-		return fmt.Errorf("%s is not master", v.Host.Name)
+// isIn returns nil when the daemon says that it is in one of the states.
+func (s *stage) isIn(v *lab.Vipd, states ...vrrp.State) error {
+	var st api.Status
+	if err := v.Status(&st); err != nil {
+		return err
+	}
+	if len(st.Instances) != 1 || !slices.Contains(states, st.Instances[0].State) {
+		return fmt.Errorf("%s is not %v", v.Host.Name, states)
 	}
 	return nil
 }
