@@ -46,6 +46,122 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 	}
 }
 
+// exchange is a master and a backup: what one adverts, the other hears.
+type exchange struct {
+	master, backup *vrrp.Engine
+	out            vrrp.Output // of the master
+	heard          vrrp.Received
+	adverts        int
+}
+
+func newExchange(all []vrrp.Config, groups ...vrrp.Group) *exchange {
+	x := &exchange{master: vrrp.NewEngine(), backup: vrrp.NewEngine()}
+	link := linkUp("eth0")
+	link.Primary, link.LinkLocal = higher, higher6
+	x.master.Step(epoch, link)
+	x.out = x.master.Step(epoch, &vrrp.Configure{Routers: all, Groups: groups})
+	x.backup.Step(epoch, linkUp("eth0"))
+	for i := range all {
+		all[i].Priority--
+		if d := &all[i].Delivery; len(d.Peers) > 0 {
+			d.Peers = []vrrp.Peer{{Address: higher}}
+		}
+	}
+	x.backup.Step(epoch, &vrrp.Configure{Routers: all, Groups: groups})
+	return x
+}
+
+// step lets the master act on its next deadline and the backup hear of it.
+func (x *exchange) step() {
+	now := x.out.Next
+	x.out = x.master.Step(now, &vrrp.Tick{})
+	for _, a := range x.out.Actions {
+		advert, is := a.(*vrrp.SendAdvert)
+		if !is || !advert.Dst.IsMulticast() && advert.Dst != ours {
+			continue
+		}
+		x.adverts++
+		p := &x.heard
+		*p = vrrp.Received{
+			Interface: "eth0", Family: advert.ID.Family, Src: advert.Src, Dst: advert.Dst, TTL: advert.TTL, Payload: advert.Payload, AH: advert.AH,
+		}
+		if p.AH {
+			header := int(p.Payload[0]&0xf) * 4
+			p.Header, p.Payload = p.Payload[:header], p.Payload[header:]
+		}
+		x.backup.Step(now, p)
+	}
+}
+
+// exchanges are kinds of adverts.
+var exchanges = []struct {
+	name string
+	edit func(*vrrp.Config)
+}{
+	{"version 3", func(*vrrp.Config) {}},
+	{"version 2", version2},
+	{"IPv6", ipv6},
+	{"strict lease", lease(vrrp.LeaseStrict)},
+	{"password", func(c *vrrp.Config) {
+		c.Version, c.Auth = 2, vrrp.Auth{Type: vrrp.AuthPassword, Key: vrrp.Secret("s3cr3t")}
+	}},
+	{"authentication header", func(c *vrrp.Config) {
+		c.Version, c.Auth = 2, vrrp.Auth{Type: vrrp.AuthHeader, Key: vrrp.Secret("s3cr3t")}
+	}},
+	{"HMAC", signed()},
+	{"unicast", func(c *vrrp.Config) { c.Delivery.Peers = []vrrp.Peer{{Address: ours}, {Address: lower}} }},
+	{"tracks", func(c *vrrp.Config) {
+		c.Tracks = []vrrp.Track{{ID: vrrp.TrackID{Kind: vrrp.TrackScript, Name: "chk"}, Weight: -10}, {ID: vrrp.TrackID{Kind: vrrp.TrackInterface, Name: "eth1"}}}
+	}},
+}
+
+// TestAdvertAllocatesNothing: neither sending nor hearing one does, of whatever
+// kind it is, alone or in a group.
+func TestAdvertAllocatesNothing(t *testing.T) {
+	for _, kind := range exchanges {
+		for _, grouped := range []bool{false, true} {
+			all := []vrrp.Config{settings(kind.edit, priority(200)), settings(kind.edit, priority(200), vrid(52), addresses("192.0.2.200/24"))}
+			var groups []vrrp.Group
+			if grouped {
+				groups = []vrrp.Group{{Name: "g", Members: []vrrp.RouterID{all[0].ID, all[1].ID}}}
+			}
+			if all[1].ID.Family == vrrp.IPv6 {
+				all[1].Addresses = prefixes("fe80::200/64")
+			}
+			x := newExchange(all, groups...)
+			for range 200 {
+				x.step()
+			}
+			x.adverts = 0
+			n := testing.AllocsPerRun(200, x.step)
+			if s := x.backup.Status()[1]; n != 0 || x.adverts < 200 || s.State != vrrp.StateBackup || s.Counters.AdvertsReceived < 100 {
+				t.Errorf("%s, in a group %v: %v allocations, %d adverts, the backup is %s and heard %d", kind.name, grouped, n, x.adverts, s.State, s.Counters.AdvertsReceived)
+			}
+		}
+	}
+}
+
+// BenchmarkExchange is the cost of an advert of each kind from one engine to
+// another, and how many events that makes a second.
+func BenchmarkExchange(b *testing.B) {
+	for _, kind := range exchanges {
+		b.Run(kind.name, func(b *testing.B) {
+			x := newExchange([]vrrp.Config{settings(kind.edit, priority(200))})
+			for range 100 {
+				x.step()
+			}
+			x.adverts = 0
+			b.ReportAllocs()
+			steps := 0
+			for b.Loop() {
+				x.step()
+				steps++
+			}
+			b.ReportMetric(float64(steps+x.adverts)/b.Elapsed().Seconds(), "events/s")
+		})
+	}
+}
+
 // many returns n routers at 10 ms, 255 on each interface.
 func many(n int, p uint8) []vrrp.Config {
 	all := make([]vrrp.Config, n)

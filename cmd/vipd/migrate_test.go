@@ -22,9 +22,15 @@ virtual = 192.0.2.10:80
 // migrate runs the command and returns its output and exit code.
 func migrate(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
+	return invoke(t, append([]string{"migrate"}, args...)...)
+}
+
+// invoke runs a command line and returns its output and exit code.
+func invoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, errs bytes.Buffer
 	root := rootCommand()
-	root.SetArgs(append([]string{"migrate"}, args...))
+	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)
 	err := root.Execute()

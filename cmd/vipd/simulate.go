@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -86,13 +88,23 @@ func (c *common) simulateRandom(cmd *cobra.Command, s *simulate.Simulation, f *s
 	switch {
 	case err != nil:
 		return usage(err)
+	case failure == nil && c.json:
+		return c.encode(cmd, allHold{f.random, f.seed, digest})
 	case failure == nil:
 		fmt.Fprintf(cmd.OutOrStdout(), "verdict: all invariants hold in %d random scripts, seeds %d to %d, digest %s\n",
 			f.random, f.seed, f.seed+uint64(f.random)-1, digest)
 		return nil
+	case !c.json:
+		fmt.Fprintf(cmd.OutOrStdout(), "seed %d breaks an invariant; the shortest script that does, for --scenario:\n\n%s\n", failure.Seed, failure.Script)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "seed %d breaks an invariant; the shortest script that does, for --scenario:\n\n%s\n", failure.Seed, failure.Script)
 	return c.showSimulation(cmd, f, failure.Report)
+}
+
+// allHold is the verdict about random scripts of which none broke anything.
+type allHold struct {
+	Scripts int    `json:"scripts"`
+	First   uint64 `json:"first_seed"`
+	Digest  string `json:"digest"`
 }
 
 // progressLine returns a function that draws a progress bar, nil when standard
@@ -102,11 +114,13 @@ func progressLine(total int) func(int) {
 	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
 		return nil
 	}
+	return func(done int) { progressBar(os.Stderr, done, total) }
+}
+
+// progressBar draws how much of the total is done, over what it drew before.
+func progressBar(w io.Writer, done, total int) {
 	const width = 40
-	return func(done int) {
-		full := width * done / total
-		fmt.Fprintf(os.Stderr, "\r[%-*s] %d of %d", width, "########################################"[:full], done, total)
-	}
+	fmt.Fprintf(w, "\r[%-*s] %d of %d", width, strings.Repeat("#", width*done/total), done, total)
 }
 
 // showSimulation prints a report, draws it, and fails if something broke.
@@ -117,16 +131,24 @@ func (c *common) showSimulation(cmd *cobra.Command, f *simulateFlags, r *simulat
 		}
 	}
 	if c.json {
-		enc := json.NewEncoder(cmd.OutOrStdout())
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(r); err != nil {
-			return problem(err)
+		if err := c.encode(cmd, r); err != nil {
+			return err
 		}
 	} else {
 		r.Write(cmd.OutOrStdout())
 	}
 	if len(r.Broken) > 0 {
 		return &exitError{code: exitProblem}
+	}
+	return nil
+}
+
+// encode prints a value as JSON.
+func (c *common) encode(cmd *cobra.Command, v any) error {
+	enc := json.NewEncoder(cmd.OutOrStdout())
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return problem(err)
 	}
 	return nil
 }

@@ -24,8 +24,8 @@ import (
 //  5. Adverts of a daemon that was never paused are never late, by its own
 //     count and by the world's: while nothing is disturbed a master sends at
 //     least one in each of its intervals.
-//  6. Once settled, the cause that is named for a router that is not master is
-//     the true one.
+//  6. Once settled, the cause that is named for the state of a router is the
+//     true one, and its priority is the sum of what it tracks.
 const (
 	checkEvery = time.Second
 	// margin covers drifting clocks and the rounding of instants.
@@ -133,12 +133,14 @@ func (c *checker) checkGroup(g *group, side int) {
 		return
 	}
 	c.checkFit(g, side)
-	if len(able) > 0 && len(masters) != 1 {
-		c.violate("masters", "%d masters of %s on side %d", len(masters), g.id, side)
-	}
-	if len(masters) == 1 {
+	switch {
+	case len(masters) == 1:
 		c.checkBest(g, masters[0], able)
 		c.checkExplained(g, side, masters[0])
+	case len(able) == 0:
+		c.checkExplained(g, side, nil)
+	default:
+		c.violate("masters", "%d masters of %s on side %d", len(masters), g.id, side)
 	}
 	c.checkHolders(g, side)
 }

@@ -54,6 +54,19 @@ func TestCheckerSees(t *testing.T) {
 		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.MasterPriority++ }) }},
 		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.State = vrrp.StateFault }) }},
 		{"explain", func(w *World) { w.lie("lb2", func(s *vrrp.RouterStatus) { s.Master = s.Master.Next() }) }},
+		{"explain", func(w *World) { w.lie("lb1", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonPreempt }) }},
+		{"explain", func(w *World) { w.lie("lb1", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonMasterLeft }) }},
+		{"explain", func(w *World) {
+			for _, name := range w.Nodes() {
+				w.SetLink(name, "eth0", false)
+			}
+			w.Run(w.now + time.Minute)
+			w.lie("lb2", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonTracked })
+		}},
+		{"priority", func(w *World) {
+			w.byName["lb2"].orders = []vrrp.Standby{{ID: id}}
+			clear(w.checker.groups[0].explained)
+		}},
 		{"cadence", func(w *World) { w.byName["lb1"].lastAdvert[id] -= time.Second; w.checker.disturbed = 0 }},
 	}
 	for _, tt := range tests {
@@ -115,5 +128,31 @@ func TestViolationsAreBounded(t *testing.T) {
 	w.Run(w.now + time.Minute)
 	if n := len(w.Violations()); n > 2*maxViolations {
 		t.Errorf("%d violations", n)
+	}
+}
+
+// TestCommandsAreSeenAtOnce: a side of the network that had no master when it
+// was healed has none to miss when it is cut off again, with nobody alive.
+func TestCommandsAreSeenAtOnce(t *testing.T) {
+	t.Parallel()
+	w := New(Options{})
+	for _, name := range []string{"lb1", "lb2"} {
+		w.Add(name, []vrrp.Config{{
+			Name: "web", ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51},
+			Version: 3, Priority: 100, AdvertInterval: 100 * time.Millisecond, Preempt: true,
+			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.100/24")},
+		}})
+		w.Start(name, Start{})
+	}
+	w.Partition([]string{"lb1"}, []string{"lb2"})
+	w.Run(100 * time.Millisecond)
+	w.Heal()
+	w.Kill("lb1")
+	w.Kill("lb2")
+	w.Run(5100 * time.Millisecond)
+	w.Partition([]string{"lb1"}, []string{"lb2"})
+	w.Run(10 * time.Second)
+	if v := w.Violations(); v != nil {
+		t.Error(v)
 	}
 }

@@ -32,11 +32,14 @@ func (w *World) Start(name string, s Start) {
 	n.ending, n.stopped, n.paused, n.rested, n.wake = false, false, false, false, never
 	n.states = make(map[vrrp.RouterID]vrrp.State)
 	n.dropped = make(map[vrrp.Drop]bool)
+	n.began, n.ears, n.rises = w.now, make(map[vrrp.RouterID]*ear), make(map[vrrp.RouterID]*rise)
+	n.fell = make(map[vrrp.RouterID]time.Duration)
 	c := &vrrp.Configure{AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
 	for _, r := range n.routers {
 		last, ok := n.lastAdvert[r.ID]
 		c.Resume[r.ID] = s.Resume && ok && w.now-last < r.MasterDown()
 	}
+	n.resumes = c.Resume
 	if w.opts.Stage != nil {
 		n.daemon, n.engine = w.opts.Stage.Start(&Host{n})
 	} else {
@@ -138,6 +141,7 @@ func (w *World) Resume(name string) {
 	}
 	w.disturb(name, "resume")
 	n.paused, n.wake = false, never
+	n.awaken()
 	if n.daemon != nil {
 		n.daemon.Pause(false)
 		return

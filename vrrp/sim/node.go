@@ -49,6 +49,14 @@ type node struct {
 	rested    bool // was ever paused
 	inbox     []vrrp.Event
 	dropped   map[vrrp.Drop]bool // drops already in the trace
+
+	// What the checker knows of the present daemon: its start, what its routers
+	// have heard, and when they last became master or backup.
+	began   time.Duration
+	resumes map[vrrp.RouterID]bool
+	ears    map[vrrp.RouterID]*ear
+	rises   map[vrrp.RouterID]*rise
+	fell    map[vrrp.RouterID]time.Duration
 }
 
 // plug brings up all interfaces that the configuration names.
@@ -198,6 +206,12 @@ func (n *node) act(a vrrp.Action, routine bool) (ok bool) {
 	case *vrrp.Transition:
 		n.states[a.ID] = a.To
 		n.world.checker.touch()
+		switch a.To {
+		case vrrp.StateMaster:
+			n.rose(a.ID)
+		case vrrp.StateBackup:
+			n.fell[a.ID] = n.world.now
+		}
 	case *vrrp.Drop:
 		hidden = n.known(a)
 	case *vrrp.Report:

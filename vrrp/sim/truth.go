@@ -9,8 +9,8 @@ import (
 )
 
 // checkExplained is invariant 6: once after each time to settle, what is said
-// about a router that is not master is compared with the facts of the world,
-// which the engine does not see.
+// about a router is compared with the facts of the world, which the engine does
+// not see. Without a master everybody must be in fault.
 func (c *checker) checkExplained(g *group, side int, master *member) {
 	if done, ok := g.explained[side]; ok && done == c.disturbed {
 		return
@@ -18,8 +18,11 @@ func (c *checker) checkExplained(g *group, side int, master *member) {
 	g.explained[side] = c.disturbed
 	for i := range g.members {
 		m := &g.members[i]
-		if m == master || m.node.side != side || !m.node.awake() || m.node.ending {
+		if m.node.side != side || !m.node.awake() || m.node.ending {
 			continue
+		}
+		if have, want := m.priority(), m.sum(); have != want {
+			c.violate("priority", "%s has priority %d in %q, the sum is %d", m.node.name, have, g.id, want)
 		}
 		causes := m.causes(master)
 		why := m.explained()
@@ -39,9 +42,13 @@ func (m *member) explained() string {
 	return ""
 }
 
-// causes are the true ones of the state of a member beside a master.
+// causes are the true ones of the state of a member beside a master, or where
+// there is none.
 func (m *member) causes(master *member) []string {
-	if obstacles := m.obstacles(); len(obstacles) > 0 {
+	if m == master {
+		return m.node.risen(m.config.ID)
+	}
+	if obstacles := m.obstacles(); len(obstacles) > 0 || master == nil {
 		return obstacles
 	}
 	if slices.ContainsFunc(m.node.orders, func(o vrrp.Standby) bool { return o.ID == m.config.ID }) {

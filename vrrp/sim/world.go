@@ -109,8 +109,11 @@ func (w *World) Run(until time.Duration) {
 	w.Advance(until)
 }
 
-// Advance does what is planned up to and including the instant until.
+// Advance does what is planned up to and including the instant until. What
+// commands did since is looked at first: by the next happening it may be long
+// over.
 func (w *World) Advance(until time.Duration) {
+	w.settle()
 	for {
 		h, ok := w.queue.take(until)
 		if !ok {

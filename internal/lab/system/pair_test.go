@@ -44,6 +44,12 @@ type pair struct {
 func newPair(t *testing.T) *pair {
 	t.Helper()
 	t.Parallel()
+	return pairOn(t)
+}
+
+// pairOn is newPair for tests that run one after the other.
+func pairOn(t *testing.T) *pair {
+	t.Helper()
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
 	p := &pair{t: t, net: l, lb1: l.Host("lb1", "lan", "192.0.2.1/24"), lb2: l.Host("lb2", "lan", "192.0.2.2/24")}

@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/vipd/vipd/vrrp"
+)
+
+// sound is a kind of advert that reaches a router.
+type sound int
+
+const (
+	lower  sound = iota // of a lower priority than its own
+	better              // of the same or a higher one
+	zero                // of a master that leaves
+	sounds
+)
+
+// ear notes what reaches a router by the network, whatever its engine makes of
+// it.
+type ear struct {
+	last [sounds]time.Duration // when one was last heard
+	// asleep are those that wait in the sockets of a paused daemon.
+	asleep [sounds]bool
+	// interval is that of the last master that was heard.
+	interval time.Duration
+}
+
+// overhear notes that an advert of a router with the settings from, nil for one
+// that is no longer configured, reaches a router of the node.
+func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, priority uint8) {
+	m, ok := n.member(id)
+	if !ok || n.engine == nil || from != nil && !m.understands(member{config: from}) {
+		return
+	}
+	e, s := n.ear(m.config), lower
+	switch {
+	case priority == 0:
+		s = zero
+	case priority >= m.priority():
+		s = better
+	}
+	if from != nil {
+		e.interval = from.AdvertInterval
+	}
+	e.last[s], e.asleep[s] = n.world.now, n.paused
+}
+
+// member returns the part of a running router in the world.
+func (n *node) member(id vrrp.RouterID) (m member, ok bool) {
+	for i := range n.running {
+		if n.running[i].ID == id {
+			return member{n, &n.running[i]}, true
+		}
+	}
+	return member{}, false
+}
+
+// ear returns the ear of a router.
+func (n *node) ear(c *vrrp.Config) *ear {
+	e := n.ears[c.ID]
+	if e == nil {
+		e = &ear{last: [sounds]time.Duration{never, never, never}, interval: c.AdvertInterval}
+		n.ears[c.ID] = e
+	}
+	return e
+}
+
+// awaken lets a daemon that goes on hear what came in the meantime.
+func (n *node) awaken() {
+	for _, e := range n.ears {
+		for s := range e.last {
+			if e.asleep[s] {
+				e.last[s], e.asleep[s] = n.world.now, false
+			}
+		}
+	}
+}
+
+// rise is the moment in which a router became master.
+type rise struct {
+	at    time.Duration
+	ear   ear
+	owner bool
+	// resumed is set in the moment of a start that continues mastership.
+	resumed bool
+	// silent is how long the last master may be silent, skew how long a router of
+	// any priority waits beyond that, slack how far packets overtake each other.
+	silent, skew, slack time.Duration
+	// grouped is set where others may have been waited for, since it became
+	// backup.
+	grouped bool
+	since   time.Duration
+}
+
+// rose notes that a router becomes master now.
+func (n *node) rose(id vrrp.RouterID) {
+	m, ok := n.member(id)
+	if !ok {
+		return
+	}
+	o, c, e := &n.world.opts, m.config, n.ear(m.config)
+	n.rises[id] = &rise{
+		at: n.world.now, ear: *e, owner: c.Priority == vrrp.PriorityOwner,
+		resumed: n.resumes[id] && n.world.now-n.began < margin,
+		silent:  c.SilentFor(e.interval), skew: vrrp.SkewTime(c.Version, leastPriority, e.interval),
+		slack:   o.Delay + o.Jitter + n.world.spoil.Late + margin,
+		grouped: len(m.siblings()) > 0, since: n.fell[id],
+	}
+}
+
+// risen are the causes that may truly be named for being master.
+func (n *node) risen(id vrrp.RouterID) []string {
+	if r := n.rises[id]; r != nil {
+		return r.causes()
+	}
+	return nil
+}
+
+// heard reports whether an advert of a kind was heard within a time before. A
+// router of a group may have made up its mind earlier than it could act.
+func (r *rise) heard(s sound, span time.Duration) bool {
+	at := r.ear.last[s]
+	return at != never && (r.at-at <= span || r.grouped && at >= r.since)
+}
+
+// causes are those that may truly be named for it: each is what the network
+// had brought to the router by then, or how it was started.
+func (r *rise) causes() (all []string) {
+	if r.owner {
+		all = append(all, "master because it owns the addresses")
+	}
+	if r.resumed {
+		all = append(all, "master because it was master before its process restarted")
+	}
+	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better] {
+		all = append(all, "master because the former master left with priority 0")
+	}
+	obeys := r.ear.last[better] != never && r.at-r.ear.last[better] < r.silent-r.slack
+	passes := r.ear.last[lower] != never && r.at-r.ear.last[lower] < r.silent-r.slack
+	if !obeys && r.heard(lower, r.silent+r.slack) {
+		all = append(all, "master because it has the higher priority")
+	}
+	if !obeys && (r.grouped || !passes) {
+		all = append(all, "master because no advert was heard for a master-down interval")
+	}
+	return all
+}
