@@ -1,8 +1,11 @@
 package vrrp
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	stdhash "hash"
 )
 
 // Secret is a key. It is never printed; its JSON form, which carries it from
@@ -41,6 +44,23 @@ type Auth struct {
 func (a *Auth) keyField() (field [authDataLen]byte) {
 	copy(field[:], a.Key)
 	return field
+}
+
+// signer is a keyed hash with the memory that it works in, made once per key:
+// an advert allocates nothing.
+type signer struct {
+	key  Secret
+	mac  stdhash.Hash
+	head [ipv4Header + headerAHLen]byte // what is hashed before the message
+	sum  [sha256.Size]byte
+}
+
+// begin begins a value.
+func (s *signer) begin(sum func() stdhash.Hash, key Secret) {
+	if s.mac == nil || !hmac.Equal(s.key, key) {
+		s.key, s.mac = key, hmac.New(sum, key)
+	}
+	s.mac.Reset()
 }
 
 // authenticate checks that an advert proves itself in the configured way.

@@ -30,23 +30,26 @@ const (
 	controlClass = 0xc0 // DSCP CS6, network control (RFC 4594 §3.1)
 )
 
-// headerValue computes the integrity check value of a packet: HMAC-MD5-96 over
+// headerSigner computes the values of authentication headers.
+type headerSigner struct{ signer }
+
+// value computes the integrity check value of a packet: HMAC-MD5-96 over
 // the IP header with what routers may change set to zero, the authentication
 // header with the value set to zero, and the message. keepalived leaves the
 // TTL of multicast adverts in, where RFC 2402 §3.3.3.1.1 has zero.
-func headerValue(key Secret, ip, payload []byte) (value [ahValueLen]byte) {
-	var head [ipv4Header + headerAHLen]byte
-	copy(head[:], ip[:ipv4Header])
+func (s *headerSigner) value(key Secret, ip, payload []byte) []byte {
+	s.begin(md5.New, key)
+	head := s.head[:ipv4Header+headerAHLen]
+	copy(head, ip[:ipv4Header])
 	copy(head[ipv4Header:], payload[:ahValue])
+	clear(head[ipv4Header+ahValue:])
 	head[offTOS], head[offFragment], head[offFragment+1], head[offIPSum], head[offIPSum+1] = 0, 0, 0, 0, 0
 	if !netip.AddrFrom4([4]byte(head[offDest:])).IsMulticast() {
 		head[offTTL] = 0
 	}
-	mac := hmac.New(md5.New, key)
-	mac.Write(head[:])
-	mac.Write(payload[headerAHLen:])
-	copy(value[:], mac.Sum(nil))
-	return value
+	s.mac.Write(head)
+	s.mac.Write(payload[headerAHLen:])
+	return s.mac.Sum(s.sum[:0])[:ahValueLen]
 }
 
 // verifyHeader checks an authentication header: its form, its value, that it
@@ -59,8 +62,8 @@ func (r *router) verifyHeader(p *Received) (authMark, DropReason) {
 		return authMark{}, DropAuthFailed
 	}
 	src := p.Src.As4()
-	want := headerValue(r.cfg.Auth.Key, p.Header, p.Payload)
-	if !hmac.Equal(want[:], p.Payload[ahValue:headerAHLen]) || !bytes.Equal(src[:], p.Payload[ahSPI:ahSequence]) {
+	want := r.headerSigner.value(r.cfg.Auth.Key, p.Header, p.Payload)
+	if !hmac.Equal(want, p.Payload[ahValue:headerAHLen]) || !bytes.Equal(src[:], p.Payload[ahSPI:ahSequence]) {
 		return authMark{}, DropAuthFailed
 	}
 	seq := binary.BigEndian.Uint32(p.Payload[ahSequence:])
@@ -99,8 +102,7 @@ func (r *router) nextHeaderSeq() {
 
 // sealHeaders computes the value of a packet that appendHeaders began.
 func (r *router) sealHeaders(packet []byte) {
-	value := headerValue(r.cfg.Auth.Key, packet[:ipv4Header], packet[ipv4Header:])
-	copy(packet[ipv4Header+ahValue:], value[:])
+	copy(packet[ipv4Header+ahValue:], r.headerSigner.value(r.cfg.Auth.Key, packet[:ipv4Header], packet[ipv4Header:]))
 }
 
 // message returns the VRRP message of a packet, without an authentication

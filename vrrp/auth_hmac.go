@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	stdhash "hash"
 	"net/netip"
 	"time"
 )
@@ -67,35 +66,37 @@ func (h *HMAC) key(id uint8) Secret {
 	return nil
 }
 
-// signer is a keyed hash with its parameters' memory, made once per key.
-type signer struct {
-	key Secret
-	mac stdhash.Hash
-	sum [sha256.Size]byte
-}
+// trailerZeros stand where the message has its checksum and the trailer its
+// value.
+var trailerZeros [trailerLen - trailerSigned]byte
+
+// trailerSigner computes the values of trailers.
+type trailerSigner struct{ signer }
 
 // value computes what a trailer ends with: over a pseudo-header of family,
 // version, VRID and source, the message with its checksum set to zero, what
 // is signed of the trailer, and sixteen zero octets. Destination and TTL are
 // left out, so that all copies to peers are signed alike.
-func (s *signer) value(key Secret, src netip.Addr, msg, trailer []byte) []byte {
-	if s.mac == nil || !hmac.Equal(s.key, key) {
-		s.key, s.mac = key, hmac.New(sha256.New, key)
-	}
-	var pseudo [20]byte
-	pseudo[0], pseudo[1], pseudo[2] = byte(IPv6), msg[0]>>4, msg[1]
-	copy(pseudo[4:], src.AsSlice())
+func (s *trailerSigner) value(key Secret, src netip.Addr, msg, trailer []byte) []byte {
+	s.begin(sha256.New, key)
+	pseudo := s.head[:20]
+	clear(pseudo)
+	pseudo[1], pseudo[2] = msg[0]>>4, msg[1]
 	if src.Is4() {
+		addr := src.As4()
 		pseudo[0] = byte(IPv4)
+		copy(pseudo[4:], addr[:])
+	} else {
+		addr := src.As16()
+		pseudo[0] = byte(IPv6)
+		copy(pseudo[4:], addr[:])
 	}
-	var zero [trailerLen - trailerSigned]byte
-	s.mac.Reset()
-	s.mac.Write(pseudo[:])
+	s.mac.Write(pseudo)
 	s.mac.Write(msg[:offChecksum])
-	s.mac.Write(zero[:2])
+	s.mac.Write(trailerZeros[:2])
 	s.mac.Write(msg[offChecksum+2:])
 	s.mac.Write(trailer[:trailerSigned])
-	s.mac.Write(zero[:])
+	s.mac.Write(trailerZeros[:])
 	return s.mac.Sum(s.sum[:0])[:trailerLen-trailerSigned]
 }
 
@@ -119,7 +120,7 @@ func (r *router) verifyTrailer(p *Received, a *Advert) (authMark, DropReason) {
 		return authMark{}, DropAuthStale
 	}
 	key := h.key(trailer[1])
-	if key == nil || !hmac.Equal(r.signer.value(key, p.Src, msg, trailer), trailer[trailerSigned:]) {
+	if key == nil || !hmac.Equal(r.trailerSigner.value(key, p.Src, msg, trailer), trailer[trailerSigned:]) {
 		return authMark{}, DropAuthFailed
 	}
 	last, known := r.marks.get(p.Src)
@@ -139,7 +140,7 @@ func (r *router) sign(b []byte, start int, src netip.Addr) []byte {
 	end := len(b)
 	b = append(b, trailerType, h.Active, 0, 0)
 	b = binary.BigEndian.AppendUint64(b, r.trailerSeq)
-	return append(b, r.signer.value(h.key(h.Active), src, b[start:end], b[end:])...)
+	return append(b, r.trailerSigner.value(h.key(h.Active), src, b[start:end], b[end:])...)
 }
 
 // signs reports whether adverts of the router get a trailer.

@@ -90,7 +90,8 @@ type router struct {
 	headerSeq, headerHeard uint32
 	trailerSeq             uint64
 	marks                  marks
-	signer                 signer
+	headerSigner           headerSigner
+	trailerSigner          trailerSigner
 
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
