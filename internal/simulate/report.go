@@ -76,6 +76,17 @@ func (r *Report) finish(end time.Duration) {
 	}
 }
 
+// findShared adds to what is broken the addresses that two directors have had
+// for so long at the end that it will stay like that: their instances do not
+// know of each other.
+func (r *Report) findShared(settled time.Duration) {
+	for _, a := range r.Addresses {
+		if last := a.Holds[len(a.Holds)-1]; len(last.Nodes) > 1 && last.To-last.From > settled {
+			r.Broken = append(r.Broken, fmt.Sprintf("%s is on %s at once and stays there", a.Address, holders(last)))
+		}
+	}
+}
+
 // Write prints the report for people.
 func (r *Report) Write(w io.Writer) {
 	for _, line := range r.Trace {

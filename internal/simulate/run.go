@@ -72,7 +72,17 @@ func (s *Simulation) Kill(name string) (*Report, error) {
 	}
 	at += pause
 	add("end")
-	return s.run(sc, false)
+	return s.repaired(sc, false)
+}
+
+// repaired runs a scenario that ends with everything well for the time to
+// settle.
+func (s *Simulation) repaired(sc *sim.Scenario, quiet bool) (*Report, error) {
+	r, err := s.run(sc, quiet)
+	if err == nil {
+		r.findShared(s.settle() / 2)
+	}
+	return r, err
 }
 
 // blank is a scenario without steps.

@@ -87,6 +87,29 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// Two files that do not go together: each director is master, which is broken
+// although each of them does what it should.
+func TestSharedAddress(t *testing.T) {
+	other := strings.Replace(web, "51", "52", 1)
+	s := load(t, map[string]string{"north.hcl": web, "south.hcl": other})
+	for name, run := range map[string]func() (*Report, error){
+		"kill": func() (*Report, error) { return s.Kill("north") },
+		"random": func() (*Report, error) {
+			_, f, err := s.Random(1, 1, nil)
+			if f == nil {
+				return &Report{}, err
+			}
+			return f.Report, err
+		},
+	} {
+		r, err := run()
+		if err != nil || len(r.Broken) != 1 || !strings.Contains(r.Broken[0], "192.0.2.100/24 is on north and south at once") &&
+			!strings.Contains(r.Broken[0], "192.0.2.100/24 is on south and north at once") {
+			t.Errorf("%s: %v, broken %q", name, err, r.Broken)
+		}
+	}
+}
+
 // Every director in turn, and the report in all its forms.
 func TestReport(t *testing.T) {
 	s := load(t, map[string]string{"vipd.hcl": two + web})
