@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"fmt"
 	stdhash "hash"
+	"math"
 )
 
 // Secret is a key. It is never printed; its JSON form, which carries it from
@@ -88,6 +89,25 @@ func (r *router) authenticate(p *Received, a *Advert) (mark authMark, why DropRe
 type authMark struct {
 	header  uint32 // of the authentication header
 	trailer uint64 // of the HMAC trailer
+}
+
+// sequence is the number of the advert that is being sent.
+func (r *router) sequence() uint64 {
+	switch {
+	case r.signs():
+		return r.trailerSeq
+	case r.cfg.Auth.Type == AuthHeader:
+		return uint64(r.headerSeq)
+	}
+	return 0
+}
+
+// countOn makes a router that starts continue from the number of an earlier
+// process. One of a signature is no number of an authentication header.
+func (r *router) countOn(last uint64) {
+	if r.trailerSeq = last; last <= math.MaxUint32 {
+		r.headerSeq = uint32(last)
+	}
 }
 
 // remember takes note of an accepted advert's sequence number.

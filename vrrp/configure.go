@@ -24,6 +24,7 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	if e.began.IsZero() {
 		e.began = now
 	}
+	e.parting = ev.Parting
 	if ev.AwaitReady && !e.awaiting {
 		e.awaiting, e.awaitUntil = true, now.Add(ReadyBound)
 	}
@@ -88,6 +89,7 @@ func (e *Engine) applyConfig(now time.Time, c *Config, ev *Configure) *router {
 		if ev.Resume[c.ID] {
 			r.resumeUntil = now.Add(c.MasterDown())
 		}
+		r.countOn(ev.Counted[c.ID])
 		r.since = now
 	}
 	r.heard = r.heard || ev.PeerHeard[c.ID]

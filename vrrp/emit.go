@@ -83,7 +83,7 @@ func (r *router) sendAdvertTo(to netip.Addr, ttl, priority uint8) {
 	s := r.engine.out.adverts.take()
 	*s = SendAdvert{
 		ID: r.cfg.ID, Version: advert.Version, Priority: priority, Src: path.Src, Dst: path.Dst, TTL: ttl,
-		Payload: r.appendAdvert(s.Payload[:0], &advert, path, ttl), AH: r.cfg.Auth.Type == AuthHeader,
+		Payload: r.appendAdvert(s.Payload[:0], &advert, path, ttl), AH: r.cfg.Auth.Type == AuthHeader, Sequence: r.sequence(),
 	}
 	r.engine.out.add(s)
 }

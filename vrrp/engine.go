@@ -31,6 +31,8 @@ type Engine struct {
 	// can have slept through one while the agenda is less late than that.
 	shortest time.Duration
 	stopped  bool
+	// parting is set when masters are there to leave only.
+	parting bool
 	// departing is set while routers hand over that are no longer configured.
 	departing bool
 	// period is how often heal leases are refreshed.

@@ -22,6 +22,13 @@ type Configure struct {
 	// master less than a master-down ago under the same living supervisor;
 	// they start as master. All others start as backup.
 	Resume map[RouterID]bool
+	// Counted are the highest numbers by which adverts of earlier processes of
+	// this host were authenticated (SendAdvert.Sequence). Routers that start
+	// count on from there: peers take lower numbers for repetitions.
+	Counted map[RouterID]uint64
+	// Parting is set for a last will: the routers of Resume say nothing but
+	// good-bye, so that no other router yields to a master that is none.
+	Parting bool
 	// PeerHeard names the routers on which another router was ever heard, as
 	// remembered across restarts. It decides LeaseAuto.
 	PeerHeard map[RouterID]bool
@@ -150,6 +157,9 @@ type SendAdvert struct {
 	// AH is set when Payload begins with an IPv4 header and an authentication
 	// header, which must not be changed.
 	AH bool
+	// Sequence is the number in the authentication header or in the signature, 0
+	// without either.
+	Sequence uint64
 }
 
 // Hold asks that the router's addresses be on the interface: added when

@@ -116,10 +116,14 @@ func (r *router) becomeMaster(now time.Time, why cause) {
 	r.epoch = r.engine.nextEpoch()
 	r.forgetMaster()
 	r.undecided, r.wants, r.summoned = false, false, false
-	r.sendAdvert(r.priority)
-	r.deadline = now.Add(r.cfg.AdvertInterval)
+	if !r.engine.parting {
+		r.sendAdvert(r.priority)
+		r.deadline = now.Add(r.cfg.AdvertInterval)
+	}
 	r.hold(now, false)
-	r.announce(now)
+	if !r.engine.parting {
+		r.announce(now)
+	}
 	r.transition(now, StateMaster, why)
 	r.reportDuplicates()
 }

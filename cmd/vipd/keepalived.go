@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -113,6 +114,8 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 	case cfg == nil:
 		diags.Write(os.Stderr)
 		return &exitError{code: testFatal}
+	case opt.Rehearsal > 0:
+		return explainRun(daemon.Run(cmd.Context(), opt))
 	case runs(k.pid):
 		return problem(fmt.Errorf("daemon is already running, by %s", k.pid))
 	case !k.foreground:
@@ -207,14 +210,19 @@ func (k *keepalivedFlags) run(cmd *cobra.Command, opt daemon.Options) error {
 	return explainRun(daemon.Run(cmd.Context(), opt))
 }
 
-// runs reports whether the process in a pid file is a keepalived or vipd. A
-// number that another program got meanwhile does not count.
+// runs reports whether the process in a pid file is another keepalived or vipd.
+// A number that another program got meanwhile does not count, nor does that of
+// this process, which was another binary when it wrote the file.
 func runs(pidFile string) bool {
 	text, err := os.ReadFile(pidFile)
 	if err != nil {
 		return false
 	}
-	name, err := os.ReadFile(filepath.Join("/proc", strings.TrimSpace(string(text)), "comm"))
+	pid := strings.TrimSpace(string(text))
+	if pid == strconv.Itoa(os.Getpid()) {
+		return false
+	}
+	name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
 	return err == nil && (strings.HasPrefix(string(name), keepalivedName) || strings.HasPrefix(string(name), "vipd"))
 }
 

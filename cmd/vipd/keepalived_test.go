@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -97,8 +100,25 @@ func TestKeepalived_StalePID(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if !runs(file) {
-		t.Error("this process, whose name begins with vipd, is not taken for a daemon")
+	if runs(file) {
+		t.Error("this process, which was another binary before an upgrade, is taken for another daemon")
+	}
+	other := exec.Command("sh", "-c", "printf vipd-x >/proc/self/comm; sleep 60")
+	other.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = syscall.Kill(-other.Process.Pid, syscall.SIGKILL) // it may have ended
+		_ = other.Wait()
+	}()
+	if err := os.WriteFile(file, []byte(strconv.Itoa(other.Process.Pid)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !runs(file); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("a process whose name begins with vipd is not taken for a daemon")
+		}
 	}
 }
 

@@ -51,19 +51,32 @@ type common struct {
 	runtimeDir string
 	stateDir   string
 	json       bool
+	rehearsal  int // form of a handover that is rehearsed, 0 for none
 }
 
 func main() {
-	args := os.Args[1:]
-	if filepath.Base(os.Args[0]) == keepalivedName {
+	code := execute(arguments(os.Args))
+	if code != 0 {
+		daemon.DeclineHandover(fmt.Sprintf("the new binary ended at once with exit status %d", code))
+	}
+	os.Exit(code)
+}
+
+// arguments returns those of a command line, with keepalived's name as the
+// command that it is.
+func arguments(line []string) []string {
+	args := line[1:]
+	if filepath.Base(line[0]) == keepalivedName {
 		args = append([]string{keepalivedName}, args...)
 	}
-	os.Exit(execute(args))
+	return args
 }
 
 // execute runs one command line and returns the exit code.
-func execute(args []string) int {
-	root := rootCommand()
+func execute(args []string) int { return executeWith(&common{}, args) }
+
+func executeWith(c *common, args []string) int {
+	root := rootCommand(c)
 	root.SetArgs(keepalivedOptional(args))
 	err := root.Execute()
 	if err == nil {
@@ -81,8 +94,7 @@ func execute(args []string) int {
 	return code
 }
 
-func rootCommand() *cobra.Command {
-	c := &common{}
+func rootCommand(c *common) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "vipd",
 		Short:         "Virtual IPs, health checks and IPVS on a Linux director",
@@ -94,7 +106,7 @@ func rootCommand() *cobra.Command {
 	flags.StringVar(&c.stateDir, "state-dir", daemon.DefaultStateDir, "directory of what outlives a boot")
 	root.AddCommand(runCommand(c), keepalivedCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
 		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), doctorCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
-		simulateCommand(c), releaseCommand(c), guardCommand(c), upgradeCommand(c), takeOverCommand(c), versionCommand(c), roleCommand(c))
+		simulateCommand(c), releaseCommand(c), guardCommand(c), upgradeCommand(c), takeOverCommand(), versionCommand(c), roleCommand(c))
 	root.AddCommand(migrateCommand(c))
 	return root
 }
@@ -128,5 +140,6 @@ func (c *common) configFiles(args []string) []string {
 func (c *common) options() daemon.Options {
 	return daemon.Options{
 		Format: conf.Format(c.format), Director: c.director, RuntimeDir: c.runtimeDir, StateDir: c.stateDir, Version: version, Log: os.Stderr,
+		Rehearsal: c.rehearsal,
 	}
 }

@@ -29,7 +29,7 @@ func migrate(t *testing.T, args ...string) (stdout, stderr string, code int) {
 func invoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	root := rootCommand()
+	root := rootCommand(&common{})
 	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&errs)
@@ -162,7 +162,7 @@ func TestCheckNodes(t *testing.T) {
 		{"unreadable", []string{"lb1=/nonexistent.conf", "lb2=/nonexistent.conf"}, exitUsage, conf.CodeUnreadable},
 	} {
 		var out bytes.Buffer
-		root := rootCommand()
+		root := rootCommand(&common{})
 		root.SetArgs(append([]string{"check", "--json"}, test.args...))
 		root.SetOut(&out)
 		code := 0

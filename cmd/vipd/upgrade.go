@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vipd/vipd/internal/daemon"
 	"github.com/vipd/vipd/internal/daemon/api"
 )
 
@@ -75,24 +74,22 @@ func (c *common) upgrade(ctx context.Context, path string, w io.Writer) error {
 	return problem(fmt.Errorf("upgrade: no daemon answers: %w", err))
 }
 
-// takeOverCommand is how a running daemon asks another binary whether it can
-// take over; people have no use for it.
-func takeOverCommand(c *common) *cobra.Command {
-	var version int
+// takeOverCommand is how a running daemon asks another binary whether it could
+// go on with the daemon's command line; people have no use for it.
+func takeOverCommand() *cobra.Command {
+	var form int
 	cmd := &cobra.Command{
-		Use:    "take-over",
+		Use:    "take-over -- COMMAND LINE",
 		Hidden: true,
-		Args:   cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			opt := c.options()
-			opt.Files = c.configFiles(nil)
-			if err := daemon.CheckTakeOver(opt, version); err != nil {
-				return problem(err)
+		Args:   cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if code := executeWith(&common{rehearsal: form}, arguments(args)); code != 0 {
+				return &exitError{code: code}
 			}
 			return nil
 		},
 	}
-	c.configFlags(cmd)
-	cmd.Flags().IntVar(&version, "handover", 0, "form of the handover")
+	cmd.Flags().IntVar(&form, "handover", 0, "form of the handover")
+	cmd.MarkFlagRequired("handover")
 	return cmd
 }

@@ -180,6 +180,7 @@ func (c *child) yield(ctx context.Context, socket string) error {
 	}
 	err := peer.Call(ctx, callYield, yieldOrder{Socket: socket}, nil)
 	if err == nil {
+		c.settled(firstLife) // this life is not the inherited one that is waited for
 		peer.Close()
 		return nil
 	}

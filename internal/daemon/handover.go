@@ -35,6 +35,7 @@ type handover struct {
 	Verdicts []vrrp.Observed
 
 	// Of the process that took over, until it is confirmed.
+	dir     string // where the file was
 	lock    *os.File
 	unready *time.Timer
 }
@@ -73,7 +74,20 @@ func takeHandover() (*handover, error) {
 	for _, fd := range h.descriptors() {
 		unix.CloseOnExec(fd)
 	}
+	h.dir = filepath.Dir(path)
 	return &h, os.Remove(path)
+}
+
+// DeclineHandover executes the binary before again when this one was to take
+// over and ends without having begun. Otherwise it does nothing.
+func DeclineHandover(why string) {
+	h, err := takeHandover()
+	if h == nil {
+		return
+	}
+	if err = errors.Join(err, h.back(errors.New(why))); err != nil {
+		fmt.Fprintln(os.Stderr, "vipd: go back to the binary before:", err)
+	}
 }
 
 func (h *handover) descriptors() []int {
@@ -108,22 +122,33 @@ func (h *handover) execute(runtimeDir, binary string) error {
 }
 
 // back executes the old binary again, once.
-func (h *handover) back(runtimeDir string, why error) error {
+func (h *handover) back(why error) error {
 	if h.Failure != "" {
 		return fmt.Errorf("take over: both binaries fail: %w", why)
 	}
 	h.Failure = why.Error()
-	return h.execute(runtimeDir, "/proc/self/fd/"+strconv.Itoa(h.Binary))
+	return h.execute(h.dir, "/proc/self/fd/"+strconv.Itoa(h.Binary))
 }
 
 // await executes the binary before again unless confirm comes in time. A nil
 // handover is that of a fresh start.
-func (h *handover) await(runtimeDir string) {
+func (h *handover) await() {
 	if h != nil {
-		h.unready = time.AfterFunc(takeOverBound, func() {
-			_ = h.back(runtimeDir, errors.New("the new binary was not ready in time"))
-		})
+		h.unready = time.AfterFunc(takeOverBound, func() { _ = h.back(errors.New("the new binary was not ready in time")) })
 	}
+}
+
+// attempt makes a panic of the new binary's start an error, from which there is
+// a way back.
+func (h *handover) attempt(begin func() (*supervisor, error)) (s *supervisor, err error) {
+	if h != nil {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("the new binary panics: %v", p)
+			}
+		}()
+	}
+	return begin()
 }
 
 // confirm ends the way back. Until then no message of a role was read.

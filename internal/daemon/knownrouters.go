@@ -1,8 +1,12 @@
 package daemon
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/vrrp"
 )
@@ -10,12 +14,28 @@ import (
 // knownRouters is what carrying out the last will of a daemon takes: the routers
 // as they were configured, with their keys.
 type knownRouters struct {
+	// Namespace is the network namespace in which they are.
+	Namespace uint64          `json:"network_namespace"`
 	Routers   []vrrp.Config   `json:"routers"`
 	PeerHeard []vrrp.RouterID `json:"peer_heard"`
 }
 
 // knownRoutersFile is in the runtime directory, for root only.
 const knownRoutersFile = "routers.json"
+
+// errElsewhere tells that a last will is of another network namespace, where an
+// interface of the same name is another one.
+var errElsewhere = errors.New("the daemon ran in another network namespace")
+
+// keepRouters writes down what a last will takes, as configured and heard by now.
+func (s *supervisor) keepRouters() {
+	s.keeping.Lock()
+	defer s.keeping.Unlock()
+	k := knownRouters{Namespace: networkNamespace(), Routers: slices.Clone(s.config().Routers), PeerHeard: s.peers.list()}
+	if err := saveKnownRouters(s.opt.RuntimeDir, k); err != nil {
+		s.warn("daemon", "a crash of everything will be no clean hand-over: "+err.Error(), nil)
+	}
+}
 
 func saveKnownRouters(runtimeDir string, k knownRouters) error {
 	return writeState(filepath.Join(runtimeDir, knownRoutersFile), k, 0o600)
@@ -27,6 +47,24 @@ func loadKnownRouters(runtimeDir string) (k knownRouters, err error) {
 		return knownRouters{}, fmt.Errorf("read routers: %w", err)
 	}
 	return k, nil
+}
+
+// here returns nil where the routers are.
+func (k knownRouters) here() error {
+	if len(k.Routers) > 0 && k.Namespace != networkNamespace() {
+		return errElsewhere
+	}
+	return nil
+}
+
+// networkNamespace identifies that of this process (namespaces(7)), 0 where
+// there is no /proc.
+func networkNamespace() uint64 {
+	var st unix.Stat_t
+	if err := unix.Stat("/proc/self/ns/net", &st); err != nil {
+		return 0
+	}
+	return st.Ino
 }
 
 func (k knownRouters) heard() map[vrrp.RouterID]bool {

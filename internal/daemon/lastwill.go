@@ -87,6 +87,9 @@ func Bequeath(ctx context.Context, opt Options, restartIn time.Duration) error {
 	}
 	defer unlock()
 	t, err := loadKnownRouters(opt.RuntimeDir)
+	if err == nil {
+		err = t.here()
+	}
 	if err != nil {
 		return err
 	}
@@ -103,7 +106,7 @@ func Bequeath(ctx context.Context, opt Options, restartIn time.Duration) error {
 }
 
 // speakFor makes the routers master for a moment, by the same proof as a
-// restarted role, and then leaves as a stopped one does.
+// restarted role but without an advert, and then leaves as a stopped one does.
 func speakFor(ctx context.Context, opt Options, orphans []vrrp.Config, t knownRouters, record *kernel.Record) error {
 	log := newLogger(opt.Log, "info", "text")
 	var run *runner.Runner
@@ -121,7 +124,7 @@ func speakFor(ctx context.Context, opt Options, orphans []vrrp.Config, t knownRo
 		Claim:    func([]vrrp.Config) { k.Claim(t.Routers) },
 		Observer: logObserver{log}, Now: kernel.Now, Wall: time.Now, Record: record,
 	})
-	ev := &vrrp.Configure{Resume: make(map[vrrp.RouterID]bool), PeerHeard: t.heard()}
+	ev := &vrrp.Configure{Resume: make(map[vrrp.RouterID]bool), PeerHeard: t.heard(), Counted: record.Sequences(), Parting: true}
 	for _, c := range orphans {
 		c.Tracks = nil // nobody measures them any more
 		ev.Routers = append(ev.Routers, c)

@@ -31,6 +31,9 @@ type Options struct {
 	// PIDFiles are written with the process id of each role when it starts, by
 	// name of the role.
 	PIDFiles map[string]string
+	// Rehearsal is the form of a handover, 0 for none: Run tells only whether it
+	// could take over.
+	Rehearsal int
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
 }

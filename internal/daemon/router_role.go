@@ -170,6 +170,7 @@ func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
 	for _, id := range cfg.PeerHeard {
 		ev.PeerHeard[id] = true
 	}
+	ev.Counted = r.record.Sequences()
 	if cfg.Resume {
 		ev.Resume = r.record.Resume(cfg.Routers, kernel.Now())
 	}

@@ -62,6 +62,7 @@ type supervisor struct {
 	leaving     bool
 
 	reloading sync.Mutex // one reload at a time
+	keeping   sync.Mutex // one writer of what a last will takes
 
 	dumping sync.Mutex
 	cleared map[vrrp.RouterID]vrrp.Counters // when the statistics were cleared
@@ -70,16 +71,19 @@ type supervisor struct {
 // Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
 // A *ConfigError means that the configuration cannot be used.
 func Run(ctx context.Context, opt Options) error {
+	if opt.Rehearsal > 0 {
+		return rehearse(opt)
+	}
 	signals := listenSignals(opt.keepalived())
 	defer signals.close()
 	h, err := takeHandover()
 	if err != nil {
 		return err
 	}
-	h.await(opt.RuntimeDir)
-	s, err := prepare(opt, h, signals)
+	h.await()
+	s, err := h.attempt(func() (*supervisor, error) { return prepare(opt, h, signals) })
 	if err != nil && h != nil {
-		return errors.Join(err, h.back(opt.RuntimeDir, err))
+		return errors.Join(err, h.back(err))
 	}
 	if err != nil {
 		return err
@@ -387,6 +391,7 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 		if err != nil {
 			s.warn("state", "remember peer: "+err.Error(), nil)
 		}
+		s.keepRouters() // there is somebody to hand over to
 		return nil, err
 	}
 	return nil, fmt.Errorf("unknown notice %q", method)
@@ -444,9 +449,7 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		RealTime: s.cfg.Global.RealTimePriority, Process: s.cfg.Global.Router,
 	}
 	s.mu.Unlock()
-	if err := saveKnownRouters(s.opt.RuntimeDir, knownRouters{Routers: msg.Routers, PeerHeard: msg.PeerHeard}); err != nil {
-		s.warn("daemon", "a crash of everything will be no clean hand-over: "+err.Error(), nil)
-	}
+	s.keepRouters()
 	return callConfigured(p, msg)
 }
 

@@ -149,35 +149,28 @@ func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error
 	return err
 }
 
-// verifyBinary lets the new binary say whether it can take over and use the
-// configuration files.
+// verifyBinary lets the new binary say whether it can take over with this
+// command line, and use the configuration files.
 func (s *supervisor) verifyBinary(ctx context.Context, binary string) error {
 	ctx, cancel := context.WithTimeout(ctx, takeOverBound)
 	defer cancel()
-	args := []string{"take-over", "--handover", strconv.Itoa(handoverVersion)}
-	for _, f := range s.opt.Files {
-		args = append(args, "-f", f)
-	}
-	if s.opt.Format != "" {
-		args = append(args, "--format", string(s.opt.Format))
-	}
-	if s.opt.Director != "" {
-		args = append(args, "--director", s.opt.Director)
-	}
-	out, err := exec.CommandContext(ctx, binary, args...).CombinedOutput()
+	args := append([]string{"take-over", "--handover", strconv.Itoa(handoverVersion), "--"}, os.Args...)
+	cmd := exec.CommandContext(ctx, binary, args...)
+	cmd.WaitDelay = stopBound // for what it started and left
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("%w: %s cannot take over: %w: %s", errUpgrade, binary, err, strings.TrimSpace(string(out)))
 	}
 	return nil
 }
 
-// CheckTakeOver tells whether this binary could take over from one that hands
-// over in the given form, with the configuration of opt.
-func CheckTakeOver(opt Options, version int) error {
-	if version != handoverVersion {
-		return fmt.Errorf("form %d of a handover is not known, only %d", version, handoverVersion)
+// rehearse tells whether this binary could take over in the form that opt names,
+// with the configuration of opt.
+func rehearse(opt Options) error {
+	if opt.Rehearsal != handoverVersion {
+		return fmt.Errorf("form %d of a handover is not known, only %d", opt.Rehearsal, handoverVersion)
 	}
-	if cfg, diags := LoadConfig(opt.Files, opt.Format, opt.Director); cfg == nil {
+	if cfg, diags := loadConfig(opt, newRecording(), newResolver()); cfg == nil {
 		return &ConfigError{Diagnostics: diags}
 	}
 	return nil

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,6 +99,22 @@ func (c *Capture) Adverts(from *Host, since time.Time) []Advert {
 		}
 	}
 	return out
+}
+
+// Silence is the longest time between two adverts of the hosts since the given
+// time, whichever sent them.
+func (c *Capture) Silence(since time.Time, from ...*Host) (longest time.Duration) {
+	var times []time.Time
+	for _, h := range from {
+		for _, a := range c.Adverts(h, since) {
+			times = append(times, a.At)
+		}
+	}
+	slices.SortFunc(times, time.Time.Compare)
+	for i := 1; i < len(times); i++ {
+		longest = max(longest, times[i].Sub(times[i-1]))
+	}
+	return longest
 }
 
 // Announced returns when a host announced the address by gratuitous ARP.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -37,6 +38,12 @@ func readProcess(pid int) (process, error) {
 		return process{}, fmt.Errorf("read start of process %d: %w", pid, err)
 	}
 	return p, nil
+}
+
+// Runs reports whether a process lives and is not stopped.
+func Runs(pid int) bool {
+	p, err := readProcess(pid)
+	return err == nil && !slices.Contains([]string{"Z", "X", "T", "t"}, p.state)
 }
 
 // processes reads the whole table, without those that end meanwhile.

@@ -31,13 +31,14 @@ const (
 	bootSize    = 36
 	epochOffset = 56
 
-	slotSize    = 64 // last advert 8, epoch 8, family 1, VRID 1, interface 16
-	slotEpoch   = 8
-	slotFamily  = 16
-	slotVRID    = 17
-	slotName    = 18
-	slotNameLen = 16 // IFNAMSIZ
-	slotCount   = 4096
+	slotSize     = 64 // last advert 8, epoch 8, family 1, VRID 1, interface 16, padding, sequence 8
+	slotEpoch    = 8
+	slotFamily   = 16
+	slotVRID     = 17
+	slotName     = 18
+	slotNameLen  = 16 // IFNAMSIZ
+	slotSequence = 40
+	slotCount    = 4096
 
 	recordSize = headerSize + slotCount*slotSize
 )
@@ -46,6 +47,7 @@ const (
 // writing costs two stores. The supervisor calls Begin once; the router role
 // writes, and after a restart reads with Resume.
 type Record struct {
+	dir   string // of the file; empty for a volatile one
 	mem   []byte
 	epoch uint64 // at the time of opening
 
@@ -68,7 +70,9 @@ func OpenRecord(dir string) (*Record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("map record of masters: %w", err)
 	}
-	return newRecord(mem, boot), nil
+	r := newRecord(mem, boot)
+	r.dir = dir
+	return r, nil
 }
 
 // VolatileRecord returns a record that ends with this process, for when there is
@@ -154,14 +158,33 @@ func (r *Record) Begin() {
 func (r *Record) Sent(id vrrp.RouterID, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i, ok := r.slots[id]
-	if !ok {
-		if i, ok = r.allocate(id); !ok {
-			return // beyond 4096 routers a restart is a restart as backup
+	if i, ok := r.find(id); ok {
+		r.word(r.slot(i) + slotEpoch).Store(r.epoch)
+		r.word(r.slot(i)).Store(uint64(sinceBoot(at)))
+	}
+}
+
+// Counted implements runner.Recorder.
+func (r *Record) Counted(id vrrp.RouterID, sequence uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if i, ok := r.find(id); ok {
+		r.word(r.slot(i) + slotSequence).Store(sequence)
+	}
+}
+
+// Sequences returns the last numbers that were Counted during this boot, under
+// whatever supervisor.
+func (r *Record) Sequences() map[vrrp.RouterID]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	last := make(map[vrrp.RouterID]uint64)
+	for id, i := range r.slots {
+		if n := r.word(r.slot(i) + slotSequence).Load(); n > 0 {
+			last[id] = n
 		}
 	}
-	r.word(r.slot(i) + slotEpoch).Store(r.epoch)
-	r.word(r.slot(i)).Store(uint64(sinceBoot(at)))
+	return last
 }
 
 // Left implements runner.Recorder.
@@ -171,6 +194,15 @@ func (r *Record) Left(id vrrp.RouterID) {
 	if i, ok := r.slots[id]; ok {
 		r.word(r.slot(i)).Store(0)
 	}
+}
+
+// find returns the slot of a router. Beyond 4096 of them there is none: a
+// restart is a restart as backup.
+func (r *Record) find(id vrrp.RouterID) (int, bool) {
+	if i, ok := r.slots[id]; ok {
+		return i, true
+	}
+	return r.allocate(id)
 }
 
 // allocate gives a router a slot.
@@ -194,12 +226,12 @@ func (r *Record) allocate(id vrrp.RouterID) (int, bool) {
 // all of them.
 func (r *Record) Resume(routers []vrrp.Config, now time.Time) map[vrrp.RouterID]bool {
 	resume := make(map[vrrp.RouterID]bool)
-	here, err := addressesHere()
+	have, err := addressesPresent()
 	if err != nil {
 		return resume
 	}
 	for _, c := range routers {
-		if r.fresh(c, now) && here(c) {
+		if r.fresh(c, now) && have.all(c, nil) {
 			resume[c.ID] = true
 		}
 	}
@@ -221,33 +253,6 @@ func (r *Record) fresh(c vrrp.Config, now time.Time) bool {
 	}
 	age := sinceBoot(now) - time.Duration(last)
 	return age >= 0 && age < c.SilentFor(c.AdvertInterval)
-}
-
-// addressesHere returns a test of whether all addresses of a router are on
-// its interface, each ours or the host's own.
-func addressesHere() (func(vrrp.Config) bool, error) {
-	a, err := openAddresses()
-	if err != nil {
-		return nil, err
-	}
-	defer a.close()
-	have, err := a.list()
-	names, namesErr := a.names()
-	if err := errors.Join(err, namesErr); err != nil {
-		return nil, err
-	}
-	present := make(map[place]bool, len(have))
-	for _, addr := range have {
-		present[place{names[addr.index], addr.prefix}] = true
-	}
-	return func(c vrrp.Config) bool {
-		for _, p := range c.Held() {
-			if !present[place{c.CarrierOf(p), p}] {
-				return false
-			}
-		}
-		return true
-	}, nil
 }
 
 // Close unmaps the record; its content stays. The record must not be used

@@ -66,6 +66,9 @@ func contains(failed []*vrrp.SendFailed, id vrrp.RouterID) bool {
 }
 
 func (r *Runner) send(a *vrrp.SendAdvert) error {
+	if a.Sequence > 0 && r.opt.Record != nil {
+		r.opt.Record.Counted(a.ID, a.Sequence)
+	}
 	if err := r.opt.Wire.Send(a); err != nil {
 		return err
 	}
@@ -90,13 +93,11 @@ func (r *Runner) transition(t *vrrp.Transition) {
 func (r *Runner) sent(id vrrp.RouterID, at time.Time) {
 	if r.opt.Record != nil {
 		r.opt.Record.Sent(id, at)
-		r.masters[id] = true
 	}
 }
 
 func (r *Runner) left(id vrrp.RouterID) {
-	if r.masters[id] {
-		delete(r.masters, id)
+	if r.opt.Record != nil {
 		r.opt.Record.Left(id)
 	}
 }

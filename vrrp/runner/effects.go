@@ -90,6 +90,8 @@ type Recorder interface {
 	Sent(id vrrp.RouterID, at time.Time)
 	// Left notes that the router is master no more.
 	Left(id vrrp.RouterID)
+	// Counted notes the number of an advert that is about to be sent.
+	Counted(id vrrp.RouterID, sequence uint64)
 }
 
 // AddressStatus is one virtual address on this host.

@@ -137,6 +137,7 @@ type fakeHost struct {
 	drops       int
 	held        map[netip.Prefix]bool
 	recorded    map[vrrp.RouterID]time.Time
+	counted     map[vrrp.RouterID]uint64
 	flushErr    error
 	flushBound  time.Duration
 }
@@ -150,7 +151,7 @@ type change struct {
 
 func newFakeHost() *fakeHost {
 	return &fakeHost{
-		start: time.Now(), held: make(map[netip.Prefix]bool), recorded: make(map[vrrp.RouterID]time.Time),
+		start: time.Now(), held: make(map[netip.Prefix]bool), recorded: make(map[vrrp.RouterID]time.Time), counted: make(map[vrrp.RouterID]uint64),
 	}
 }
 
@@ -205,6 +206,7 @@ func (h *fakeHost) Address(AddressEvent) {}
 
 func (h *fakeHost) Sent(id vrrp.RouterID, at time.Time) { h.note("", func() { h.recorded[id] = at }) }
 func (h *fakeHost) Left(id vrrp.RouterID)               { h.note("", func() { delete(h.recorded, id) }) }
+func (h *fakeHost) Counted(id vrrp.RouterID, n uint64)  { h.note("", func() { h.counted[id] = n }) }
 
 // changes returns the transitions so far.
 func (h *fakeHost) changes() []change {

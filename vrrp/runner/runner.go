@@ -95,8 +95,7 @@ type Runner struct {
 	clockTold time.Time
 	yielding  *yieldRequest // what the loop was asked and waits for
 	received  vrrp.Received
-	reached   []vrrp.RouterID        // whose adverts of the present step left, to one peer at least
-	masters   map[vrrp.RouterID]bool // those noted in the record
+	reached   []vrrp.RouterID // whose adverts of the present step left, to one peer at least
 	links     links
 }
 
@@ -110,7 +109,7 @@ func New(o Options) *Runner {
 	}
 	return &Runner{
 		opt: o, wake: make(chan struct{}, 1), ask: make(chan chan Status), yields: make(chan *yieldRequest), done: make(chan struct{}),
-		limit: drainPerPort, masters: make(map[vrrp.RouterID]bool), links: newLinks(),
+		limit: drainPerPort, links: newLinks(),
 	}
 }
 

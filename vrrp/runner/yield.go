@@ -128,11 +128,6 @@ func (r *Runner) resume(left *Left) {
 	for _, l := range left.Links {
 		r.links.known[l.Interface] = l
 	}
-	for _, m := range left.Engine.Routers {
-		if m.State == vrrp.StateMaster {
-			r.masters[m.Config.ID] = true
-		}
-	}
 }
 
 // routers returns the configurations in force.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,13 +36,27 @@ type subject interface {
 type daemon struct {
 	name  string
 	start func(h *lab.Host, priority int, wrap ...string) subject
-	// upgrade tries to become a binary that is no good.
-	upgrade func(t *testing.T, h *lab.Host, s subject)
+	// upgrade makes it go on as another binary, or try to.
+	upgrade func(t *testing.T, h *lab.Host, s subject, what edition)
 }
 
 var daemons = []daemon{
-	{"vipd", startVipd, badUpgrade},
-	{"keepalived", startKeepalived, badRestart},
+	{"vipd", startVipd, upgrade},
+	{"keepalived", startKeepalived, replace},
+}
+
+// edition is another binary, good or not, by what is wrong with it.
+type edition struct {
+	name  string
+	cases string // see lab.Host.Variant
+	bad   bool
+}
+
+var editions = []edition{
+	{name: "upgrade"},
+	{"upgrade to a program that is no daemon", "*) exit 1 ;;", true},
+	{"upgrade to a binary whose router dies", `"role router") kill -SEGV $$ ;;`, true},
+	{"upgrade to a binary whose supervisor cannot start", "run*) exit 1 ;;", true},
 }
 
 type vipd struct{ *lab.Vipd }
@@ -107,16 +122,21 @@ func (v vipd) watchers() (guards []int) {
 	return guards
 }
 
-func badUpgrade(t *testing.T, h *lab.Host, s subject) {
-	out, err := h.Run(lab.Binary(t), "upgrade", "--runtime-dir", s.(vipd).Runtime, "--binary", "/bin/false")
-	if err == nil {
-		t.Errorf("upgrade to a program that is no vipd: %s", out)
+func upgrade(t *testing.T, h *lab.Host, s subject, what edition) {
+	cases := what.cases
+	if strings.HasPrefix(cases, "run") {
+		cases = "run*) exec $real run --no-such-flag ;;" // what ends before it runs anything of ours is a crash
+	}
+	out, err := h.Run(lab.Binary(t), "upgrade", "--runtime-dir", s.(vipd).Runtime, "--binary", h.Variant("next", cases))
+	if (err != nil) != what.bad {
+		t.Errorf("%s: %v %s", what.name, err, out)
 	}
 }
 
 type keepalived struct {
 	*lab.Proc
-	dir string
+	dir     string
+	restart func()
 }
 
 func startKeepalived(h *lab.Host, priority int, wrap ...string) subject {
@@ -149,7 +169,7 @@ virtual_server %s 80 {
 	if len(wrap) > 0 {
 		program, args = wrap[0], append(append(wrap[1:], program), args...)
 	}
-	return keepalived{h.Start(program, args...), h.Dir()}
+	return keepalived{h.Start(program, args...), h.Dir(), func() { h.Start(program, args...) }}
 }
 
 func (k keepalived) pid(part string) (int, error) {
@@ -164,12 +184,20 @@ func (k keepalived) pid(part string) (int, error) {
 func (k keepalived) tree() []int   { return k.Tree() }
 func (keepalived) watchers() []int { return nil }
 
-// badRestart is how keepalived is upgraded: it stops, and the new binary does
-// not start.
-func badRestart(t *testing.T, _ *lab.Host, s subject) {
+// replace is how keepalived is upgraded: it stops, and the new binary is
+// started, which does not run if it is no good.
+func replace(t *testing.T, _ *lab.Host, s subject, what edition) {
 	pid, err := s.pid("supervisor")
+	if err == nil {
+		err = syscall.Kill(pid, syscall.SIGTERM)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	terminate(t, pid)
+	if _, err := s.(keepalived).Wait(patience); err != nil {
+		t.Fatal(err)
+	}
+	if !what.bad {
+		s.(keepalived).restart()
+	}
 }

@@ -5,10 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -23,40 +20,52 @@ const frozen = 6 * time.Second
 type fault struct {
 	name string
 	do   func(c *cell)
-	wrap []string // what the daemon is started by
+	wrap func(c *cell) []string // what the daemon is started by
 }
+
+// deaths are the signals that end a process: from outside, by a bad access, and
+// by Go's or glibc's own abort, the end of a panic.
+var deaths = []struct {
+	name string
+	sig  syscall.Signal
+}{{"SIGKILL", syscall.SIGKILL}, {"SIGSEGV", syscall.SIGSEGV}, {"panic (SIGABRT)", syscall.SIGABRT}}
 
 // faults are all rows.
 func faults() []fault {
 	var all []fault
 	for _, part := range []string{"supervisor", "router", "checker"} {
-		for _, sig := range []struct {
-			name string
-			sig  syscall.Signal
-		}{{"SIGKILL", syscall.SIGKILL}, {"SIGSEGV", syscall.SIGSEGV}, {"panic (SIGABRT)", syscall.SIGABRT}} {
-			all = append(all, fault{name: part + ": " + sig.name, do: func(c *cell) { c.kill(sig.sig, c.part(part)) }})
+		for _, d := range deaths {
+			all = append(all, fault{name: part + ": " + d.name, do: func(c *cell) { c.kill(d.sig, c.part(part)) }})
 		}
-		all = append(all, fault{name: fmt.Sprintf("%s: SIGSTOP for %v", part, frozen), do: func(c *cell) { c.freeze(c.part(part)) }})
+		all = append(all, fault{name: fmt.Sprintf("%s: SIGSTOP for %v", part, frozen), do: func(c *cell) { c.freeze(frozen, c.part(part)) }})
 	}
-	return append(all,
-		fault{name: "all: SIGKILL, watched over from outside", do: func(c *cell) { c.kill(syscall.SIGKILL, c.subject.tree()...) }},
-		fault{name: "all: SIGKILL, watchers too", do: func(c *cell) {
-			c.kill(syscall.SIGKILL, append(c.subject.watchers(), c.subject.tree()...)...)
-		}},
-		fault{name: fmt.Sprintf("all: frozen for %v, as a suspended machine", frozen), do: func(c *cell) {
-			c.freeze(append(c.subject.watchers(), c.subject.tree()...)...)
-		}},
-		fault{name: "container killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.subject.PID()) },
-			wrap: []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}},
-		fault{name: "out of memory: the largest process is killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.largest()) }},
+	for _, d := range deaths {
+		all = append(all, fault{name: "all: " + d.name, do: func(c *cell) { c.kill(d.sig, c.subject.tree()...) }})
+	}
+	all = append(all,
+		fault{name: "all: SIGKILL, watchers too", do: func(c *cell) { c.kill(syscall.SIGKILL, c.everything()...) }},
+		fault{name: fmt.Sprintf("all: SIGSTOP for %v", frozen), do: func(c *cell) { c.freeze(frozen, c.everything()...) }},
+		fault{name: fmt.Sprintf("suspended for %v: frozen, and nothing in or out", suspended), do: (*cell).suspend},
+		fault{name: "container killed", do: func(c *cell) { c.kill(syscall.SIGKILL, c.subject.PID()) }, wrap: container},
+		fault{name: "out of memory: the kernel kills one process", do: (*cell).starve, wrap: confined},
 		fault{name: "disk full, then the router is killed", do: func(c *cell) {
 			c.fill()
 			c.kill(syscall.SIGKILL, c.part("router"))
 		}},
 		fault{name: "clock set forward by an hour", do: func(c *cell) { c.step(time.Hour) }},
 		fault{name: "clock set back by an hour", do: func(c *cell) { c.step(-time.Hour) }},
-		fault{name: "upgrade to a binary that is no good", do: func(c *cell) { c.daemon.upgrade(c.t, c.lbs[0], c.subject) }},
 	)
+	for _, e := range editions {
+		all = append(all, fault{name: e.name, do: func(c *cell) { c.daemon.upgrade(c.t, c.lbs[0], c.subject, e) }})
+	}
+	return all
+}
+
+// everything is the daemon with what watches over it.
+func (c *cell) everything() []int { return append(c.subject.watchers(), c.subject.tree()...) }
+
+func container(*cell) []string {
+	return []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}
 }
 
 // part is the process of a part of the master's daemon.
@@ -78,9 +87,23 @@ func (c *cell) kill(sig syscall.Signal, pids ...int) {
 	signal(syscall.SIGCONT, pids)
 }
 
-func (c *cell) freeze(pids ...int) {
+func (c *cell) freeze(during time.Duration, pids ...int) {
 	signal(syscall.SIGSTOP, pids)
-	time.Sleep(frozen)
+	time.Sleep(during)
+	signal(syscall.SIGCONT, pids)
+}
+
+// suspended is shorter than a lease, whose time stands still with a machine.
+const suspended = 3 * time.Second
+
+// suspend lets nothing of the master run and no frame in or out.
+func (c *cell) suspend() {
+	c.net.Bridge("nowhere", "198.51.100.0/24")
+	pids := c.everything()
+	signal(syscall.SIGSTOP, pids)
+	c.net.Move(c.lbs[0], "eth0", "nowhere")
+	time.Sleep(suspended)
+	c.net.Move(c.lbs[0], "eth0", "lan")
 	signal(syscall.SIGCONT, pids)
 }
 
@@ -88,29 +111,6 @@ func signal(sig syscall.Signal, pids []int) {
 	for _, pid := range pids {
 		_ = syscall.Kill(pid, sig) // it may have ended
 	}
-}
-
-func terminate(t *testing.T, pid int) {
-	t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// largest is the process with the most resident memory (proc(5), statm).
-func (c *cell) largest() (pid int) {
-	var most int
-	for _, p := range c.subject.tree() {
-		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", p))
-		fields := strings.Fields(string(b))
-		if err != nil || len(fields) < 2 {
-			continue
-		}
-		if pages, err := strconv.Atoi(fields[1]); err == nil && pages > most {
-			pid, most = p, pages
-		}
-	}
-	return pid
 }
 
 // fill leaves no room on the small disk of the master.

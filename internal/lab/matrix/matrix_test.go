@@ -60,7 +60,8 @@ func TestMatrix(t *testing.T) {
 // expect checks what holds for vipd however busy the machine is.
 func (r *result) expect(t *testing.T) {
 	t.Helper()
-	t.Logf("%s: both %v, nobody %v, %d of %d lost, IPVS %s → %s", r.Holders, r.Both, r.Nobody, r.Lost, r.Sent, r.Before, r.After)
+	t.Logf("%s: both %v, nobody %v, no advert for %v, %d of %d lost, IPVS %s → %s, normal after %v",
+		r.Holders, r.Both, r.Nobody, r.Silence, r.Lost, r.Sent, r.Before, r.After, r.Normal)
 	if r.After == "0/0" && r.Before != r.After {
 		t.Errorf("the IPVS table is gone: %s → %s", r.Before, r.After)
 	}
@@ -80,14 +81,22 @@ func render(cells map[string]map[string]*result, commit string) string {
 		for _, d := range daemons {
 			r := cells[f.name][d.name]
 			if r == nil {
-				fmt.Fprintf(&b, "| %s | %s | not measured | | | | | |\n", f.name, d.name)
+				fmt.Fprintf(&b, "| %s | %s | not measured | | | | | | |\n", f.name, d.name)
 				continue
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d of %d | %s → %s | %s |\n", f.name, d.name, r.Holders,
-				seconds(r.Both), seconds(r.Nobody), r.Lost, r.Sent, r.Before, r.After, seconds(r.Normal))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %.3f s | %d of %d | %s → %s | %s |\n", f.name, d.name, r.Holders,
+				seconds(r.Both), seconds(r.Nobody), r.Silence.Seconds(), r.Lost, r.Sent, r.Before, r.After, r.normal())
 		}
 	}
 	return b.String()
+}
+
+// normal tells when the broken director was as before.
+func (r *result) normal() string {
+	if r.Normal > watched-2*glance {
+		return "not by itself"
+	}
+	return seconds(r.Normal)
 }
 
 func seconds(d time.Duration) string {
@@ -105,10 +114,11 @@ service manager that would start them again; vipd's guard stands in for the unit
 user-mode Linux guest with one slow CPU where the machine's kernel has no IPVS: times are good to about 20 ms.
 
 * *holders*: which directors had the VIP on an interface, from when on; *both* and *nobody*: for how long in sum.
-* *lost*: pings without an answer.
+* *no advert*: the longest time in which no director sent one.
+* *lost*: requests (ICMP echo) without an answer.
 * *IPVS*: services / serving real servers in the table of the broken director, before and at the end.
-* *normal after*: the last change of who has the VIP.
+* *normal after*: when the broken director was as before: owner of the VIP, all processes, table. What is dead stays dead here; the other one serves.
 
-| fault | daemon | holders | both | nobody | lost | IPVS | normal after |
-|---|---|---|---|---|---|---|---|
+| fault | daemon | holders | both | nobody | no advert | lost | IPVS | normal after |
+|---|---|---|---|---|---|---|---|---|
 `

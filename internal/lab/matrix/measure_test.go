@@ -25,9 +25,11 @@ type cell struct {
 	t       *testing.T
 	daemon  daemon
 	fault   fault
+	net     *lab.Lab
 	lbs     [2]*lab.Host
 	subject subject
 	owners  *lab.Ownership
+	memory  string // cgroup of the master's daemon, if it has one
 }
 
 // result is what a cell measured from the fault on.
@@ -39,7 +41,10 @@ type result struct {
 	Lost    int
 	Before  string // IPVS table of the broken director
 	After   string
-	Normal  time.Duration // until the last change of ownership
+	Silence time.Duration // without an advert of anybody
+	// Normal is when the broken director was last seen different from before:
+	// ownership, processes, table. It is watched when it never was as before.
+	Normal time.Duration
 }
 
 // measure runs a cell: two directors, two real servers, a client.
@@ -52,13 +57,18 @@ func measure(t *testing.T, d daemon, f fault) result {
 		rs.ServeDirect(vip)
 		rs.WebServer(":80", "alive\n")
 	}
-	c := &cell{t: t, daemon: d, fault: f}
+	c := &cell{t: t, daemon: d, fault: f, net: l}
 	for i := range c.lbs {
 		c.lbs[i] = l.Host(fmt.Sprintf("lb%d", i+1), "lan", fmt.Sprintf("192.0.2.%d/24", i+1))
 	}
 	c.lbs[0].SmallDisk("2m")
 	c.owners = l.Ownership(vip, c.lbs[0], c.lbs[1])
-	c.subject = d.start(c.lbs[0], 150, f.wrap...)
+	wire := client.Capture("eth0")
+	var wrap []string
+	if f.wrap != nil {
+		wrap = f.wrap(c)
+	}
+	c.subject = d.start(c.lbs[0], 150, wrap...)
 	d.start(c.lbs[1], 100)
 	lab.WaitFor(t, "lb1 alone has the VIP", patience, func() error { return c.owners.Only(c.lbs[0]) })
 	if lab.HasIPVS() {
@@ -71,13 +81,56 @@ func measure(t *testing.T, d daemon, f fault) result {
 	time.Sleep(20 * pace)
 	// Not by the wall clock, which a fault may set.
 	began := time.Now()
+	ill := c.observe(began, r.Before)
 	f.do(c)
 	time.Sleep(watched - time.Since(began))
 	ended := time.Now()
 	sent, lost := load.Stop()
-	r.After, r.Sent, r.Lost = table(c.lbs[0]), sent, len(lost)
+	r.After, r.Sent, r.Lost, r.Silence = table(c.lbs[0]), sent, len(lost), wire.Silence(began, c.lbs[:]...)
 	c.account(&r, began, ended)
+	r.Normal = max(r.Normal, ill())
 	return r
+}
+
+// glance is how often processes and table of the broken director are looked at.
+const glance = 200 * time.Millisecond
+
+// observe begins to look whether the processes and the table of the broken
+// director are as before; the function that it returns ends that and tells until
+// when they were not.
+func (c *cell) observe(began time.Time, before string) func() time.Duration {
+	stop, until := make(chan struct{}), make(chan time.Duration, 1)
+	go func() {
+		tick := time.NewTicker(glance)
+		defer tick.Stop()
+		var last time.Duration
+		for {
+			if !c.whole() || table(c.lbs[0]) != before {
+				last = time.Since(began)
+			}
+			select {
+			case <-stop:
+				until <- last
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() time.Duration {
+		close(stop)
+		return <-until
+	}
+}
+
+// whole tells whether all parts of the broken director's daemon run.
+func (c *cell) whole() bool {
+	for _, part := range []string{"supervisor", "router", "checker"} {
+		pid, err := c.subject.pid(part)
+		if err != nil || !lab.Runs(pid) {
+			return false
+		}
+	}
+	return true
 }
 
 // serving returns nil when both real servers are in the master's table.

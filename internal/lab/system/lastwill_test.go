@@ -2,7 +2,6 @@ package system
 
 import (
 	"errors"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -69,7 +68,7 @@ func (p *pair) gained(since time.Time) time.Duration {
 }
 
 // Everything is killed; what the unit runs afterwards hands over.
-func TestRelease(t *testing.T) {
+func TestSafety_5_7_Release(t *testing.T) {
 	p := newPair(t)
 	v1 := p.lb1.Vipd(slowly())
 	v2 := p.lb2.Vipd(slowly())
@@ -101,7 +100,7 @@ func TestRelease(t *testing.T) {
 }
 
 // Everything but the guard is killed: no service manager is needed.
-func TestGuard(t *testing.T) {
+func TestSafety_5_7_Guard(t *testing.T) {
 	p := newPair(t)
 	v1 := p.lb1.Vipd(slowly())
 	v2 := p.lb2.Vipd(slowly())
@@ -117,130 +116,9 @@ func TestGuard(t *testing.T) {
 	p.vanished(v1)
 }
 
-// Whoever runs release at the wrong time does no harm.
-func TestReleaseDoesNoHarm(t *testing.T) {
-	harmless := map[string]func(p *pair, v1 *lab.Vipd){
-		"while vipd runs": func(p *pair, v1 *lab.Vipd) {
-			if _, err := p.release(v1); err == nil {
-				p.t.Error("release beside a living daemon reports success")
-			}
-		},
-		"while the supervisor is frozen": func(p *pair, v1 *lab.Vipd) {
-			v1.Signal(syscall.SIGSTOP)
-			_, _ = p.release(v1)
-			v1.Signal(syscall.SIGCONT)
-		},
-		"between two lives of the router role": func(p *pair, v1 *lab.Vipd) {
-			_ = syscall.Kill(p.role(v1, "router"), syscall.SIGKILL)
-			_, _ = p.release(v1)
-		},
-		"supervisor restarts the router in time": func(p *pair, v1 *lab.Vipd) {
-			router := p.role(v1, "router")
-			_ = syscall.Kill(router, syscall.SIGKILL)
-			_, _ = p.lb1.Run(lab.Binary(p.t), "release", "--runtime-dir", v1.Runtime, "--restart-in", "50ms")
-		},
-		"when systemd stopped it cleanly": func(p *pair, v1 *lab.Vipd) {
-			p.killAll(v1, 0)
-			_, _ = p.release(v1, "SERVICE_RESULT=success")
-			p.lb1.Vipd(slowly())
-		},
-	}
-	for name, harm := range harmless {
-		t.Run(name, func(t *testing.T) {
-			p := newPair(t)
-			v1 := p.lb1.Vipd(slowly())
-			p.lb2.Vipd(slowly())
-			p.ownedBy(p.lb1, settle)
-			p.instance(v1)
-			harm(p, v1)
-			p.steady(p.lb1, time.Second)
-			if n := p.zeros(p.lb1, time.Time{}); n > 0 {
-				t.Errorf("%d adverts with priority 0", n)
-			}
-		})
-	}
-}
-
-// A last will that comes when the backup has long taken over is not spoken.
-func TestReleaseComesTooLate(t *testing.T) {
-	p := newPair(t)
-	v1, _ := p.start()
-	killed := time.Now()
-	p.killAll(v1, 0)
-	lab.WaitFor(t, "lb2 has the VIP", takeover, func() error {
-		if p.lb2.Holds(addr(vip)) {
-			return nil
-		}
-		return errProcesses(nil)
-	})
-	if out, err := p.release(v1); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	if n := p.zeros(p.lb1, killed); n > 0 {
-		t.Errorf("%d adverts with priority 0", n)
-	}
-	p.ownedBy(p.lb2, lease+slack)
-}
-
-// A router role that lives without its supervisor speaks for itself: release
-// says nothing meanwhile, and what is left to say once it has gone. A unit that
-// is killed by its watchdog depends on that.
-func TestReleaseWhileARouterRoleLives(t *testing.T) {
-	p := newPair(t)
-	v1, v2 := p.lb1.Vipd(slowly()), p.lb2.Vipd(slowly())
-	p.ownedBy(p.lb1, settle)
-	p.state(v2, vrrp.StateBackup)
-	p.killAll(v1, 0)
-	killed := time.Now()
-	lock := filepath.Join(v1.Runtime, "router.lock")
-	role := p.lb1.Start("flock", lock, "sleep", "60")
-	lab.WaitFor(t, "the lock is taken", slack, func() error {
-		if len(role.Tree()) < 2 {
-			return errors.New("no")
-		}
-		return nil
-	})
-	released := make(chan error, 1)
-	go func() {
-		_, err := p.release(v1)
-		released <- err
-	}()
-	lab.Steady(t, "release waits", 500*time.Millisecond, func() error {
-		if len(released) > 0 || p.zeros(p.lb1, killed) > 0 {
-			return errors.New("it spoke for a living role")
-		}
-		return nil
-	})
-	role.Kill()
-	if err := <-released; err != nil {
-		t.Error(err)
-	}
-	p.goodbye(p.lb1, killed)
-	p.ownedBy(p.lb2, takeover)
-}
-
-// Nobody could take over from a lone director: its address stays, as IPVS and
-// NAT go on without a daemon.
-func TestReleaseOfALoneDirector(t *testing.T) {
-	p := newPair(t)
-	alone := strings.Replace(strings.TrimPrefix(config(), directors), "director.priority", "150", 1)
-	v1 := p.lb1.Vipd("version = 1\n" + alone)
-	p.ownedBy(p.lb1, settle)
-	p.instance(v1)
-	killed := time.Now()
-	p.killAll(v1, 0)
-	if out, err := p.release(v1); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-	p.steady(p.lb1, time.Second)
-	if n := p.zeros(p.lb1, killed); n > 0 {
-		t.Errorf("%d adverts with priority 0", n)
-	}
-}
-
 // A router role that dies again and again: its supervisor says good-bye for it
 // while it backs off.
-func TestCrashLoop(t *testing.T) {
+func TestSafety_5_5_CrashLoop(t *testing.T) {
 	p := newPair(t)
 	v1, _ := p.start()
 	began := time.Now()
