@@ -72,8 +72,8 @@ matrix: deps bin/vipd ## every way to break a director, beside keepalived, into 
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_PAGE=$(CURDIR)/docs/failure-modes.md VIPD_LAB_COMMIT=$(VERSION) \
 	$(GO) test ./internal/lab/matrix -count=1 -v -timeout 60m -run TestMatrix
 
-soak: deps bin/vipd ## SOAKTIME of reloads, upgrades, kills, freezes and flaps with IPVS; SOAKSEED draws another script (root)
-	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_SOAK=$(SOAKTIME),$(SOAKSEED) \
+soak: deps bin/vipd ## SOAKTIME of reloads, upgrades, kills, freezes and flaps with IPVS, into docs/soak.md; SOAKSEED draws another script (root)
+	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_SOAK=$(SOAKTIME),$(SOAKSEED) VIPD_LAB_PAGE=$(CURDIR)/docs/soak.md VIPD_LAB_COMMIT=$(VERSION) \
 	$(GO) test ./internal/lab/soak -count=1 -v -timeout 60m -run TestSoak
 
 worlds: bin/vipd ## every scenario that can be run for real, with keepalived too, into docs/worlds.md (root)

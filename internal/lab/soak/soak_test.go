@@ -73,13 +73,22 @@ func soak(t *testing.T, p plan) {
 	s.script(p)
 	s.settle()
 	served := client()
+	after := [2]inventory{}
 	for i := range s.lbs {
-		lab.WaitFor(t, "nothing is left over", patience, func() error { return left(before[i], s.look(i)) })
-		t.Logf("%s: before %+v, after %+v", s.lbs[i].Name, before[i], s.look(i))
+		lab.WaitFor(t, "nothing is left over", patience, func() error {
+			after[i] = s.look(i)
+			return left(before[i], after[i])
+		})
+		t.Logf("%s: before %+v, after %+v", s.lbs[i].Name, before[i], after[i])
 	}
 	t.Logf("seed %d, %v: %s", p.seed, p.during, served)
 	if served.ratio() < leastServed {
 		t.Errorf("only %.2f %% of the requests were answered", 100*served.ratio())
+	}
+	if path := os.Getenv(pageEnv); path != "" && p != short {
+		if err := os.WriteFile(path, []byte(s.render(p, served, before, after)), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
@@ -133,6 +142,7 @@ func (s *stage) script(p plan) {
 	for end := time.Now().Add(p.during); time.Now().Before(end); {
 		for _, n := range rng.Perm(len(events)) { // all of them, in another order each time
 			i := rng.IntN(2)
+			s.happened = append(s.happened, happening{time.Now(), i, events[n].name})
 			s.t.Logf("%s %s", s.lbs[i].Name, events[n].name)
 			events[n].do(i)
 			time.Sleep(p.pause/2 + time.Duration(rng.Int64N(int64(p.pause))))

@@ -31,6 +31,15 @@ type stage struct {
 	ipvs   bool
 	reals  int
 	weight int // of all real servers, which reloads change
+
+	happened []happening
+}
+
+// happening is an event of the script.
+type happening struct {
+	at   time.Time
+	host int
+	name string
 }
 
 func newStage(t *testing.T, reals int) *stage {

@@ -218,7 +218,7 @@ func TestUpgradeDiesAnyTime(t *testing.T) {
 func TestUpgradeCrashesAfterExecution(t *testing.T) {
 	p := newPair(t)
 	v1, _ := p.start()
-	out, err := p.lb1.Run("timeout", "10", lab.Binary(t), "upgrade", "--runtime-dir", v1.Runtime, "--binary", p.lb1.Variant("broken", `run*) kill -SEGV $$ ;;`))
+	out, err := p.lb1.Run("timeout", "3", lab.Binary(t), "upgrade", "--runtime-dir", v1.Runtime, "--binary", p.lb1.Variant("broken", `run*) kill -SEGV $$ ;;`))
 	t.Logf("%v %s", err, out)
 	if v1.Running() {
 		t.Fatal("it runs")
