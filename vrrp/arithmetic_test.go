@@ -38,7 +38,7 @@ func TestPriorityArithmetic(t *testing.T) {
 						want = cut(base + adds(weight, up != reverse))
 					}
 					track := vrrp.Track{ID: chkWeb, Weight: weight, Reverse: reverse}
-					if got := vrrp.EffectivePriority(uint8(base), []vrrp.Contribution{track.Contribute(&o)}); int(got) != want {
+					if got := vrrp.EffectivePriority(uint8(base), track.Contribute(&o).Delta); int(got) != want {
 						t.Fatalf("%d with weight %d, up %v, reverse %v: %d, want %d", base, weight, up, reverse, got, want)
 					}
 				}

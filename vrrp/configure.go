@@ -52,8 +52,9 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	e.standBy(now, ev.StandBy, false)
 	e.collectTracks(now)
 	e.agenda.rebuild(e.order)
+	e.reconsiderations++
 	for _, r := range e.order {
-		r.reconsider(now)
+		r.reconsiderOnce(now)
 		e.agenda.update(r)
 	}
 }
@@ -169,9 +170,16 @@ func (r *router) changeBackup(now time.Time, old *Config) {
 
 // without returns the prefixes of a that are not in b.
 func without(a, b []netip.Prefix) []netip.Prefix {
+	if slices.Equal(a, b) {
+		return nil // the usual case, and lists may be long
+	}
+	in := make(map[netip.Prefix]struct{}, len(b))
+	for _, p := range b {
+		in[p] = struct{}{}
+	}
 	var rest []netip.Prefix
 	for _, p := range a {
-		if !slices.Contains(b, p) {
+		if _, both := in[p]; !both {
 			rest = append(rest, p)
 		}
 	}

@@ -37,6 +37,10 @@ type Engine struct {
 	departing bool
 	// period is how often heal leases are refreshed.
 	period time.Duration
+	// observations counts the changes of what is known of tracked things.
+	observations uint64
+	// reconsiderations counts the events after which routers are reconsidered.
+	reconsiderations uint64
 
 	// awaiting holds preemption back until the IPVS table is ready, at most
 	// until awaitUntil.

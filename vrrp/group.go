@@ -18,6 +18,12 @@ type Group struct {
 type group struct {
 	cfg     Group
 	members []*router
+	tracks  []Track // of the group and all members, each once
+	// burden is that of the tracks, as of that number of observations.
+	burden  burden
+	weighed uint64
+	// reconsidered is the last event after which it was.
+	reconsidered uint64
 }
 
 // collectGroups forms the groups of a configuration. A router is in the first
@@ -79,23 +85,24 @@ func (r *router) surrender(now time.Time, quiet bool) {
 	}
 }
 
-// siblingFault tells which other member keeps the group from running.
-func (r *router) siblingFault() (cause, bool) {
-	if r.group == nil {
-		return cause{}, false
-	}
-	for _, m := range r.group.members {
-		if m == r {
-			continue
-		}
+// obstacle is what keeps a member of a group from running.
+type obstacle struct {
+	member *router
+	why    cause
+}
+
+// obstacles returns those of the first two members that have one: enough to
+// tell for any member what keeps another from running.
+func (g *group) obstacles() []obstacle {
+	var found []obstacle
+	for _, m := range g.members {
 		if why, ok := m.ownObstacle(); !ok {
-			if why.reason == "" {
-				return cause{}, true
+			if found = append(found, obstacle{m, why}); len(found) == 2 {
+				break
 			}
-			return cause{reason: ReasonSyncGroup, detail: m.cfg.Name + ": " + string(why.reason)}, true
 		}
 	}
-	return cause{}, false
+	return found
 }
 
 // resumes reports whether the router and all of its group were master just

@@ -103,13 +103,14 @@ func (e *Engine) applyLink(now time.Time, i *iface, ev *Link) {
 	}
 	e.collectSources()
 	e.observeLink(now, &i.link)
+	e.reconsiderations++
 	for _, r := range e.order {
 		if r.iface != i {
 			continue
 		}
 		r.fitList()
 		if !e.stopped {
-			r.reconsider(now)
+			r.reconsiderOnce(now)
 		}
 		e.agenda.update(r)
 	}

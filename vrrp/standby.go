@@ -33,15 +33,14 @@ func (e *Engine) standBy(now time.Time, orders []Standby, command bool) {
 	if e.stopped {
 		return // it leaves for good; the next start brings the orders along
 	}
+	given := make(map[RouterID]*Standby, len(orders))
+	for i := range slices.Backward(orders) { // the first of a router counts
+		given[orders[i].ID] = &orders[i]
+	}
 	for _, r := range e.order {
-		if r.departing {
-			continue
+		if !r.departing {
+			r.takeOrder(now, given[r.cfg.ID], command)
 		}
-		var order *Standby
-		if i := slices.IndexFunc(orders, func(s Standby) bool { return s.ID == r.cfg.ID }); i >= 0 {
-			order = &orders[i]
-		}
-		r.takeOrder(now, order, command)
 	}
 }
 

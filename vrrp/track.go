@@ -174,15 +174,11 @@ func (t *Track) contributeValue(c *Contribution, o *Observed) {
 }
 
 // EffectivePriority returns the priority that a router of the given base
-// priority adverts with these contributions: 1 to 254, but an owner's is
+// priority adverts with this sum of contributions: 1 to 254, but an owner's is
 // always 255.
-func EffectivePriority(base uint8, all []Contribution) uint8 {
+func EffectivePriority(base uint8, delta int) uint8 {
 	if base == PriorityOwner {
 		return base
 	}
-	sum := int(base)
-	for i := range all {
-		sum += all[i].Delta
-	}
-	return uint8(max(1, min(PriorityOwner-1, sum)))
+	return uint8(max(1, min(PriorityOwner-1, int(base)+delta)))
 }

@@ -6,20 +6,34 @@ import "time"
 // other daemons on this host allow. Routers that run on are not touched.
 func (r *router) reconsider(now time.Time) {
 	if r.group == nil {
-		r.reconsiderAlone(now)
+		r.reconsiderAlone(now, nil)
 		return
 	}
+	stuck := r.group.obstacles()
 	for _, m := range r.group.members {
-		m.reconsiderAlone(now)
+		m.reconsiderAlone(now, stuck)
 		m.reschedule()
 	}
 }
 
-func (r *router) reconsiderAlone(now time.Time) {
+// reconsiderOnce is reconsider for one router after the other: those of a group
+// have their turn with the first of them.
+func (r *router) reconsiderOnce(now time.Time) {
+	if g := r.group; g != nil {
+		if g.reconsidered == r.engine.reconsiderations {
+			return
+		}
+		g.reconsidered = r.engine.reconsiderations
+	}
+	r.reconsider(now)
+}
+
+// reconsiderAlone is reconsider for a router in a group with these obstacles.
+func (r *router) reconsiderAlone(now time.Time, stuck []obstacle) {
 	if r.departing {
 		return
 	}
-	why, ok := r.obstacle()
+	why, ok := r.obstacle(stuck)
 	switch {
 	case ok && !r.running():
 		r.start(now)
@@ -32,12 +46,18 @@ func (r *router) reconsiderAlone(now time.Time) {
 
 // obstacle tells what keeps the router from running: something of its own, or
 // of another member of its group.
-func (r *router) obstacle() (why cause, ok bool) {
+func (r *router) obstacle(stuck []obstacle) (why cause, ok bool) {
 	if why, ok = r.ownObstacle(); !ok {
 		return why, false
 	}
-	if why, fault := r.siblingFault(); fault {
-		return why, false
+	for _, o := range stuck {
+		switch {
+		case o.member == r:
+		case o.why.reason == "":
+			return cause{}, false
+		default:
+			return cause{reason: ReasonSyncGroup, detail: o.member.cfg.Name + ": " + string(o.why.reason)}, false
+		}
 	}
 	return cause{}, true
 }
@@ -63,7 +83,7 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 	if r.standby != nil && r.standby.Force {
 		return cause{reason: ReasonStandby, detail: r.standby.Reason}, false
 	}
-	if why, fault := r.trackedFault(); fault {
+	if why := r.burden().fault; why.reason != "" {
 		return why, false
 	}
 	return cause{}, true

@@ -47,6 +47,7 @@ func (e *Engine) observe(now time.Time, ev *Observed) {
 		return
 	}
 	o.Observed = *ev
+	e.observations++
 	e.react(now, ev.ID)
 }
 
@@ -55,6 +56,7 @@ func (e *Engine) settle(now time.Time) {
 	for _, o := range e.debounced {
 		if due(o.settles, now) {
 			o.Observed, o.settles = o.settling, time.Time{}
+			e.observations++
 			e.react(now, o.ID)
 		}
 	}
@@ -78,12 +80,13 @@ func (e *Engine) react(now time.Time, id TrackID) {
 	if e.stopped {
 		return
 	}
+	e.reconsiderations++
 	for _, r := range e.order {
 		if slices.ContainsFunc(r.tracks, func(t Track) bool { return t.ID == id }) {
 			if old := r.priority; r.weigh(now) {
 				r.tellPriority(now, old)
 			}
-			r.reconsider(now)
+			r.reconsiderOnce(now)
 			e.agenda.update(r)
 		}
 	}
@@ -102,7 +105,7 @@ func (r *router) contributions() []Contribution {
 // reports whether it changed. A backup keeps its timer true to the new skew.
 func (r *router) weigh(now time.Time) bool {
 	old := r.priority
-	r.priority = EffectivePriority(r.cfg.Priority, r.contributions())
+	r.priority = EffectivePriority(r.cfg.Priority, r.burden().delta)
 	if r.standby != nil {
 		r.priority = standbyPriority
 	}
@@ -146,15 +149,33 @@ func sumText(base uint8, all []Contribution) string {
 	return b.String()
 }
 
-// trackedFault tells which tracked thing keeps the router from running.
-func (r *router) trackedFault() (cause, bool) {
-	for i := range r.tracks {
-		c := r.tracks[i].Contribute(&r.engine.observation(r.tracks[i].ID).Observed)
-		if c.Fault {
-			return cause{reason: ReasonTracked, detail: c.Track.String()}, true
+// burden is what tracked things mean to whoever tracks them.
+type burden struct {
+	delta int   // of the priority
+	fault cause // the first that keeps it from running; no reason = none
+}
+
+// burden of a router; the members of a group share theirs.
+func (r *router) burden() burden {
+	e, g := r.engine, r.group
+	if g == nil || g.tracks == nil {
+		return e.burdenOf(r.tracks)
+	}
+	if g.weighed != e.observations {
+		g.burden, g.weighed = e.burdenOf(g.tracks), e.observations
+	}
+	return g.burden
+}
+
+func (e *Engine) burdenOf(tracks []Track) (b burden) {
+	for i := range tracks {
+		c := tracks[i].Contribute(&e.observation(tracks[i].ID).Observed)
+		b.delta += c.Delta
+		if c.Fault && b.fault.reason == "" {
+			b.fault = cause{reason: ReasonTracked, detail: c.Track.String()}
 		}
 	}
-	return cause{}, false
+	return b
 }
 
 // awaitingVerdicts reports whether something that is tracked was not observed
@@ -179,18 +200,20 @@ func (e *Engine) collectTracks(now time.Time) {
 // linkTracks ties the routers to what they track.
 func (e *Engine) linkTracks() {
 	e.debounced = nil
+	e.observations++
 	for _, o := range e.observed {
 		o.used, o.debounce = false, 0
 	}
 	for _, r := range e.order {
-		r.tracks = nil
-		if r.group == nil {
-			r.addTracks(r.cfg.Depends())
-		} else {
-			r.addTracks(r.group.cfg.Tracks)
-			for _, m := range r.group.members {
-				r.addTracks(m.cfg.Depends())
-			}
+		switch {
+		case r.group == nil:
+			r.tracks = addTracks(nil, r.cfg.Depends())
+		case r.group.tracks == nil:
+			r.group.collectTracks()
+			r.tracks = r.group.tracks
+		default:
+			r.tracks = r.group.tracks
+			continue // they are in use
 		}
 		for _, t := range r.tracks {
 			e.use(&t)
@@ -209,11 +232,20 @@ func (e *Engine) use(t *Track) {
 	}
 }
 
+// collectTracks gathers what the group and its members track.
+func (g *group) collectTracks() {
+	g.tracks = addTracks(make([]Track, 0, len(g.cfg.Tracks)), g.cfg.Tracks)
+	for _, m := range g.members {
+		g.tracks = addTracks(g.tracks, m.cfg.Depends())
+	}
+}
+
 // addTracks adds tracks that are not there yet.
-func (r *router) addTracks(tracks []Track) {
+func addTracks(all, tracks []Track) []Track {
 	for _, t := range tracks {
-		if !slices.ContainsFunc(r.tracks, t.same) {
-			r.tracks = append(r.tracks, t)
+		if !slices.ContainsFunc(all, t.same) {
+			all = append(all, t)
 		}
 	}
+	return all
 }
