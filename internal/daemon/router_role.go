@@ -30,6 +30,7 @@ type routerRole struct {
 	run      *runner.Runner
 	cancel   context.CancelFunc // makes the runner leave
 	done     chan struct{}      // closed when it has left
+	left     error              // what it left undone; set when done is closed
 	observer *observer
 	// realTimeRefused is what was last said about a priority that the kernel
 	// does not grant.
@@ -87,10 +88,9 @@ func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 	runCtx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	r.cancel = cancel
-	var runErr error
 	go func() {
 		defer close(r.done)
-		runErr = r.run.Run(runCtx)
+		r.left = r.run.Run(runCtx)
 	}()
 	linkErr := begin()
 	if linkErr == nil {
@@ -102,10 +102,7 @@ func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 		return linkErr
 	}
 	r.refuseTraffic(nil)
-	if runErr != nil {
-		runErr = fmt.Errorf("run engine: %w", runErr)
-	}
-	return errors.Join(runErr, linkErr, r.kernel.Close(), r.record.Close(), r.lock.Close())
+	return errors.Join(r.left, linkErr, r.kernel.Close(), r.record.Close(), r.lock.Close())
 }
 
 // handle answers the supervisor.
@@ -150,7 +147,7 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		}
 		r.cancel()
 		<-r.done
-		return nil, nil
+		return nil, r.left
 	}
 	return nil, fmt.Errorf("unknown call %q", method)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/vipd/vipd/internal/program"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
+	"github.com/vipd/vipd/vrrp/runner"
 )
 
 // supervisor owns configuration, signals, control socket and the two roles.
@@ -419,12 +420,16 @@ func (s *supervisor) verdicts() []vrrp.Observed {
 	return inheritedVerdicts(s.tracks.verdicts(), s.inherited.Verdicts)
 }
 
-// handOverBound is the longest hand-over of the configuration.
-func (s *supervisor) handOverBound() (longest time.Duration) {
+// handOverBound is the longest hand-over of the configuration, and what the
+// removal of all addresses may take.
+func (s *supervisor) handOverBound() time.Duration {
+	var longest time.Duration
+	addresses := 0
 	for _, c := range s.config().Routers {
 		longest = max(longest, c.LeaveBound())
+		addresses += len(c.Addresses) + len(c.Excluded)
 	}
-	return longest
+	return longest + time.Duration(addresses)*runner.RemovalBound
 }
 
 func (s *supervisor) isLeaving() bool {

@@ -137,6 +137,9 @@ func TestRealServer(t *testing.T) {
 		"proc/sys/net/ipv4/conf/all/arp_ignore": "1", "proc/sys/net/ipv4/conf/all/arp_announce": "2",
 		"sys/class/net/tunl0/operstate": "unknown", "proc/sys/net/ipv4/conf/all/rp_filter": "0",
 	}
+	gre := map[string]string{
+		"proc/sys/net/ipv4/conf/all/arp_ignore": "1", "proc/sys/net/ipv4/conf/all/arp_announce": "2", "sys/class/net/gre0/operstate": "unknown",
+	}
 	loud := map[string]string{"proc/sys/net/ipv4/conf/all/arp_ignore": "0", "proc/sys/net/ipv4/conf/all/arp_announce": "2"}
 	strict := map[string]string{"proc/sys/net/ipv4/conf/tunl0/rp_filter": "1"}
 	for k, v := range quiet {
@@ -158,6 +161,7 @@ func TestRealServer(t *testing.T) {
 		"no tunnel device":    {loud, "192.0.2.100/32", ipvs.Tunnel, "there is no tunl0"},
 		"strict filter":       {strict, "192.0.2.100/32", ipvs.Tunnel, "rp_filter is 1"},
 		"masquerade":          {nil, "192.0.2.11/24", ipvs.Masquerade, ""},
+		"GRE":                 {gre, "192.0.2.100/32", ipvs.Tunnel, ""},
 	} {
 		h := machine(t, tt.files)
 		h.Addresses = func(iface string) ([]netip.Prefix, error) {
@@ -167,6 +171,33 @@ func TestRealServer(t *testing.T) {
 			return []netip.Prefix{netip.MustParsePrefix(tt.has)}, nil
 		}
 		expect(t, name, RealServer(h, vip, tt.method), tt.want)
+	}
+}
+
+// Answers must find their way: through a director that masquerades.
+func TestRealServerWayBack(t *testing.T) {
+	vip := netip.MustParseAddr("192.0.2.100")
+	gateway := netip.MustParseAddr("192.0.2.1")
+	for name, tt := range map[string]struct {
+		route  Route
+		err    error
+		method ipvs.Forward
+		level  Level
+		want   string
+	}{
+		"masquerade":           {Route{Interface: "eth0", Gateway: gateway}, nil, ipvs.Masquerade, OK, "over eth0 through 192.0.2.1: that must be the director"},
+		"masquerade, no route": {Route{}, errors.New("no route"), ipvs.Masquerade, Problem, "do not go back through the director"},
+		"direct":               {Route{Interface: "eth0", Gateway: gateway}, nil, ipvs.Direct, OK, "past the director"},
+		"direct, no route":     {Route{}, errors.New("no route"), ipvs.Direct, Warning, "no default route"},
+		"direct, all is local": {Route{Interface: "lo"}, nil, ipvs.Direct, Warning, "no default route"},
+		"tunnel, on the link":  {Route{Interface: "eth0"}, nil, ipvs.Tunnel, OK, "answers leave over eth0, past"},
+	} {
+		h := machine(t, nil)
+		h.Route = func(netip.Addr) (Route, error) { return tt.route, tt.err }
+		f := RealServer(h, vip, tt.method)[0]
+		if f.Subject != "route" || f.Level != tt.level || !strings.Contains(f.Summary, tt.want) {
+			t.Errorf("%s: found %+v, want %s with %q", name, f, tt.level, tt.want)
+		}
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 // is reached with a forwarding method.
 func RealServer(h *Host, vip netip.Addr, method ipvs.Forward) []Finding {
 	x := &examination{Host: h}
+	x.wayBack(vip, method)
 	if method == ipvs.Masquerade {
-		x.add(OK, "route", "", "answers must go back through the director: its inside address must be the gateway")
 		return x.found
 	}
 	x.holdsVIP(vip)
@@ -26,10 +26,43 @@ func RealServer(h *Host, vip netip.Addr, method ipvs.Forward) []Finding {
 	return x.found
 }
 
+// Addresses that belong to nobody (RFC 5737, RFC 3849): the way there is the
+// way to clients.
+var (
+	somewhere4 = netip.MustParseAddr("203.0.113.1")
+	somewhere6 = netip.MustParseAddr("2001:db8:ffff::1")
+)
+
+// wayBack: answers go through the director that masquerades, and past any other.
+func (x *examination) wayBack(vip netip.Addr, method ipvs.Forward) {
+	somewhere := somewhere4
+	if vip.Is6() {
+		somewhere = somewhere6
+	}
+	r, err := x.Route(somewhere)
+	if err != nil || r.Interface == "lo" {
+		level, remedy, why := Warning, "", "only clients in its own networks get answers"
+		if method == ipvs.Masquerade {
+			level, remedy, why = Problem, "ip route add default via the director's inside address", "answers do not go back through the director"
+		}
+		x.add(level, "route", remedy, "this server has no default route: %s", why)
+		return
+	}
+	way := "over " + r.Interface
+	if r.Gateway.IsValid() {
+		way += " through " + r.Gateway.String()
+	}
+	if method == ipvs.Masquerade {
+		x.add(OK, "route", "", "answers leave %s: that must be the director's inside address", way)
+		return
+	}
+	x.add(OK, "route", "", "answers leave %s, past the director", way)
+}
+
 // holdsVIP: the address must be on a device that tells nobody.
 func (x *examination) holdsVIP(vip netip.Addr) {
 	remedy := fmt.Sprintf("ip address add %s/%d dev lo", vip, vip.BitLen())
-	for _, iface := range []string{"lo", "dummy0", "tunl0", "ip6tnl0"} {
+	for _, iface := range []string{"lo", "dummy0", "tunl0", "ip6tnl0", "gre0", "ip6gre0"} {
 		list, err := x.Addresses(iface)
 		if err != nil {
 			continue
@@ -71,9 +104,12 @@ func (x *examination) arp(vip netip.Addr) {
 
 // tunnelDevice: packets are unwrapped, and not dropped for their source.
 func (x *examination) tunnelDevice(vip netip.Addr) {
-	device := "tunl0"
+	device, other := "tunl0", "gre0"
 	if vip.Is6() {
-		device = "ip6tnl0"
+		device, other = "ip6tnl0", "ip6gre0"
+	}
+	if !x.exists("sys/class/net/"+device) && x.exists("sys/class/net/"+other) {
+		device = other
 	}
 	if !x.exists("sys/class/net/" + device) {
 		x.add(Problem, device, "modprobe ipip, ip link set "+device+" up", "there is no %s: packets in tunnels are not unwrapped", device)

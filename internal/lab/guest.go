@@ -35,6 +35,26 @@ func HasIPVS() bool {
 	return err == nil
 }
 
+// LoadModule asks for a module of the guest's kernel, or of this one, and
+// reports whether it is there now.
+func LoadModule(name string) bool {
+	args := []string{"-q", name}
+	if os.Getenv(GuestEnv) != "" {
+		args = append([]string{"-d", "/run"}, args...)
+	}
+	return exec.Command("modprobe", args...).Run() == nil
+}
+
+// Module requires a module.
+func Module(name string) Requirement {
+	return func() string {
+		if !LoadModule(name) {
+			return "the kernel module " + name
+		}
+		return ""
+	}
+}
+
 // GuestKernel requires what a guest needs.
 func GuestKernel() string {
 	for _, tool := range []string{guestKernel, "modprobe", "ip"} {

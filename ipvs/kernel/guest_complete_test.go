@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vipd/vipd/internal/lab"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/ipvs/ipvstest"
 )
@@ -102,7 +103,7 @@ func testPersistenceEngine(t *testing.T, d *director) {
 // hasModule tries to load a module of the guest.
 func (d *director) hasModule(name string) bool {
 	d.t.Helper()
-	return moduleLoaded(d.t, name) || tryModule(name)
+	return moduleLoaded(d.t, name) || lab.LoadModule(name)
 }
 
 // What others do is found and undone, their own services stay.

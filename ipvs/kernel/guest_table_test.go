@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -271,10 +270,4 @@ func testManyServices(t *testing.T, d *director) {
 	}
 	t.Logf("removal: %s", time.Since(begin).Round(time.Millisecond))
 	d.expect()
-}
-
-// tryModule loads a module of the guest's kernel and returns whether there is
-// one.
-func tryModule(name string) bool {
-	return exec.Command("modprobe", "-q", "-d", "/run", name).Run() == nil
 }

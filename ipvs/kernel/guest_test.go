@@ -45,6 +45,7 @@ func TestGuest(t *testing.T) {
 		"SyncDaemons":           testSyncDaemons,
 		"Timeouts":              testTimeouts,
 		"Refusals":              testRefusals,
+		"WithoutRight":          testWithoutRight,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newDirector(t)) })
 	}

@@ -140,6 +140,7 @@ type fakeHost struct {
 	counted     map[vrrp.RouterID]uint64
 	flushErr    error
 	flushBound  time.Duration
+	more        int // addresses besides the first
 }
 
 // change is a transition and when it happened since the start of the test.
@@ -189,7 +190,7 @@ func (h *fakeHost) Flush(d time.Duration) error {
 }
 
 func (h *fakeHost) Status() []AddressStatus {
-	return []AddressStatus{{Interface: "eth0", State: AddressHeld}}
+	return slices.Repeat([]AddressStatus{{Interface: "eth0", State: AddressHeld}}, 1+h.more)
 }
 
 func (h *fakeHost) Announce(*vrrp.Gratuitous) { h.note("announce", nil) }

@@ -16,7 +16,8 @@ const (
 	// round sees everything that was queued when it began, and a flood cannot
 	// keep the loop from its deadlines.
 	drainPerPort = 4096
-	// flushBound is how long leaving waits for the addresses to go.
+	// flushBound is how long leaving waits for the addresses to go, besides
+	// RemovalBound for each.
 	flushBound = 500 * time.Millisecond
 	// retryDeaf is how often an interface that cannot be listened to is tried
 	// again.
@@ -24,6 +25,10 @@ const (
 	// clockEvery is how old the engine's idea of the wall clock may be.
 	clockEvery = time.Second
 )
+
+// RemovalBound is how long the removal of one address may take where system
+// calls are slowest. An address that is left behind stays.
+const RemovalBound = 2 * time.Millisecond
 
 // ErrStopped is returned by Status once Run has returned.
 var ErrStopped = errors.New("runner has stopped")
@@ -160,6 +165,7 @@ func (r *Runner) Run(ctx context.Context) error {
 		r.wait(timer, ctx.Done())
 	}
 	r.refuseYield()
+	addresses := len(r.opt.Links.Status())
 	r.drain()
 	r.step(&vrrp.Stop{})
 	for r.leaving {
@@ -168,7 +174,7 @@ func (r *Runner) Run(ctx context.Context) error {
 			r.answer()
 		}
 	}
-	if err := r.opt.Links.Flush(flushBound); err != nil {
+	if err := r.opt.Links.Flush(flushBound + time.Duration(addresses)*RemovalBound); err != nil {
 		return fmt.Errorf("remove virtual addresses: %w", err)
 	}
 	return nil

@@ -409,6 +409,24 @@ func TestRunReturnsTheErrorOfFlush(t *testing.T) {
 	})
 }
 
+// TestFlushOfManyAddresses: the more there are, the longer leaving waits. One
+// that is left behind stays for good.
+func TestFlushOfManyAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host := newFakeHost()
+		host.more = 2283
+		r := New(Options{Wire: (&segment{}).plug(), Links: host, Announcer: host, Observer: host})
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := r.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if want := flushBound + 2284*RemovalBound; host.flushBound != want {
+			t.Errorf("flush may take %v, want %v", host.flushBound, want)
+		}
+	})
+}
+
 func TestEventsKeepTheirOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		engine := &script{}

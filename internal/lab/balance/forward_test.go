@@ -22,6 +22,10 @@ func TestGuest(t *testing.T) {
 			t.Run("IPv6", func(t *testing.T) { testForwarding(t, method, true) })
 		})
 	}
+	// Where the kernel has none, the tests above carry none, and this says so.
+	t.Run("SCTP", func(t *testing.T) { lab.Need(t, lab.SCTP) })
+	t.Run("Tunnels", testTunnels)
+	t.Run("WithoutRight", testWithoutRight)
 	t.Run("Operator", testOperator)
 	t.Run("Pools", testPools)
 	t.Run("Failover", testFailover)
@@ -34,6 +38,8 @@ type network struct {
 	reals      [2]*lab.Host
 	webs       [2]*lab.WebServer
 	names      [2]*lab.DatagramServer
+	peers      [2]*lab.AssociationServer
+	sctp       bool   // the kernel has it
 	vip        string // as in an endpoint, with brackets for IPv6
 	addrs      [2]string
 }
@@ -43,7 +49,7 @@ type network struct {
 func newNetwork(t *testing.T, method string, ipv6 bool) *network {
 	t.Helper()
 	l := lab.New(t)
-	n := &network{T: t, vip: "192.0.2.100"}
+	n := &network{T: t, vip: "192.0.2.100", sctp: lab.SCTP() == ""}
 	l.Bridge("out", "192.0.2.0/24")
 	inside, prefix := "out", "192.0.2."
 	if method == "masquerade" {
@@ -112,6 +118,10 @@ func (n *network) prepare(method string, rs *lab.Host, i int, ipv6 bool) {
 		datagrams = append(datagrams, net.JoinHostPort(n.vip, "53"))
 	}
 	n.names[i] = rs.DatagramServer(datagrams...)
+	if n.sctp {
+		// Where packets come as they were sent, the virtual address is its own.
+		n.peers[i] = rs.AssociationServer(net.JoinHostPort(map[bool]string{true: n.addrs[i], false: n.vip}[method == "masquerade"], "3868"))
+	}
 	if ipv6 {
 		n.addrs[i] = "[" + n.addrs[i] + "]"
 	}
@@ -155,7 +165,21 @@ virtual_server "names" {
   real_server "%[3]s" {}
   real_server "%[4]s" {}
 }
-`, n.service(), method, n.addrs[0], n.addrs[1], n.vip+":53"))
+virtual_server "peers" {
+  address   = "%[6]s"
+  protocol  = "sctp"
+  scheduler = "rr"
+  forward   = "%[2]s"
+  quiescent = false
+  check "tcp" {
+    port     = 80
+    interval = "300ms"
+    timeout  = "250ms"
+  }
+  real_server "%[3]s" {}
+  real_server "%[4]s" {}
+}
+`, n.service(), method, n.addrs[0], n.addrs[1], n.vip+":53", n.vip+":3868"))
 	lab.WaitFor(t, "both real servers answer through the director", 15*time.Second, func() error { return n.answers(2) })
 	if got := n.lb.ReadSysctl("net.ipv4.ip_forward"); got != "1" {
 		t.Errorf("ip_forward is %s", got)
@@ -181,10 +205,14 @@ virtual_server "names" {
 // answers returns nil when six connections and six datagrams in a row are
 // answered by so many real servers.
 func (n *network) answers(want int) error {
-	for what, ask := range map[string]func() lab.Fetched{
+	asks := map[string]func() lab.Fetched{
 		"connections": func() lab.Fetched { return n.client.Fetch(n.service()) },
 		"datagrams":   func() lab.Fetched { return n.client.AskDatagram(n.vip + ":53") },
-	} {
+	}
+	if n.sctp {
+		asks["associations"] = func() lab.Fetched { return n.client.AskAssociation(n.vip + ":3868") }
+	}
+	for what, ask := range asks {
 		var all lab.Tally
 		for range 6 {
 			all = append(all, ask())

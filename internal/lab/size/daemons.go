@@ -6,26 +6,39 @@ import (
 	"strings"
 )
 
+// The interface of the virtual router and the other end of its wire.
+const (
+	iface = "size0"
+	wire  = "wire0"
+)
+
 // daemon is a program under measurement.
 type daemon struct {
 	command []string
 	file    string // its configuration
-	config  func(services, reals int, weight int) string
-	writes  string // what its log has a line with per write to the kernel; empty = it does not tell
+	// reloaded is what its log has a line with per reload; empty = it does not
+	// tell.
+	reloaded string
+	config   func(services, reals int, weight int) string
 }
 
-var daemons = map[string]func(vipd, dir string) *daemon{"vipd": vipdDaemon, "keepalived": keepalivedDaemon}
+var daemons = map[string]func(vipd, dir string) daemon{"vipd": vipdDaemon, "keepalived": keepalivedDaemon}
 
-func vipdDaemon(vipd, dir string) *daemon {
+func vipdDaemon(vipd, dir string) daemon {
 	file := filepath.Join(dir, "vipd.hcl")
-	return &daemon{
+	return daemon{
 		command: []string{vipd, "run", "-f", file, "--runtime-dir", filepath.Join(dir, "run"), "--state-dir", filepath.Join(dir, "state")},
-		file:    file, writes: "event=ipvs",
+		file:    file, reloaded: "reload applied",
 		config: func(services, reals, weight int) string {
 			var b strings.Builder
-			b.WriteString("version = 1\n")
-			spread(services, reals, func(i int, vip string, rs []string) {
-				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n", i, vip)
+			fmt.Fprintf(&b, "version = 1\nvrrp_instance \"size\" {\n  interface = \"%s\"\n  vrid = 51\n  priority = 150\n  version = 3\n  advert_interval = \"100ms\"\n", iface)
+			fmt.Fprintf(&b, "  virtual_address = [\"%s/32\"]\n  excluded_address = [\n", virtual(0))
+			for i := 1; i < services; i++ {
+				fmt.Fprintf(&b, "    \"%s/32\",\n", virtual(i))
+			}
+			fmt.Fprintf(&b, "  ]\n}\n")
+			spread(services, reals, func(i int, rs []string) {
+				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n", i, virtual(i))
 				for j, a := range rs {
 					fmt.Fprintf(&b, "  real_server \"%s\" { weight = %d }\n", a, firstWeight(i, j, weight))
 				}
@@ -36,15 +49,22 @@ func vipdDaemon(vipd, dir string) *daemon {
 	}
 }
 
-func keepalivedDaemon(_, dir string) *daemon {
+func keepalivedDaemon(_, dir string) daemon {
 	file := filepath.Join(dir, "keepalived.conf")
-	return &daemon{
-		command: []string{"keepalived", "-n", "-l", "-C", "-f", file, "-p", filepath.Join(dir, "pid"), "-c", filepath.Join(dir, "checkers.pid")},
-		file:    file,
+	return daemon{
+		command: []string{"keepalived", "-n", "-l", "-f", file, "-p", filepath.Join(dir, "pid"),
+			"-c", filepath.Join(dir, "checkers.pid"), "-r", filepath.Join(dir, "vrrp.pid")},
+		file: file,
 		config: func(services, reals, weight int) string {
 			var b strings.Builder
-			spread(services, reals, func(i int, vip string, rs []string) {
-				fmt.Fprintf(&b, "virtual_server %s 80 {\n  lb_algo wlc\n  lb_kind NAT\n  protocol TCP\n", vip)
+			fmt.Fprintf(&b, "vrrp_instance size {\n  interface %s\n  virtual_router_id 51\n  priority 150\n  version 3\n  advert_int 0.1\n", iface)
+			fmt.Fprintf(&b, "  virtual_ipaddress {\n    %s/32\n  }\n  virtual_ipaddress_excluded {\n", virtual(0))
+			for i := 1; i < services; i++ {
+				fmt.Fprintf(&b, "    %s/32\n", virtual(i))
+			}
+			b.WriteString("  }\n}\n")
+			spread(services, reals, func(i int, rs []string) {
+				fmt.Fprintf(&b, "virtual_server %s 80 {\n  lb_algo wlc\n  lb_kind NAT\n  protocol TCP\n", virtual(i))
 				for j, a := range rs {
 					fmt.Fprintf(&b, "  real_server %s 80 {\n    weight %d\n  }\n", a, firstWeight(i, j, weight))
 				}
@@ -55,8 +75,11 @@ func keepalivedDaemon(_, dir string) *daemon {
 	}
 }
 
+// virtual is the address of service i.
+func virtual(i int) string { return fmt.Sprintf("10.1.%d.%d", (i+1)>>8, (i+1)&255) }
+
 // spread deals real servers out to services as evenly as possible.
-func spread(services, reals int, each func(i int, vip string, rs []string)) {
+func spread(services, reals int, each func(i int, rs []string)) {
 	next := 0
 	for i := range services {
 		n := reals / services
@@ -68,7 +91,7 @@ func spread(services, reals int, each func(i int, vip string, rs []string)) {
 			rs[j] = fmt.Sprintf("10.%d.%d.%d", 100+next>>16, next>>8&255, next&255)
 			next++
 		}
-		each(i, fmt.Sprintf("10.1.%d.%d", i>>8, i&255), rs)
+		each(i, rs)
 	}
 }
 

@@ -2,143 +2,252 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// step is one measured thing.
+// step is one measured thing. A negative number is unknown.
 type step struct {
+	cell
 	Name    string
+	Cut     bool          // the time was over before the end
 	Elapsed time.Duration // until the daemon had done its work
-	CPU     time.Duration // of all its processes
+	CPU     time.Duration // of all its processes, without what adverts take meanwhile
 	RSS     int64         // bytes, of all its processes, afterwards
-	Writes  int           // to the kernel; -1 = unknown
-	Netlink int           // packets in both directions; -1 = unknown
+	Writes  int           // operations on the IPVS table that were asked for
+	Netlink int           // packets in both directions
+	Gap     time.Duration // the longest time between two adverts
+	Late    int           // adverts later than a tenth of the interval, as the daemon counts
+	Trouble string        // what is not as it should be afterwards
 }
+
+// Steps of every cell, in this order.
+const (
+	startEmpty    = "start from nothing"
+	reloadSame    = "reload, the same file"
+	reloadComment = "reload, another comment"
+	reloadWeight  = "reload, one weight changed"
+	startKilled   = "start on the table of a killed daemon"
+	stopAll       = "stop"
+)
 
 // measurement is one daemon with one size of table.
 type measurement struct {
-	daemon          *daemon
-	services, reals int
-
-	cmd *exec.Cmd
-	log *bytes.Buffer
+	cell
+	daemon  daemon
+	dir     string
+	ipvs    bool // the kernel has a table to look at
+	limit   time.Duration
+	end     time.Time
+	cmd     *exec.Cmd
+	watch   *watch
+	adverts *adverts
+	// adverting is the share of the processor that adverts alone take.
+	adverting float64
 }
 
-// idle is how long a daemon must do nothing to have done its work.
-const idle = 1500 * time.Millisecond
+// errCut says that the limit was reached.
+var errCut = errors.New("the time is over")
 
-// wholeCell is how many steps run makes.
-const wholeCell = 5
-
-func (m *measurement) run(report func(step)) error {
-	if err := m.write(1); err != nil {
+// run makes all steps. That the time is over is a result, not an error.
+func (m *measurement) run(report func(step) error) (err error) {
+	if m.watch, err = watchNetlink(); err != nil && !errors.Is(err, errUnwatched) {
 		return err
 	}
-	if err := m.start(); err != nil {
+	if m.adverts, err = watchAdverts(wire); err != nil {
 		return err
 	}
-	report(m.measure("start from nothing", 0, m.complete))
-	if err := syscall.Kill(m.cmd.Process.Pid, syscall.SIGHUP); err != nil {
-		return err
+	defer m.adverts.close()
+	defer m.kill()
+	m.end = time.Now().Add(m.limit)
+	hangup := func() error { return m.cmd.Process.Signal(syscall.SIGHUP) }
+	rewrite := func(text string) func() error {
+		return func() error { return errors.Join(os.WriteFile(m.daemon.file, []byte(text), 0o644), hangup()) }
 	}
-	before := m.cpu()
-	report(m.measure("reload, nothing changed", before, nil))
-	if err := m.write(7); err != nil {
-		return err
+	first, changed := m.daemon.config(m.Services, m.Reals, 1), m.daemon.config(m.Services, m.Reals, 7)
+	for _, s := range []struct {
+		name string
+		do   func() error
+	}{
+		{startEmpty, func() error { return errors.Join(os.WriteFile(m.daemon.file, []byte(first), 0o644), m.start()) }},
+		{reloadSame, hangup},
+		{reloadComment, rewrite(first + "# Another comment.\n")},
+		{reloadWeight, rewrite(changed)},
+		{startKilled, m.start},
+		{stopAll, func() error { return m.cmd.Process.Signal(syscall.SIGTERM) }},
+	} {
+		took, err := m.measure(s.name, s.do)
+		if err != nil && !errors.Is(err, errCut) {
+			return fmt.Errorf("%s: %w\n%s", s.name, err, m.lastWords())
+		}
+		if rerr := report(took); rerr != nil || took.Cut {
+			return rerr
+		}
+		if s.name == startEmpty {
+			m.measureAdverting()
+		}
 	}
-	before = m.cpu()
-	if err := syscall.Kill(m.cmd.Process.Pid, syscall.SIGHUP); err != nil {
-		return err
-	}
-	report(m.measure("reload, one weight changed", before, nil))
-	m.kill()
-	if err := m.start(); err != nil {
-		return err
-	}
-	report(m.measure("start on the table of a killed daemon", 0, m.complete))
-	before = m.cpu()
-	began, packets := time.Now(), netlinkPackets()
-	if err := syscall.Kill(m.cmd.Process.Pid, syscall.SIGTERM); err != nil {
-		return err
-	}
-	if err := m.cmd.Wait(); err != nil {
-		return err
-	}
-	s := step{Name: "stop", Elapsed: time.Since(began), Writes: -1, Netlink: packetsSince(packets)}
-	if services, _ := table(); services > 0 {
-		s.Name = fmt.Sprintf("stop, after which %d services are still there", services)
-	}
-	if st := m.cmd.ProcessState; st != nil {
-		s.CPU = max(st.SystemTime()+st.UserTime()-before, 0)
-	}
-	report(s)
 	return nil
 }
 
-func (m *measurement) write(weight int) error {
-	return os.WriteFile(m.daemon.file, []byte(m.daemon.config(m.services, m.reals, weight)), 0o644)
+// measure makes one step and waits until its work is done.
+func (m *measurement) measure(name string, do func() error) (step, error) {
+	s := step{cell: m.cell, Name: name, Late: -1}
+	starts, stops := name == startEmpty || name == startKilled, name == stopAll
+	late, reloads := m.late(), m.reloads()
+	m.adverts.since()
+	m.watch.writes()
+	packets, before, began := m.watch.packets(), m.cpu(), time.Now()
+	if starts {
+		m.kill() // the one before, if there is one
+		before, packets, began = 0, m.watch.packets(), time.Now()
+		m.adverts.forget()
+	}
+	if err := do(); err != nil {
+		return s, err
+	}
+	var at time.Time
+	var used time.Duration
+	var err error
+	if stops {
+		at, used, err = m.awaitEnd()
+	} else {
+		at, used, err = m.rest(func() bool { return m.done(starts, reloads) })
+	}
+	s.Cut, s.Elapsed = err != nil, at.Sub(began)
+	s.CPU = max(used-before-time.Duration(m.adverting*float64(s.Elapsed)), 0)
+	s.Netlink, s.Writes, s.RSS = m.watch.since(packets), m.watch.writes(), m.rss()
+	s.Gap, s.Trouble = m.adverts.since(), m.trouble(stops)
+	if now := m.late(); now >= 0 && late >= 0 && !starts {
+		s.Late = now - late
+	}
+	return s, err
+}
+
+// measureAdverting measures what the daemon takes to send adverts alone.
+func (m *measurement) measureAdverting() {
+	const while = 5 * time.Second
+	before, began := m.cpu(), time.Now()
+	time.Sleep(while)
+	m.adverting = float64(m.cpu()-before) / float64(time.Since(began))
 }
 
 func (m *measurement) start() error {
-	m.log = &bytes.Buffer{}
+	log, err := os.OpenFile(m.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
 	m.cmd = exec.Command(m.daemon.command[0], m.daemon.command[1:]...)
-	m.cmd.Stdout, m.cmd.Stderr = m.log, m.log
+	m.cmd.Stdout, m.cmd.Stderr = log, log
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	return m.cmd.Start()
 }
 
-// kill ends all processes of the daemon at once.
+func (m *measurement) log() string { return filepath.Join(m.dir, "log") }
+
+// lastWords is the end of the daemon's log.
+func (m *measurement) lastWords() string {
+	b, _ := os.ReadFile(m.log()) // none is no words
+	return string(b[max(0, len(b)-2000):])
+}
+
+// idle is how long a daemon must rest to have done its work: it takes less than
+// a quarter of the processor in every interval of that time. Adverts go on.
+const (
+	idle  = 1500 * time.Millisecond
+	look  = 100 * time.Millisecond
+	quiet = look / 4
+)
+
+// done reports whether a start has put everything into the kernel, or another
+// reload has come to its end.
+func (m *measurement) done(starts bool, reloads int) bool {
+	if starts {
+		return m.trouble(false) == ""
+	}
+	return m.daemon.reloaded == "" || m.reloads() > reloads
+}
+
+// reloads counts those that the daemon has told of.
+func (m *measurement) reloads() int {
+	b, _ := os.ReadFile(m.log()) // none before the first start
+	return bytes.Count(b, []byte(m.daemon.reloaded))
+}
+
+// rest waits until the daemon has done its work and rests. It returns when that
+// began and what the daemon had used until then.
+func (m *measurement) rest(isDone func() bool) (time.Time, time.Duration, error) {
+	at, used := time.Now(), m.cpu()
+	done := false
+	for last := used; !done || time.Since(at) < idle; {
+		if time.Now().After(m.end) {
+			return time.Now(), m.cpu(), errCut
+		}
+		time.Sleep(look)
+		now := m.cpu()
+		if now-last > quiet || !done {
+			at, used = time.Now(), now
+		}
+		last = now
+		done = done || isDone()
+	}
+	return at, used, nil
+}
+
+// awaitEnd waits for the daemon to end.
+func (m *measurement) awaitEnd() (time.Time, time.Duration, error) {
+	ended := make(chan error, 1)
+	go func() { ended <- m.cmd.Wait() }()
+	select {
+	case <-time.After(time.Until(m.end)):
+		return time.Now(), m.cpu(), errCut
+	case err := <-ended:
+		state := m.cmd.ProcessState
+		m.cmd = nil
+		if err != nil {
+			return time.Now(), 0, err
+		}
+		return time.Now(), state.SystemTime() + state.UserTime(), nil
+	}
+}
+
+// kill ends all processes of the daemon at once, if it runs.
 func (m *measurement) kill() {
+	if m.cmd == nil {
+		return
+	}
 	pids := m.session()
-	for _, pid := range pids {
-		syscall.Kill(pid, syscall.SIGSTOP)
-	}
-	for _, pid := range pids {
-		syscall.Kill(pid, syscall.SIGKILL)
-	}
-	m.cmd.Wait()
-}
-
-// complete reports whether the whole table is in the kernel.
-func (m *measurement) complete() bool {
-	services, reals := table()
-	return services == m.services && reals == m.reals
-}
-
-// measure waits until the work is done: done, if given, says so, and then the
-// daemon rests.
-func (m *measurement) measure(name string, before time.Duration, done func() bool) step {
-	began, writes, packets := time.Now(), m.writes(), netlinkPackets()
-	for done != nil && !done() {
-		time.Sleep(200 * time.Millisecond)
-	}
-	last, at := m.cpu(), time.Now()
-	for time.Since(at) < idle {
-		time.Sleep(50 * time.Millisecond)
-		if now := m.cpu(); now-last > 20*time.Millisecond {
-			last, at = now, time.Now()
+	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
+		for _, pid := range pids {
+			_ = syscall.Kill(pid, sig) // one that has ended needs no more
 		}
 	}
-	s := step{Name: name, Elapsed: at.Sub(began), CPU: m.cpu() - before, RSS: m.rss(), Writes: -1, Netlink: packetsSince(packets)}
-	if m.daemon.writes != "" && done == nil {
-		s.Writes = m.writes() - writes
-	}
-	return s
+	_ = m.cmd.Wait() // it was killed
+	m.cmd = nil
 }
 
-// writes counts the writes to the kernel that the log tells of.
-func (m *measurement) writes() int {
-	if m.daemon.writes == "" {
-		return 0
+// trouble says what of the table and the addresses is not there, or is there
+// still.
+func (m *measurement) trouble(stopped bool) string {
+	services, reals, addresses := m.Services, m.Reals, m.Services
+	if stopped {
+		services, reals, addresses = 0, 0, 0
 	}
-	return bytes.Count(m.log.Bytes(), []byte(m.daemon.writes))
+	if s, r := table(); m.ipvs && (s != services || r != reals) {
+		return fmt.Sprintf("%d services and %d real servers are in the kernel", s, r)
+	}
+	if n := held(); n != addresses {
+		return fmt.Sprintf("%d addresses are held", n)
+	}
+	return ""
 }
 
 // table counts the services and real servers in the kernel.
@@ -158,56 +267,41 @@ func table() (services, reals int) {
 	return services, reals
 }
 
-// session lists the processes of the daemon, which has a session of its own.
-func (m *measurement) session() []int {
-	var out []int
-	for _, p := range m.stats() {
-		out = append(out, p.pid)
+// held counts the virtual addresses that are local, without a word to netlink.
+func held() int {
+	b, err := os.ReadFile("/proc/net/fib_trie")
+	if err != nil {
+		return -1
 	}
-	return out
-}
-
-// stat is what /proc/PID/stat says of a process.
-type stat struct {
-	pid int
-	cpu time.Duration
-	rss int64
-}
-
-// ticks per second of /proc (sysconf(_SC_CLK_TCK)).
-const ticks = 100
-
-func (m *measurement) stats() []stat {
-	names, _ := filepath.Glob("/proc/[0-9]*/stat")
-	var out []stat
-	for _, name := range names {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			continue // it has ended
+	all := map[string]bool{}
+	address := ""
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) == 2 && f[0] == "|--" {
+			address = f[1]
+		} else if len(f) == 3 && f[0] == "/32" && f[2] == "LOCAL" && strings.HasPrefix(address, "10.1.") {
+			all[address] = true
 		}
-		i := bytes.LastIndexByte(b, ')')
-		f := strings.Fields(string(b[i+1:]))
-		number := func(i int) int64 { n, _ := strconv.ParseInt(f[i], 10, 64); return n }
-		if len(f) < 22 || int(number(3)) != m.cmd.Process.Pid {
-			continue
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(name)))
-		used := number(11) + number(12) + number(13) + number(14) // with its dead children
-		out = append(out, stat{pid, time.Duration(used) * time.Second / ticks, number(21) * int64(os.Getpagesize())})
 	}
-	return out
+	return len(all)
 }
 
-func (m *measurement) cpu() (sum time.Duration) {
-	for _, p := range m.stats() {
-		sum += p.cpu
+// late asks vipd how many adverts were late, -1 when it does not tell. Where
+// there is a table, the question costs too much: status counts connections.
+func (m *measurement) late() int {
+	if m.Daemon != "vipd" || m.cmd == nil || m.ipvs {
+		return -1
 	}
-	return sum
-}
-
-func (m *measurement) rss() (sum int64) {
-	for _, p := range m.stats() {
-		sum += p.rss
+	var status struct {
+		Instances []struct {
+			Counters struct {
+				Late int `json:"adverts_late"`
+			} `json:"counters"`
+		} `json:"instances"`
 	}
-	return sum
+	// Its exit status says whether all is well, which is not the question.
+	out, _ := exec.Command(m.daemon.command[0], "status", "--json", "--runtime-dir", filepath.Join(m.dir, "run")).Output()
+	if json.Unmarshal(out, &status) != nil || len(status.Instances) == 0 {
+		return -1
+	}
+	return status.Instances[0].Counters.Late
 }

@@ -6,51 +6,88 @@ import (
 	"time"
 )
 
-// result is one cell.
-type result struct {
-	Cell  string
-	Steps []step
-	Cut   bool // the time was over
-}
-
 const head = `# Benchmarks
 
-Written by ` + "`make bench`" + ` at %s: IPVS tables of different sizes in the guest of the lab (user-mode Linux 6.1, one slow CPU, real ip_vs).
-Real servers have no checks on either side. Time is until the daemon rests; CPU and memory are those of all its processes. Only comparisons within one run mean anything.
-"CPU" of a start includes reading the configuration; "writes" are operations on the kernel's table, where the daemon tells. "netlink" counts the packets between all programs and the kernel, both directions;
-one packet of vipd carries up to 128 operations.
+Written by ` + "`make bench`" + ` at %s: IPVS tables of different sizes in the guest of the lab (user-mode Linux 6.1, one slow CPU, real ip_vs), vipd and keepalived one after the other in the same guest.
+One virtual router holds the addresses of all services and sends an advert every 100 ms. Real servers have no checks on either side. Time is until the daemon rests; CPU and memory are those of all its processes; of the CPU of reloads and stops, what adverts alone take in that time is subtracted.
+"Writes" are the operations on the kernel's table that were asked for, counted on the netlink monitor like "netlink", the packets between all programs and the kernel in both directions (one packet of vipd carries up to 128 operations).
+"Gap" is the longest time between two adverts on the wire, by the kernel's time stamps. Only comparisons within one run mean anything.
+`
 
-| daemon | services | real servers | step | time | CPU | memory | writes | netlink |
+const columns = `| step | daemon | time | CPU | memory | writes | netlink | gap | |
 |---|---|---|---|---|---|---|---|---|
 `
 
-func render(all []result, commit string) string {
+func render(all []step, goals []goal, commit string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, head, commit)
-	for _, r := range all {
-		name, rest, _ := strings.Cut(r.Cell, ":")
-		services, reals, _ := strings.Cut(rest, ":")
-		row := func(s step, tail string) {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, services, reals, s.Name, tail)
+	b.WriteString("\n## Goals\n\n| goal | measured | held |\n|---|---|---|\n")
+	for _, g := range goals {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", g.name, g.measured, map[bool]string{true: "yes", false: "**no**"}[g.held])
+	}
+	for _, size := range sizesOf(all) {
+		fmt.Fprintf(&b, "\n## %d services, %d real servers\n\n%s", size.Services, size.Reals, columns)
+		for _, name := range []string{startEmpty, reloadSame, reloadComment, reloadWeight, startKilled, stopAll} {
+			for _, s := range all {
+				if s.Name == name && s.Place == inGuest && s.Services == size.Services && s.Reals == size.Reals {
+					b.WriteString(s.row())
+				}
+			}
 		}
-		for _, s := range r.Steps {
-			memory, writes, packets := "–", "–", "–"
-			if s.RSS > 0 {
-				memory = fmt.Sprintf("%d MB", s.RSS>>20)
-			}
-			if s.Writes >= 0 {
-				writes = fmt.Sprint(s.Writes)
-			}
-			if s.Netlink >= 0 {
-				packets = fmt.Sprint(s.Netlink)
-			}
-			row(s, fmt.Sprintf("%s | %s | %s | %s | %s", seconds(s.Elapsed), seconds(s.CPU), memory, writes, packets))
-		}
-		if r.Cut {
-			row(step{Name: "everything after that"}, fmt.Sprintf("> %.0f s | – | – | – | –", limit.Seconds()))
+	}
+	b.WriteString("\n## Adverts on the machine itself\n\nvipd, outside of the guest, without IPVS where the kernel has none. \"Late\" are adverts sent more than a tenth of the interval after their time.\n\n" +
+		"| services | real servers | step | CPU | gap | late |\n|---|---|---|---|---|---|\n")
+	for _, s := range all {
+		if s.Place == onHost && s.isReload() {
+			fmt.Fprintf(&b, "| %d | %d | %s | %s | %s | %s |\n", s.Services, s.Reals, s.Name, seconds(s.CPU), milliseconds(s.Gap), count(s.Late))
 		}
 	}
 	return b.String()
 }
 
+// sizesOf lists the sizes in the order in which they were measured.
+func sizesOf(all []step) (out []cell) {
+	seen := map[cell]bool{}
+	for _, s := range all {
+		if c := (cell{Services: s.Services, Reals: s.Reals}); !seen[c] {
+			seen[c], out = true, append(out, c)
+		}
+	}
+	return out
+}
+
+// row is the step as a line of the table.
+func (s step) row() string {
+	took, remark := seconds(s.Elapsed), s.Trouble
+	if s.Cut {
+		took, remark = fmt.Sprintf("> %.0f s", s.Elapsed.Seconds()), "cut off, like all after it"
+	}
+	memory := "–"
+	if s.RSS > 0 {
+		memory = fmt.Sprintf("%d MB", s.RSS>>20)
+	}
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n",
+		s.Name, s.Daemon, took, seconds(s.CPU), memory, count(s.Writes), count(s.Netlink), milliseconds(s.Gap), remark)
+}
+
+func (s step) isReload() bool {
+	return s.Name == reloadSame || s.Name == reloadComment || s.Name == reloadWeight
+}
+
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) }
+
+// milliseconds shows a gap; there is none before the second advert.
+func milliseconds(d time.Duration) string {
+	if d == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
+}
+
+// count shows a number that may be unknown.
+func count(n int) string {
+	if n < 0 {
+		return "–"
+	}
+	return fmt.Sprint(n)
+}
