@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// gates shut and open interfaces with virtual MAC addresses; ruleGates are the
-// real ones.
+// gates shut and open interfaces with virtual MAC addresses; kernelGates are
+// the real ones.
 type gates interface {
 	// plan makes names the interfaces that have a gate, those in shut a shut one.
 	plan(names, shut []string) error
@@ -19,12 +19,13 @@ type gates interface {
 	shut(name string) error
 }
 
-// ruleGates are gates of routing rules: what a backup receives for the virtual
-// MAC address goes nowhere (RFC 9568 §6.4.2). Otherwise a backup that forwards
-// would forward what a switch floods, besides the master. A rule takes effect
-// at once; a change of nftables would cost a take-over tens of milliseconds.
-// Adverts pass: what is the host's own is looked up before.
-type ruleGates struct{}
+// kernelGates are gates of routing rules and groups of interfaces. What a backup
+// receives for the virtual MAC address goes nowhere (RFC 9568 §6.4.2): otherwise
+// a backup that forwards would forward what a switch floods, besides the master.
+// Nor does it say anything (see muteOutput). Both take effect at once; a change
+// of nftables would cost a take-over tens of milliseconds. Adverts pass: what is
+// the host's own is looked up before.
+type kernelGates struct{}
 
 // gatePriority is behind the rule of the local table.
 const gatePriority = 1
@@ -36,7 +37,7 @@ func gateRules(name string) [2]vrrp.Rule {
 	return [2]vrrp.Rule{r, six}
 }
 
-func (g ruleGates) plan(names, shut []string) error {
+func (g kernelGates) plan(names, shut []string) error {
 	var errs []error
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		rules, err := netlink.RuleList(family)
@@ -45,7 +46,7 @@ func (g ruleGates) plan(names, shut []string) error {
 		}
 		for _, r := range rules {
 			if r.Protocol == pathProtocol && r.Priority == gatePriority && !slices.Contains(shut, r.IifName) {
-				errs = append(errs, g.open(r.IifName))
+				errs = append(errs, removeGateRules(r.IifName))
 			}
 		}
 	}
@@ -55,7 +56,7 @@ func (g ruleGates) plan(names, shut []string) error {
 	return errors.Join(errs...)
 }
 
-func (ruleGates) open(name string) error {
+func removeGateRules(name string) error {
 	var errs []error
 	for _, r := range gateRules(name) {
 		errs = append(errs, gateError(kernelPaths{}.removeRule(r)))
@@ -63,8 +64,12 @@ func (ruleGates) open(name string) error {
 	return errors.Join(errs...)
 }
 
-func (ruleGates) shut(name string) error {
-	var errs []error
+func (kernelGates) open(name string) error {
+	return errors.Join(mute(name, false), removeGateRules(name))
+}
+
+func (kernelGates) shut(name string) error {
+	errs := []error{mute(name, true)}
 	for _, r := range gateRules(name) {
 		errs = append(errs, gateError(kernelPaths{}.addRule(r)))
 	}
@@ -79,12 +84,17 @@ func gateError(err error) error {
 	return err
 }
 
+// anyIndex stands for whatever interface has the name.
+const anyIndex = -1
+
 // gatekeeper knows which gates are open: those of interfaces that hold an
 // address. It belongs to the writer.
 type gatekeeper struct {
 	gates
-	names  []string
-	opened map[string]bool
+	names []string
+	// opened holds the index that the interface of an open gate had then: one
+	// that is made anew has a shut gate.
+	opened map[string]int
 }
 
 // planned takes over which interfaces have a gate. That of an interface where
@@ -102,20 +112,29 @@ func (g *gatekeeper) planned(sites map[heldAddress]site, occupied func(iface str
 	}
 	g.names = names
 	for _, name := range names {
-		g.opened[name] = g.opened[name] || occupied(name)
+		if g.opened[name] == 0 && occupied(name) {
+			g.opened[name] = anyIndex
+		}
 	}
-	shut := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return g.opened[name] })
+	shut := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return g.opened[name] != 0 })
 	return g.plan(names, shut)
 }
 
-// set opens or shuts the gate of an interface, if it has one.
-func (g *gatekeeper) set(name string, open bool) error {
-	if !slices.Contains(g.names, name) || g.opened[name] == open {
+// open opens the gate of the interface that has the name and the index, if it
+// has a gate.
+func (g *gatekeeper) open(name string, index int) error {
+	if !slices.Contains(g.names, name) || g.opened[name] == index {
 		return nil
 	}
-	g.opened[name] = open
-	if open {
-		return g.open(name)
+	g.opened[name] = index
+	return g.gates.open(name)
+}
+
+// shut shuts the gate of an interface, if it has one.
+func (g *gatekeeper) shut(name string) error {
+	if !slices.Contains(g.names, name) || g.opened[name] == 0 {
+		return nil
 	}
-	return g.shut(name)
+	delete(g.opened, name)
+	return g.gates.shut(name)
 }

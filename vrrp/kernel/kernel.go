@@ -114,7 +114,7 @@ func prepare(o Options, wire *Wire) (*Kernel, error) {
 		store: store, observe: o.Observe,
 	}
 	k.links = newLinks(linksOptions{
-		kernel: addrs, paths: kernelPaths{}, gates: ruleGates{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
+		kernel: addrs, paths: kernelPaths{}, gates: kernelGates{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
 		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
 		who: who, port: addrs.port, keepsProto: keepsProto(),
 	})
@@ -214,7 +214,7 @@ func (k *Kernel) Overhear(h *vrrp.HandingOver) {
 func (k *Kernel) Close() error {
 	err := k.releaseStatic()
 	k.Halt()
-	return errors.Join(err, ruleGates{}.plan(nil, nil), k.vmacs.clear())
+	return errors.Join(err, kernelGates{}.plan(nil, nil), k.vmacs.clear())
 }
 
 // Halt stops everything and leaves the host as it is, for another process.

@@ -94,7 +94,7 @@ func newLinks(o linksOptions) *Links {
 		promote: promoter{sysctl: o.sysctl, before: make(map[string]string), done: make(map[int]bool)},
 		epochs:  make(map[vrrp.RouterID]uint64),
 		sites:   newSites(),
-		gates:   gatekeeper{gates: o.gates, opened: make(map[string]bool)},
+		gates:   gatekeeper{gates: o.gates, opened: make(map[string]int)},
 		paths:   make(map[vrrp.RouterID]*routerPaths),
 		wake:    make(chan struct{}, 1), stop: make(chan struct{}), stopped: make(chan struct{}),
 	}

@@ -77,7 +77,6 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 		return
 	}
 	for _, part := range l.planParts(h) {
-		l.gate(l.gates.set(part.iface, true))
 		l.holdPart(h, part, have, err)
 	}
 	l.addPaths(h.ID)
@@ -87,6 +86,9 @@ func (l *Links) holdAll(h *vrrp.Hold, have snapshot, err error) {
 // not be added stays pending and is tried again.
 func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
 	index, indexErr := l.opt.kernel.index(part.iface)
+	if indexErr == nil {
+		l.gate(l.gates.open(part.iface, index))
+	}
 	if err = errors.Join(err, indexErr); err == nil && promotes(part.addresses, h.Lease) {
 		err = l.promoteFirst(part.iface, index)
 	}

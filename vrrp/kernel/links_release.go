@@ -14,10 +14,13 @@ func (l *Links) releaseAll(r *vrrp.Release) {
 		l.dropPaths(r.ID)
 	}
 	for _, part := range parts {
+		if !l.sites.holds(part.iface) {
+			// First: the kernel tells of every address that leaves.
+			l.gate(l.gates.shut(part.iface))
+		}
 		for _, a := range part.addresses {
 			l.takeAway(place{part.iface, a})
 		}
-		l.gate(l.gates.set(part.iface, l.sites.holds(part.iface)))
 		l.restoreIdle(part.iface)
 	}
 }

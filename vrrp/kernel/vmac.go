@@ -74,7 +74,7 @@ func (v vmac) ensure(ours bool) error {
 
 func (v vmac) make(base netlink.Link) error {
 	attrs := netlink.NewLinkAttrs()
-	attrs.Name, attrs.ParentIndex, attrs.HardwareAddr = v.name, base.Attrs().Index, v.mac[:]
+	attrs.Name, attrs.ParentIndex, attrs.HardwareAddr, attrs.Group = v.name, base.Attrs().Index, v.mac[:], mutedGroup
 	link := &netlink.Macvlan{LinkAttrs: attrs, Mode: netlink.MACVLAN_MODE_PRIVATE}
 	if err := netlink.LinkAdd(link); err != nil {
 		return fmt.Errorf("make interface %s on %s: %w", v.name, v.base, err)

@@ -43,6 +43,7 @@ type vmacKeeper struct {
 	// Of the goroutine.
 	record  vmacRecord
 	lastErr string // reported
+	muting  *bool  // whether the table for it is there, nil if that is unknown
 }
 
 func newVMACKeeper(dir, boot string, observe func(runner.AddressEvent)) *vmacKeeper {
@@ -113,7 +114,7 @@ func (k *vmacKeeper) reconcile() error {
 	k.mu.Lock()
 	want := k.want
 	k.mu.Unlock()
-	errs := []error{k.removeUnwanted(want), k.adapt(want)}
+	errs := []error{k.removeUnwanted(want), k.adapt(want), k.allowMuting(len(want) > 0)}
 	for _, v := range want {
 		ours := slices.Contains(k.record.Links, v.name)
 		if !ours {
@@ -134,6 +135,19 @@ func (k *vmacKeeper) reconcile() error {
 	} else if k.lastErr != err.Error() {
 		k.lastErr = err.Error()
 		k.observe(failure("", err))
+	}
+	return err
+}
+
+// allowMuting makes silence possible while there are interfaces that need it, before
+// the first of them and until after the last.
+func (k *vmacKeeper) allowMuting(needed bool) error {
+	if k.muting != nil && *k.muting == needed {
+		return nil
+	}
+	err := muteOutput(needed)
+	if err == nil {
+		k.muting = &needed
 	}
 	return err
 }
@@ -165,8 +179,8 @@ func (k *vmacKeeper) removeUnwanted(want []vmac) error {
 //
 // A base interface answers ARP for its own addresses only. The path back to a
 // sender leads over the base interface, so strict filtering for all interfaces
-// becomes strict filtering for each but ours. A membership in 224.0.0.18 is not
-// reported: the report would teach switches the virtual MAC at a backup's port.
+// becomes strict filtering for each but ours. Memberships in 224.0.0.0/24 are
+// not reported, as no switch needs that.
 func (k *vmacKeeper) adapt(want []vmac) error {
 	need := make(map[string]string)
 	for _, v := range want {

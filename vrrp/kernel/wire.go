@@ -130,6 +130,11 @@ func (w *Wire) Listen(want []runner.Port) error {
 		own := w.port(at, old)
 		own.belong(p.Interface, p.VRID, p.FromBase)
 		own.join(p.Group)
+		if reported(p.Group) {
+			base := w.port(socketPlace{iface: p.Interface, family: p.Family}, old)
+			base.belong("", 0, false)
+			base.join(p.Group)
+		}
 		w.own[virtual{p.Interface, p.Family, p.VRID}] = p.Carrier
 	}
 	for _, p := range old {
@@ -145,6 +150,13 @@ func (w *Wire) Listen(want []runner.Port) error {
 	}
 	return errors.Join(errs...)
 }
+
+// reported tells whether switches that snoop want to hear of the membership in a
+// group (RFC 4541 §2.1.2, §3). They hear it from the base interface: that of a
+// backup's virtual router is silent.
+func reported(group netip.Addr) bool { return group.Is6() || !alwaysFlooded.Contains(group) }
+
+var alwaysFlooded = netip.MustParsePrefix("224.0.0.0/24")
 
 // sameGroups reports whether two lists without repetitions hold the same.
 func sameGroups(a, b []netip.Addr) bool {

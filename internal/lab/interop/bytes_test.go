@@ -3,10 +3,7 @@ package interop
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -24,11 +21,11 @@ func TestKeepalived_FramesByteIdentical(t *testing.T) {
 	t.Parallel()
 	lab.Need(t, lab.Root, lab.Tool("keepalived"))
 	for _, c := range []cell{
-		{peerKeepalived, 2, 4, "multicast", "none"},
-		{peerKeepalived, 2, 4, "multicast", "PASS"},
-		{peerKeepalived, 3, 4, "multicast", "none"},
-		{peerKeepalived, 3, 4, "unicast", "none"},
-		{peerKeepalived, 3, 6, "multicast", "none"},
+		pairing(peerKeepalived, 2, 4, "multicast", "none"),
+		pairing(peerKeepalived, 2, 4, "multicast", "PASS"),
+		pairing(peerKeepalived, 3, 4, "multicast", "none"),
+		pairing(peerKeepalived, 3, 4, "unicast", "none"),
+		pairing(peerKeepalived, 3, 6, "multicast", "none"),
 	} {
 		t.Run(strings.ReplaceAll(c.String(), " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -87,11 +84,6 @@ func (c cell) framesOf(t *testing.T) (theirs, ours []string) {
 		if out, err := h.Run("ip", "address", "del", v, "dev", "eth0"); err != nil && !strings.Contains(out, "Cannot assign") {
 			// keepalived adds host addresses where no prefix length is configured
 			t.Logf("remove %s: %s", v, out)
-		}
-	}
-	for _, name := range []string{"keepalived.pid", "keepalived-vrrp.pid"} {
-		if err := os.Remove(filepath.Join(h.Dir(), name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
 		}
 	}
 	h.Vipd(c.vipd(priority))

@@ -11,24 +11,33 @@ type cell struct {
 	peer      string // keepalived, FRR
 	version   int    // 2, 3
 	family    int    // 4, 6
-	transport string // multicast, unicast, vmac
+	transport string // multicast, unicast, vmac, unicast vmac
 	auth      string // none, PASS, AH
+	vips      int    // how many IPv4 addresses, 0 for one
+	group     bool   // two virtual routers that are master together
+	third     bool   // a third router is worse than both
 }
 
 const (
+	peerVipd       = "vipd" // in hand-overs only
 	peerKeepalived = "keepalived"
 	peerFRR        = "FRR"
 	cellKey        = "s3cr3t12"
+	vmac           = "vmac" // a transport, or the end of one
 )
+
+func pairing(peer string, version, family int, transport, auth string) cell {
+	return cell{peer: peer, version: version, family: family, transport: transport, auth: auth}
+}
 
 // cells are all combinations, those that do not exist included.
 func cells() (all []cell) {
 	for _, peer := range []string{peerKeepalived, peerFRR} {
 		for _, version := range []int{2, 3} {
 			for _, family := range []int{4, 6} {
-				for _, transport := range []string{"multicast", "unicast", "vmac"} {
+				for _, transport := range []string{"multicast", "unicast", vmac, "unicast " + vmac} {
 					for _, auth := range []string{"none", "PASS", "AH"} {
-						all = append(all, cell{peer, version, family, transport, auth})
+						all = append(all, pairing(peer, version, family, transport, auth))
 					}
 				}
 			}
@@ -46,7 +55,7 @@ func (c cell) why() string {
 		return "VRRP version 3 has no authentication of this kind"
 	case c.peer == peerFRR && c.auth != "none":
 		return "vrrpd has no authentication"
-	case c.peer == peerFRR && c.transport == "unicast":
+	case c.peer == peerFRR && c.unicast():
 		return "vrrpd has no unicast"
 	}
 	return ""
@@ -55,6 +64,11 @@ func (c cell) why() string {
 func (c cell) String() string {
 	return fmt.Sprintf("%s v%d IPv%d %s %s", c.peer, c.version, c.family, c.transport, c.auth)
 }
+
+func (c cell) unicast() bool { return strings.HasPrefix(c.transport, "unicast") }
+
+// virtual tells whether both sides use the virtual MAC address.
+func (c cell) virtual() bool { return strings.HasSuffix(c.transport, vmac) }
 
 func (c cell) protocol() protocol {
 	if c.version == 2 {
@@ -66,7 +80,7 @@ func (c cell) protocol() protocol {
 // tolerable is how many pings a hand-over may lose: FRR makes itself the
 // target of all frames some 80 ms before it has an IPv6 address.
 func (c cell) tolerable() int {
-	if c.peer == peerFRR && c.family == 6 && c.transport == "vmac" {
+	if c.peer == peerFRR && c.family == 6 && c.virtual() {
 		return 40
 	}
 	return tolerable
@@ -77,26 +91,45 @@ func (c cell) addresses() (virtual []string, ours, theirs string) {
 	if c.family == 6 {
 		return []string{"fe80::100/64", "2001:db8::100/64"}, "2001:db8::1", "2001:db8::2"
 	}
-	return []string{vip + "/24"}, "192.0.2.1", "192.0.2.2"
+	for i := range max(1, c.vips) {
+		virtual = append(virtual, fmt.Sprintf("192.0.2.%d/24", firstVIP+i))
+	}
+	return virtual, "192.0.2.1", "192.0.2.2"
 }
 
-// vipd is our configuration.
+// firstVIP is the last octet of the first address, vip.
+const firstVIP = 20
+
+// routers returns the number and the addresses of each virtual router.
+func (c cell) routers() (vrids []int, virtual [][]string) {
+	all, _, _ := c.addresses()
+	if !c.group {
+		return []int{vrid}, [][]string{all}
+	}
+	return []int{vrid, vrid + 1}, [][]string{all, {"192.0.2.240/24"}}
+}
+
+// vipd is our configuration, or that of a peer.
 func (c cell) vipd(priority int) string {
-	virtual, ours, theirs := c.addresses()
+	_, ours, theirs := c.addresses()
 	var lines []string
-	switch c.transport {
-	case "unicast":
+	if c.unicast() {
 		lines = append(lines, fmt.Sprintf("source = %q\n  unicast { peers = [%q] }", ours, theirs))
-	case "vmac":
+	}
+	if c.virtual() {
 		lines = append(lines, "vmac {}")
 	}
 	if kind := map[string]string{"PASS": "password", "AH": "ah"}[c.auth]; kind != "" {
 		lines = append(lines, fmt.Sprintf("auth %q { secret = %q }", kind, cellKey))
 	}
-	return fmt.Sprintf(`version = 1
+	var b strings.Builder
+	b.WriteString(`version = 1
 director "vipd" { address = "192.0.2.1" }
 director "peer" { address = "192.0.2.2" }
-vrrp_instance "cell" {
+`)
+	vrids, virtual := c.routers()
+	for i, id := range vrids {
+		fmt.Fprintf(&b, `vrrp_instance "cell%d" {
   interface       = "eth0"
   vrid            = %d
   version         = %d
@@ -105,26 +138,35 @@ vrrp_instance "cell" {
   virtual_address = ["%s"]
   %s
 }
-`, vrid, c.version, priority, c.protocol().interval, strings.Join(virtual, `", "`), strings.Join(lines, "\n  "))
+`, i, id, c.version, priority, c.protocol().interval, strings.Join(virtual[i], `", "`), strings.Join(lines, "\n  "))
+	}
+	if c.group {
+		b.WriteString("vrrp_sync_group \"both\" {\n  members = [\"cell0\", \"cell1\"]\n}\n")
+	}
+	return b.String()
 }
 
 // keepalived is the peer's configuration.
 func (c cell) keepalived(priority int) string {
-	virtual, ours, theirs := c.addresses()
+	_, ours, theirs := c.addresses()
 	var lines []string
-	switch c.transport {
-	case "unicast":
+	if c.unicast() {
 		lines = append(lines, fmt.Sprintf("unicast_src_ip %s\n  unicast_peer {\n    %s\n  }", theirs, ours))
-	case "vmac":
+	}
+	if c.virtual() {
 		lines = append(lines, "use_vmac")
 	}
 	if c.auth != "none" {
 		lines = append(lines, fmt.Sprintf("authentication {\n    auth_type %s\n    auth_pass %s\n  }", c.auth, cellKey))
 	}
-	return fmt.Sprintf(`global_defs {
-  vrrp_version %d
-}
-vrrp_instance cell {
+	var b strings.Builder
+	fmt.Fprintf(&b, "global_defs {\n  vrrp_version %d\n}\n", c.version)
+	if c.group {
+		b.WriteString("vrrp_sync_group both {\n  group {\n    cell0\n    cell1\n  }\n}\n")
+	}
+	vrids, virtual := c.routers()
+	for i, id := range vrids {
+		fmt.Fprintf(&b, `vrrp_instance cell%d {
   state BACKUP
   interface eth0
   virtual_router_id %d
@@ -135,7 +177,9 @@ vrrp_instance cell {
   }
   %s
 }
-`, c.version, vrid, priority, c.protocol().interval.Seconds(), strings.Join(virtual, "\n    "), strings.Join(lines, "\n  "))
+`, i, id, priority, c.protocol().interval.Seconds(), strings.Join(virtual[i], "\n    "), strings.Join(lines, "\n  "))
+	}
+	return b.String()
 }
 
 // frr is the peer's configuration; a better master must be able to rise.

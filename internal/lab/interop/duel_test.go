@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	vip  = "192.0.2.100"
+	vip  = "192.0.2.20"
 	vrid = 51
 	// slack is what a busy machine may add to a time of the protocol.
 	slack = 2 * time.Second

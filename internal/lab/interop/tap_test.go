@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/internal/lab"
@@ -30,7 +31,19 @@ type spoken struct {
 	priority uint8
 }
 
-func listen(h *lab.Host) (*tap, func(), error) {
+// ownVirtual passes the frames that leave an interface with the MAC address of
+// a virtual router (linux/if_packet.h, RFC 9568 §7.3).
+var ownVirtual = []bpf.Instruction{
+	bpf.LoadExtension{Num: bpf.ExtType},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.PACKET_OUTGOING, SkipTrue: 3},
+	bpf.LoadAbsolute{Off: 6, Size: 4},
+	bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0x00005e00, SkipTrue: 1},
+	bpf.RetConstant{Val: 1 << 16},
+	bpf.RetConstant{Val: 0},
+}
+
+// listen taps what passes a filter, or everything.
+func listen(h *lab.Host, filter ...bpf.Instruction) (*tap, func(), error) {
 	t := &tap{}
 	var conn *packet.Conn
 	err := h.Do(func() error {
@@ -38,7 +51,13 @@ func listen(h *lab.Host) (*tap, func(), error) {
 		if err != nil {
 			return err
 		}
-		conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, nil)
+		config := &packet.Config{}
+		if len(filter) > 0 {
+			if config.Filter, err = bpf.Assemble(filter); err != nil {
+				return err
+			}
+		}
+		conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, config)
 		return err
 	})
 	if err != nil {
@@ -99,4 +118,11 @@ func (t *tap) since(at time.Time) (all []spoken) {
 		}
 	}
 	return all
+}
+
+// all returns the frames.
+func (t *tap) all() [][]byte {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.frames)
 }

@@ -2,7 +2,6 @@ package storm
 
 import (
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -79,6 +78,5 @@ func (keepalived) start(h *lab.Host, s setup, priority int) *lab.Proc {
 }
 `, i, i, priority, s.interval.Seconds(), i)
 	}
-	return h.Start("keepalived", "--dont-fork", "--log-console", "--vrrp", "--use-file", h.WriteFile("keepalived.conf", b.String()),
-		"--pid", filepath.Join(h.Dir(), "keepalived.pid"), "--vrrp_pid", filepath.Join(h.Dir(), "keepalived-vrrp.pid"))
+	return h.KeepalivedWith(b.String())
 }

@@ -42,10 +42,8 @@ func (f failover) loadText() string {
 
 func (f failover) String() string { return fmt.Sprintf("%v, %s", f.daemon, f.loadText()) }
 
-// bound is the master-down interval of the backup (RFC 9568 §6.1).
-func (f failover) bound() time.Duration {
-	return 3*failoverInterval + (256-backupPriority)*failoverInterval/256
-}
+// bound is when the backup takes over.
+func (f failover) bound() time.Duration { return masterDown(failoverInterval) }
 
 func (r takeover) median() time.Duration {
 	sorted := slices.Sorted(slices.Values(r.took))

@@ -85,6 +85,15 @@ func (g *gaps) since() seen {
 	return s
 }
 
+// complete returns nil when no packet was dropped because the reader was behind.
+func (g *gaps) complete() error {
+	stats, err := unix.GetsockoptTpacketStats(g.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err == nil && stats.Drops > 0 {
+		err = fmt.Errorf("the witness missed %d packets", stats.Drops)
+	}
+	return err
+}
+
 // caughtUp returns nil when everything up to a time was read: on a busy machine
 // the reader is behind.
 func (g *gaps) caughtUp(with time.Time) error {

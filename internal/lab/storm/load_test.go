@@ -2,16 +2,18 @@ package storm
 
 import (
 	"crypto/tls"
+	"flag"
 	"fmt"
 	"io"
 	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -46,39 +48,85 @@ func burn(t *testing.T) {
 	})
 }
 
-// watchStalls measures how long not even a thread of the highest priority ran
-// when it should have: then the machine stood still, and no daemon can help it.
-// The returned function ends it.
-func watchStalls(t *testing.T) func() time.Duration {
-	var stop atomic.Bool
-	longest := make(chan time.Duration, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		const policyFIFO, highest, nap = 1, 99, time.Millisecond
-		if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyFIFO, Priority: highest}, 0); err != nil {
-			t.Errorf("set the highest priority: %v", err)
-		}
-		var most time.Duration
-		for last := time.Now(); !stop.Load(); {
-			pause := unix.NsecToTimespec(int64(nap))
-			_ = unix.Nanosleep(&pause, nil) // a short nap only looks early
-			now := time.Now()
-			most, last = max(most, now.Sub(last)-nap), now
-		}
-		longest <- most
-	}()
-	return func() time.Duration {
-		stop.Store(true)
-		return <-longest
+// role makes the test binary one of the processes that a storm needs besides
+// the daemons. What shared a process with the witness would share its
+// processors' time as the Go runtime divides it, and the witness would seem to
+// see what is only its own waiting.
+var role = flag.String("role", "", "what this process is: targets, stalls")
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	switch *role {
+	case "":
+		os.Exit(m.Run())
+	case "targets":
+		serveTargets()
+	case "stalls":
+		noteStalls()
 	}
 }
 
-// targets answers the handshakes of a host's checks on all its own addresses.
-func targets(t *testing.T, h *lab.Host) {
+// play starts this binary in a role on a host.
+func play(t *testing.T, h *lab.Host, role string) *lab.Proc {
 	t.Helper()
-	ln, err := h.Listen(fmt.Sprintf(":%d", targetPort))
+	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
+	}
+	return h.Start(self, "-role", role)
+}
+
+// watchStalls measures how long not even a thread of the highest priority ran
+// when it should have: then the machine stood still, and no daemon can help it.
+// The returned function ends it.
+func watchStalls(t *testing.T, h *lab.Host) func() time.Duration {
+	t.Helper()
+	p := play(t, h, "stalls")
+	lab.WaitFor(t, "stalls are watched", time.Minute, func() error {
+		if !strings.Contains(p.Log(), "watching") {
+			return fmt.Errorf("it says %q", p.Log())
+		}
+		return nil
+	})
+	return func() (longest time.Duration) {
+		p.Signal(syscall.SIGTERM)
+		lab.WaitFor(t, "the longest stall", time.Minute, func() (err error) {
+			_, said, _ := strings.Cut(p.Log(), "longest ")
+			longest, err = time.ParseDuration(strings.TrimSpace(said))
+			return err
+		})
+		return longest
+	}
+}
+
+// noteStalls is the role of watchStalls.
+func noteStalls() {
+	runtime.LockOSThread()
+	const policyFIFO, highest, nap = 1, 99, time.Millisecond
+	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyFIFO, Priority: highest}, 0); err != nil {
+		fmt.Println("set the highest priority:", err)
+		return
+	}
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	fmt.Println("watching")
+	var most time.Duration
+	for last := time.Now(); len(ended) == 0; {
+		pause := unix.NsecToTimespec(int64(nap))
+		_ = unix.Nanosleep(&pause, nil) // a short nap only looks early
+		now := time.Now()
+		most, last = max(most, now.Sub(last)-nap), now
+	}
+	fmt.Println("longest", most)
+}
+
+// serveTargets answers the handshakes of a host's checks on all its own
+// addresses.
+func serveTargets() {
+	ln, err := net.Listen("tcp4", fmt.Sprintf(":%d", targetPort))
+	if err != nil {
+		fmt.Println(err)
+		return
 	}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	s.Listener.Close()
@@ -86,7 +134,7 @@ func targets(t *testing.T, h *lab.Host) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.TLS = &tls.Config{SessionTicketsDisabled: true}
 	s.StartTLS()
-	t.Cleanup(s.Close)
+	select {} // until it is killed
 }
 
 // worked returns how much processor time the checker role of a daemon took so

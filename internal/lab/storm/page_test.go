@@ -16,19 +16,20 @@ func render(all []result, takeovers []takeover) string {
 Made by `+"`make storm`"+` at commit %s on %d processors (%s). Two directors in network namespaces, all instances on one segment, a SIGHUP at half time. Gaps are the
 longest time between two adverts of one virtual router, by the kernel's time stamps at a third host; a lost mastership is an advert of another master than the
 one before. The busy loops run each in a session of its own. A saturated checker makes %d TLS handshakes every %v, as far as it gets; its column says how
-many processors it got. The machine stood still when not even a thread of the highest real-time priority ran. keepalived's checker needs IPVS and has no such row. `+"`realtime_priority = 0`"+` takes the default away, which is why it is one.
+many processors it got. The machine stood still when not even a thread of the highest real-time priority ran; a row in which it did so for longer than a
+backup waits was measured again, %d times at most. keepalived's checker needs IPVS and has no such row. `+"`realtime_priority = 0`"+` takes the default away, which is why it is one.
 
-| daemon | instances | interval | load | time | settled in | adverts | of | largest gap | machine stood still | lost masterships | checker |
-|---|---|---|---|---|---|---|---|---|---|---|---|
-`, *commit, runtime.NumCPU(), runtime.GOARCH, busyChecks, checkInterval)
+| daemon | instances | interval | load | time | settled in | adverts | of | largest gap | machine stood still | measured again | lost masterships | checker |
+|---|---|---|---|---|---|---|---|---|---|---|---|---|
+`, *commit, runtime.NumCPU(), runtime.GOARCH, busyChecks, checkInterval, retakes)
 	for _, r := range all {
 		checker := "–"
 		if r.checks > 0 {
 			checker = fmt.Sprintf("%.2f", r.checker)
 		}
 		due := r.instances * int(r.during/r.interval)
-		fmt.Fprintf(&b, "| %v | %d | %v | %s | %v | %v | %d | %d | %s | %s | %d | %s |\n", r.daemon, r.instances, r.interval, r.loadText(), r.during,
-			r.settled.Round(10*time.Millisecond), r.adverts, due, tenths(r.largest), tenths(r.stall), r.changes, checker)
+		fmt.Fprintf(&b, "| %v | %d | %v | %s | %v | %v | %d | %d | %s | %s | %d | %d | %s |\n", r.daemon, r.instances, r.interval, r.loadText(), r.during,
+			r.settled.Round(10*time.Millisecond), r.adverts, due, tenths(r.largest), tenths(r.stall), r.again, r.changes, checker)
 	}
 	fmt.Fprintf(&b, `
 ## Failover

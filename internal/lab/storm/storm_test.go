@@ -54,6 +54,7 @@ type result struct {
 	settled time.Duration // from start to the last change of a master before the measurement
 	checker float64       // processors that the checker role of the master took
 	stall   time.Duration // longest time that the machine itself stood still
+	again   int           // how often it was measured again
 	seen
 }
 
@@ -85,7 +86,7 @@ func TestStorm(t *testing.T) {
 	var all []result
 	for _, s := range storms() {
 		t.Run(s.String(), func(t *testing.T) {
-			r := run(t, s, *full)
+			r := taken(t, s)
 			if s.daemon == (ours{}) && !s.ordinary && r.changes > 0 {
 				t.Errorf("%d masterships lost", r.changes)
 			}
@@ -107,6 +108,28 @@ func TestStorm(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// retakes is how often a storm is measured again in which the machine itself
+// stood still for longer than a backup waits: such a one is about the machine.
+const retakes = 2
+
+// taken measures one storm on a machine that runs.
+func taken(t *testing.T, s storm) (r result) {
+	for again := 0; ; again++ {
+		t.Run("", func(t *testing.T) {
+			r = run(t, s, *full)
+			r.again = again
+		})
+		if t.Failed() || r.stall < masterDown(s.interval) || again == retakes {
+			return r
+		}
+	}
+}
+
+// masterDown is how long the backup waits (RFC 9568 §6.1).
+func masterDown(interval time.Duration) time.Duration {
+	return 3*interval + (256-backupPriority)*interval/256
 }
 
 // lb1 is the address of the better director.
@@ -132,12 +155,12 @@ func run(t *testing.T, s storm, during time.Duration) result {
 	at := newSite(t)
 	r := result{storm: s, during: during}
 	if s.checks > 0 {
-		targets(t, at.lb1)
+		play(t, at.lb1, "targets")
 	}
 	lab.Binary(t)
 	began := time.Now()
 	d1 := s.start(at.lb1, s.setup, 150)
-	s.start(at.lb2, setup{instances: s.instances, interval: s.interval, ordinary: s.ordinary}, 100)
+	s.start(at.lb2, setup{instances: s.instances, interval: s.interval, ordinary: s.ordinary}, backupPriority)
 	lab.WaitFor(t, "lb1 is master of everything", 3*time.Minute, func() error { return at.heard.owns(lb1, s.instances) })
 	r.settled = at.heard.since().changed.Sub(began)
 	if s.load == loadLoops {
@@ -149,13 +172,16 @@ func run(t *testing.T, s storm, during time.Duration) result {
 	if s.checks > 0 {
 		before = worked(t, d1)
 	}
-	stalls := watchStalls(t)
+	stalls := watchStalls(t, at.lb2)
 	time.Sleep(during / 2)
 	d1.Signal(syscall.SIGHUP)
 	time.Sleep(during / 2)
 	end := time.Now()
 	r.stall = stalls()
 	lab.WaitFor(t, "the witness has read everything", time.Minute, func() error { return at.heard.caughtUp(end) })
+	if err := at.heard.complete(); err != nil {
+		t.Error(err)
+	}
 	r.seen = at.heard.since()
 	if s.checks > 0 {
 		r.checker = (worked(t, d1) - before).Seconds() / during.Seconds()

@@ -188,3 +188,43 @@ func TestSafety_4_3_FrozenDirector(t *testing.T) {
 		t.Errorf("lb1 became master %d times: it never noticed that it had slept", in.Counters.BecameMaster)
 	}
 }
+
+// Frozen beyond the master-down interval, and thawed before or after its lease
+// has ended: what it held is not put back, it listens and says nothing beside
+// the master that there is now, and one director has the VIP.
+func TestSafety_4_3_ThawedDirectorListens(t *testing.T) {
+	for name, afterLease := range map[string]bool{"within its lease": false, "after its lease": true} {
+		t.Run(name, func(t *testing.T) {
+			p := newPair(t)
+			hcl := config("preempt = false")
+			v1 := p.lb1.Vipd(hcl)
+			p.ownedBy(p.lb1, settle)
+			v2 := p.lb2.Vipd(hcl)
+			p.state(v2, vrrp.StateBackup)
+
+			frozen := time.Now()
+			freeze(t, v1)
+			p.state(v2, vrrp.StateMaster)
+			if afterLease {
+				p.ownedBy(p.lb2, lease+slack)
+				if took := p.owners.Spans(p.lb1)[0].End.Sub(frozen); took > lease+slack {
+					t.Errorf("its VIP went after %v, its lease is %v", took, lease)
+				}
+			} else if !p.lb1.Holds(addr(vip)) {
+				t.Error("its VIP went before its lease has ended")
+			}
+			thawed := time.Now()
+			signalAll(t, v1, syscall.SIGCONT)
+			p.ownedBy(p.lb2, slack)
+			p.state(v1, vrrp.StateBackup)
+			p.steady(p.lb2, 10*interval)
+			if said := p.wire.Adverts(p.lb1, thawed); len(said) > 0 {
+				t.Errorf("thawed, it sent %d adverts", len(said))
+			}
+			if n := len(p.owners.Spans(p.lb1)); n != 1 {
+				t.Errorf("the VIP came to it %d times, want once", n)
+			}
+			p.state(v2, vrrp.StateMaster)
+		})
+	}
+}

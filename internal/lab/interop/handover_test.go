@@ -1,0 +1,145 @@
+package interop
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// allHandOvers are the ways in which vipd, stopped, hands over to a successor.
+func allHandOvers() (all []cell) {
+	for _, peer := range []string{peerKeepalived, peerFRR, peerVipd} {
+		for _, transport := range []string{"multicast", vmac} {
+			for _, vips := range []int{1, 200} {
+				c := pairing(peer, 3, 4, transport, "none")
+				c.vips = vips
+				all = append(all, c)
+			}
+		}
+		c := pairing(peer, 3, 4, "multicast", "none")
+		c.vips, c.third = 1, true
+		all = append(all, c)
+		if peer != peerFRR { // which has no such groups
+			c.third, c.group = false, true
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// Whoever the successor is, a client that pings every 5 ms loses nothing when
+// vipd is stopped, and no client that looked for the address meanwhile goes on
+// believing that it is at vipd.
+func TestSafety_2_1_HandOverToPeers(t *testing.T) {
+	t.Parallel()
+	lab.Need(t, lab.Root, lab.Tool("keepalived"), lab.FRRVrrpd())
+	few := allHandOvers()
+	few = []cell{few[1], few[5], few[6]}
+	handOvers(t, few)
+}
+
+// handOvers plays them.
+func handOvers(t *testing.T, all []cell) []*match {
+	var mu sync.Mutex
+	var done []*match
+	t.Run("hand-overs", func(t *testing.T) {
+		for _, c := range all {
+			t.Run(strings.ReplaceAll(c.situation(), " ", "_"), func(t *testing.T) {
+				t.Parallel()
+				m := newMatch(t, c)
+				m.playHandOver()
+				mu.Lock()
+				done = append(done, m)
+				mu.Unlock()
+			})
+		}
+	})
+	return done
+}
+
+func (c cell) situation() string {
+	text := fmt.Sprintf("%s %s %d", c.peer, c.transport, c.vips)
+	if c.third {
+		text += " third"
+	}
+	if c.group {
+		text += " group"
+	}
+	return text
+}
+
+// playHandOver lets vipd, the best router, hand over, three times at most: a
+// busy machine can be late by itself, but need not be.
+func (m *match) playHandOver() {
+	m.startPeer()
+	m.speaks(theirPriority, settle)
+	if m.third != nil {
+		m.third.Keepalived(m.cell.keepalived(worse))
+	}
+	virtual, _, _ := m.addresses()
+	last := netip.MustParsePrefix(virtual[len(virtual)-1]).Addr()
+	crowd := m.net.Host("crowd", "lan", "192.0.2.8/24")
+	for range 1 + lateMachine {
+		m.startVipd(better)
+		m.speaks(better, 2*m.masterDown(better)+settle)
+		clients := freshClients(m.t, crowd, last)
+		m.handOver()
+		clients.halt()
+		// The second burst of keepalived's comes after 5 s.
+		m.healed = lab.WaitFor(m.t, fmt.Sprintf("%s: all clients know the successor", m.situation()), settle, func() error {
+			if n := clients.misled(m.successor()); n > 0 {
+				return fmt.Errorf("%d of %d believe in vipd", n, clients.size())
+			}
+			return nil
+		})
+		if m.lost <= tolerable {
+			return
+		}
+	}
+	m.t.Errorf("%s: %d of %d pings were lost", m.situation(), m.lost, m.sent)
+}
+
+// successor returns the MAC address that the peer answers with.
+func (m *match) successor() string {
+	if m.peer == peerFRR || m.virtual() {
+		return fmt.Sprintf("00:00:5e:00:01:%02x", vrid)
+	}
+	return m.theirs.HardwareAddr("eth0")
+}
+
+// handOverReport is the part of the page about them.
+func handOverReport(all []*match) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, `
+## Hand-over
+
+vipd, the best router, is stopped (version 3, IPv4, 100 ms). A client pings the last address every 5 ms; others, one every %v, look for it by ARP for the first
+time. Lost are the pings without an answer; the last column is how long after the hand-over the last of the others knew the successor.
+
+| successor | way | addresses | besides | successor speaks after | pings lost | all know it |
+|---|---|---|---|---|---|---|
+`, askEvery)
+	for _, c := range allHandOvers() {
+		besides := "–"
+		switch {
+		case c.third:
+			besides = "a third router"
+		case c.group:
+			besides = "a second virtual router in a sync group"
+		}
+		result := "**failed** | | |"
+		for _, m := range all {
+			if m.cell == c && !m.t.Failed() {
+				result = fmt.Sprintf("%v | %d of %d | %v |", m.took["stop"].Round(time.Millisecond), m.lost, m.sent, m.healed.Round(time.Millisecond))
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s\n", c.peer, c.transport, c.vips, besides, result)
+	}
+	b.WriteString("\nFRR has no sync groups. Nobody left: the addresses go at the end of the bound, as `TestSafety_2_6_StopEndsWithoutSuccessor` shows.\n")
+	return b.String()
+}
