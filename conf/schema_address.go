@@ -29,7 +29,8 @@ var siteAttrs = []*attr{
 var vmacBlock = &block{
 	name: "vmac", once: true,
 	help: "An interface with the virtual MAC address of the RFC, 00:00:5e:00:01:VRID (02 for IPv6), for this instance: a macvlan on its interface that carries the addresses. " +
-		"Clients keep their ARP entries when the master changes. A switch must let the address move between its ports.",
+		"Clients keep their ARP entries when the master changes. A switch must let the address move between its ports. A backup says nothing with it " +
+		"(with nftables; the interface is in group 112 then).",
 	attrs: []*attr{
 		{name: "name", kind: kindInterface, defNote: "`vrrp.VRID`; `vrrp6.VRID` for IPv6", help: "Name of the interface. With addresses of both families IPv6 has a `6` added."},
 		{name: "transmit", kind: kindWord, def: `"vmac"`, words: []string{"vmac", "base"},

@@ -29,9 +29,12 @@ func (h HandOver) String() string {
 }
 
 const (
-	// successorGrace is how long after its first advert a successor has put
-	// its addresses up and announced them, even many.
+	// successorGrace is how long after its first advert a successor begins to
+	// announce its addresses, and how long after one the next one comes.
 	successorGrace = 50 * time.Millisecond
+	// addressGrace is what it takes more for each address: keepalived puts all
+	// of them up before it announces the first one.
+	addressGrace = time.Millisecond
 	// leastReserve is the least time beyond the longest skew that a
 	// successor gets to be heard.
 	leastReserve = 250 * time.Millisecond
@@ -62,7 +65,8 @@ type handOver struct {
 	// resume is set when the router stays master if nobody takes over.
 	resume bool
 	began  time.Time
-	// end is the bound, brought forward once there is a successor.
+	bound  time.Time
+	// end is the bound, or before it when the successor is ready.
 	end       time.Time
 	successor neighbour
 	// ready is when the successor has put up and announced its addresses.
@@ -90,12 +94,10 @@ func (r *router) beginHandOver(now time.Time, to State, why cause, resume bool) 
 	}
 	r.resign()
 	r.deadline, r.announced = time.Time{}, announcement{}
-	r.handing = handOver{
-		to: to, why: why, resume: resume, began: now,
-		end: now.Add(HandOverBound(r.cfg.Version, r.cfg.AdvertInterval)),
-	}
+	bound := now.Add(HandOverBound(r.cfg.Version, r.cfg.AdvertInterval))
+	r.handing = handOver{to: to, why: why, resume: resume, began: now, bound: bound, end: bound}
 	h := r.engine.out.handOvers.take()
-	*h = HandingOver{ID: r.cfg.ID, Addresses: r.held, Until: r.handing.end}
+	*h = HandingOver{ID: r.cfg.ID, Addresses: r.held, Until: bound}
 	r.engine.out.add(h)
 }
 
@@ -106,7 +108,7 @@ func (r *router) hearSuccessor(now time.Time, from neighbour) {
 		return
 	}
 	if !r.handing.successor.addr.IsValid() {
-		r.handing.ready = now.Add(successorGrace)
+		r.handing.ready = now.Add(successorGrace + time.Duration(len(r.held)-1)*addressGrace)
 		if r.cfg.VMAC.Name != "" {
 			r.handing.ready = now // switches would see one MAC address on two ports
 		}
@@ -115,11 +117,14 @@ func (r *router) hearSuccessor(now time.Time, from neighbour) {
 	r.checkAnnounced(now)
 }
 
-// hearAnnounced notes that another host announced an address.
+// hearAnnounced notes that another host announced an address. Others follow.
 func (r *router) hearAnnounced(now time.Time, a netip.Addr) {
 	ours := slices.ContainsFunc(r.held, func(p netip.Prefix) bool { return p.Addr() == a })
 	if ours && r.handing.active() && !slices.Contains(r.handing.announced, a) {
 		r.handing.announced = append(r.handing.announced, a)
+		if next := now.Add(successorGrace); r.handing.successor.addr.IsValid() && r.cfg.VMAC.Name == "" && next.After(r.handing.ready) {
+			r.handing.ready = next
+		}
 		r.checkAnnounced(now)
 	}
 }
@@ -149,7 +154,7 @@ func (r *router) checkAnnounced(now time.Time) {
 	}
 	for _, m := range members {
 		if m.handing.active() {
-			m.handing.end = earliest(m.handing.end, last)
+			m.handing.end = earliest(m.handing.bound, last)
 			m.reschedule()
 		}
 	}

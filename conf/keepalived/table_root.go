@@ -15,7 +15,7 @@ const (
 	noSNMP      = "vipd has no SNMP agent; its metrics are at /v1/metrics"
 	noDBus      = "vipd has no D-Bus service; its control socket has the same and more"
 	noBFD       = "vipd does not speak BFD"
-	noFilter    = "the only packet filter that vipd sets is that of no_accept, in a table of its own"
+	noFilter    = "the only packet filters that vipd sets are those of no_accept and of silent backups with use_vmac, in tables of their own"
 	processCare = "vipd's router role is a process of its own with a real-time priority, locked in memory"
 	ownBuffers  = "vipd reads the kernel's messages at once and resynchronises when it missed any"
 	ownNames    = "vipd's processes have names of their own"

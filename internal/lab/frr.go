@@ -25,6 +25,8 @@ func FRRVrrpd() Requirement { return Tool(filepath.Join(frrPrograms, "vrrpd")) }
 // the virtual addresses, which vrrpd switches on and off.
 func (h *Host) FRRMacvlan(family, vrid int, addresses ...string) {
 	h.lab.tb.Helper()
+	// Only the macvlan answers for its addresses, as FRR's manual demands.
+	h.Sysctl("net.ipv4.conf.all.arp_ignore", "1")
 	name := fmt.Sprintf("vrrp%d-%d", family, vrid)
 	commands := []string{
 		fmt.Sprintf("link add %s link eth0 type macvlan mode bridge", name),

@@ -55,6 +55,7 @@ func world(t *testing.T, prepare ...func(*fakeKernel)) *fakeKernel {
 	}
 	k.links = newLinks(linksOptions{
 		kernel: k, sysctl: fakeSysctl{k}, now: time.Now, port: ourPort, keepsProto: true, who: func(port uint32) string { return fmt.Sprint("port ", port) },
+		handOn: func(string, []netip.Prefix) {},
 		save: func(s stored) error {
 			k.note("save", nil)
 			k.saved = s

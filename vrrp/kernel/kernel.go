@@ -115,7 +115,7 @@ func prepare(o Options, wire *Wire) (*Kernel, error) {
 	}
 	k.links = newLinks(linksOptions{
 		kernel: addrs, paths: kernelPaths{}, gates: kernelGates{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,
-		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce,
+		feed: o.Feed, observe: o.Observe, announce: k.announcer.announce, handOn: k.overhears.heirs.handOn,
 		who: who, port: addrs.port, keepsProto: keepsProto(),
 	})
 	k.vmacs = newVMACKeeper(o.RuntimeDir, store.boot, o.Observe)

@@ -32,6 +32,8 @@ type linksOptions struct {
 	feed     func(vrrp.Event)
 	observe  func(runner.AddressEvent)
 	announce func(iface string, g *vrrp.Gratuitous)
+	// handOn is told addresses that were released.
+	handOn func(iface string, gone []netip.Prefix)
 	// who names the owner of a netlink port.
 	who func(port uint32) string
 	// port is the kernel's name for our socket in notices.

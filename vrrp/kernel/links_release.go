@@ -21,6 +21,7 @@ func (l *Links) releaseAll(r *vrrp.Release) {
 		for _, a := range part.addresses {
 			l.takeAway(place{part.iface, a})
 		}
+		l.opt.handOn(part.iface, part.addresses)
 		l.restoreIdle(part.iface)
 	}
 }

@@ -18,7 +18,8 @@ import (
 // certain addresses, while somebody wants to know. It opens a socket for each
 // time, so that a router at rest receives none of it.
 type overhearer struct {
-	feed func(vrrp.Event)
+	feed  func(vrrp.Event)
+	heirs heirs
 
 	mu     sync.Mutex
 	open   map[*packet.Conn]struct{}
@@ -26,6 +27,10 @@ type overhearer struct {
 	done   chan struct{} // closed with it
 	ended  sync.WaitGroup
 }
+
+// heirBelieved is how long beyond the end of a hand-over its addresses may take
+// to leave.
+const heirBelieved = time.Second
 
 func newOverhearer(feed func(vrrp.Event)) *overhearer {
 	return &overhearer{feed: feed, open: make(map[*packet.Conn]struct{}), done: make(chan struct{})}
@@ -42,6 +47,7 @@ func (o *overhearer) overhear(iface string, f vrrp.Family, addresses []netip.Pre
 	var own string
 	o.hear(iface, what, addresses, until, func(iface string, ip netip.Addr, mac net.HardwareAddr) {
 		if mac.String() != own {
+			o.heirs.note(iface, ip, mac, until.Add(heirBelieved))
 			o.feed(&vrrp.Announced{Interface: iface, Address: ip})
 		}
 	}, func(_ *packet.Conn, ifi *net.Interface) { own = ifi.HardwareAddr.String() })

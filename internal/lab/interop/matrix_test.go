@@ -27,8 +27,8 @@ var selection = []cell{
 	pairing(peerKeepalived, 3, 6, "multicast", "none"),
 	pairing(peerKeepalived, 3, 6, "unicast", "none"),
 	pairing(peerKeepalived, 3, 4, vmac, "none"),
-	pairing(peerKeepalived, 3, 4, "unicast " + vmac, "none"),
-	pairing(peerKeepalived, 3, 6, "unicast " + vmac, "none"),
+	pairing(peerKeepalived, 3, 4, "unicast "+vmac, "none"),
+	pairing(peerKeepalived, 3, 6, "unicast "+vmac, "none"),
 	pairing(peerFRR, 3, 4, "multicast", "none"),
 }
 

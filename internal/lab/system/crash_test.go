@@ -205,6 +205,7 @@ func TestSafety_4_3_ThawedDirectorListens(t *testing.T) {
 			frozen := time.Now()
 			freeze(t, v1)
 			p.state(v2, vrrp.StateMaster)
+			time.Sleep(10 * interval) // far longer than it would wait for a master itself
 			if afterLease {
 				p.ownedBy(p.lb2, lease+slack)
 				if took := p.owners.Spans(p.lb1)[0].End.Sub(frozen); took > lease+slack {
