@@ -64,9 +64,9 @@ func TestRunnerOnTheKernel(t *testing.T) {
 		len(st.Addresses) != 1 || st.Addresses[0].State != runner.AddressHeld {
 		t.Errorf("status %+v, %v, want a master that holds its address", st, err)
 	}
-	if resume := record.Resume([]vrrp.Config{router}, Now()); !resume[router.ID] {
-		t.Error("the record does not prove mastership")
-	}
+	await(t, "the record to prove mastership", func() bool {
+		return record.Resume([]vrrp.Config{router}, Now())[router.ID]
+	})
 	started := time.Now()
 	cancel()
 	if err := <-done; err != nil {

@@ -9,10 +9,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/mdlayher/arp"
+	"github.com/mdlayher/ndp"
 	"github.com/mdlayher/packet"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 	"github.com/vishvananda/netlink"
+	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
@@ -190,4 +194,79 @@ func (all heardFrames) reports(mac []byte, group netip.Addr) (n int) {
 		}
 	}
 	return n
+}
+
+// Only the virtual MAC address answers for the addresses, and only while the
+// router is master (RFC 9568 §8.1.2, §8.2.2).
+func TestRFC9568_8_1_2_VMACAnswers(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24", "2001:db8::1/64")
+	linkLocal(t, "eth0")
+	four, six := vmacRouter(), vmacRouter()
+	six.ID.Family, six.VMAC.Name, six.Addresses = vrrp.IPv6, "vrrp6.1", addrs("2001:db8::100/64")
+	h := open(t, t.TempDir())
+	h.Claim([]vrrp.Config{four, six})
+	for _, name := range []string{"vrrp.1", "vrrp6.1"} {
+		await(t, "the interface "+name, func() bool {
+			l, err := netlink.LinkByName(name)
+			return err == nil && l.Attrs().OperState == netlink.OperUp
+		})
+	}
+	peer := device(t, "peer").Attrs()
+	heard := ear(t, "peer", unix.ETH_P_ALL)
+	arps, err := packet.Listen(&net.Interface{Index: peer.Index, Name: "peer"}, packet.Datagram, unix.ETH_P_ARP, nil)
+	must(t, err)
+	defer arps.Close()
+	question, err := arp.NewPacket(arp.OperationRequest, peer.HardwareAddr, vip(2).Addr(), make(net.HardwareAddr, 6), vip(100).Addr())
+	must(t, err)
+	asked, err := question.MarshalBinary()
+	must(t, err)
+	ndp6, err := listenNeighbours(net.Interface{Index: peer.Index, Name: "peer", HardwareAddr: peer.HardwareAddr})
+	must(t, err)
+	defer ndp6.Close()
+	solicitation, err := ndp.MarshalMessage(&ndp.NeighborSolicitation{
+		TargetAddress: vipSix.Addr(), Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: peer.HardwareAddr}},
+	})
+	must(t, err)
+	linkLocal(t, "peer")
+	// answers returns the hardware addresses, outside and inside, of all answers.
+	answers := func() (four, six []string) {
+		drop(t, heard)
+		_, err := arps.WriteTo(asked, &packet.Addr{HardwareAddr: broadcast})
+		must(t, err)
+		to := &net.IPAddr{IP: net.ParseIP("ff02::1:ff00:100"), Zone: "peer"}
+		_, err = ndp6.WriteTo(solicitation, &ipv6.ControlMessage{IfIndex: peer.Index, HopLimit: ndHopLimit}, to)
+		must(t, err)
+		const ethernet = 14
+		for _, b := range voices(t, heard) {
+			var p arp.Packet
+			outside := net.HardwareAddr(b[6:12]).String()
+			if b[12] == 8 && b[13] == 6 && p.UnmarshalBinary(b[ethernet:]) == nil && p.Operation == arp.OperationReply && p.SenderIP == vip(100).Addr() {
+				four = append(four, outside, p.SenderHardwareAddr.String())
+			}
+			if a, inside, ok := advertisement(b[ethernet:]); ok && a.TargetAddress == vipSix.Addr() && a.Solicited {
+				six = append(six, outside, inside.String())
+			}
+		}
+		return four, six
+	}
+	if a, b := answers(); len(a)+len(b) > 0 {
+		t.Errorf("a backup answered: %v, %v", a, b)
+	}
+	for _, c := range []vrrp.Config{four, six} {
+		l := lease(1, 30, c.Addresses...)
+		l.ID = c.ID
+		h.Links().Hold(l)
+	}
+	must(t, h.Links().Flush(patience))
+	gotFour, gotSix := answers()
+	if diff := cmp.Diff([]string{"00:00:5e:00:01:01", "00:00:5e:00:01:01"}, gotFour); diff != "" {
+		t.Errorf("IPv4 (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"00:00:5e:00:02:01", "00:00:5e:00:02:01"}, gotSix); diff != "" {
+		t.Errorf("IPv6 (-want +got):\n%s", diff)
+	}
+	must(t, h.Close())
 }
