@@ -41,6 +41,15 @@ func (s *Stamped) Close() {
 	unix.Close(s.fd)
 }
 
+// Complete returns nil when no packet was dropped because the reader was behind.
+func (s *Stamped) Complete() error {
+	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+	if err == nil && stats.Drops > 0 {
+		err = fmt.Errorf("missed %d packets", stats.Drops)
+	}
+	return err
+}
+
 // listenStamped opens a packet socket for IPv4 with time stamps. Reading gives
 // up from time to time, to notice the end.
 func listenStamped(iface string) (int, error) {

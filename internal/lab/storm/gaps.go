@@ -14,6 +14,8 @@ const settled = 2 * time.Second
 
 // gaps measures the time between two adverts of each virtual router.
 type gaps struct {
+	packets *lab.Stamped
+
 	mu     sync.Mutex
 	last   map[uint8]spoken
 	latest time.Time // of all
@@ -43,15 +45,14 @@ type seen struct {
 func watchGaps(tb lab.TB, h *lab.Host, iface string) *gaps {
 	tb.Helper()
 	g := &gaps{last: make(map[uint8]spoken)}
-	var packets *lab.Stamped
 	err := h.Do(func() (err error) {
-		packets, err = lab.OpenStamped(iface, g.note)
+		g.packets, err = lab.OpenStamped(iface, g.note)
 		return err
 	})
 	if err != nil {
 		tb.Fatalf("watch adverts: %v", err)
 	}
-	tb.Cleanup(packets.Close)
+	tb.Cleanup(g.packets.Close)
 	return g
 }
 
@@ -83,15 +84,6 @@ func (g *gaps) since() seen {
 	s := g.seen
 	g.seen = seen{}
 	return s
-}
-
-// complete returns nil when no packet was dropped because the reader was behind.
-func (g *gaps) complete() error {
-	stats, err := unix.GetsockoptTpacketStats(g.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-	if err == nil && stats.Drops > 0 {
-		err = fmt.Errorf("the witness missed %d packets", stats.Drops)
-	}
-	return err
 }
 
 // caughtUp returns nil when everything up to a time was read: on a busy machine

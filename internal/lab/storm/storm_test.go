@@ -179,7 +179,7 @@ func run(t *testing.T, s storm, during time.Duration) result {
 	end := time.Now()
 	r.stall = stalls()
 	lab.WaitFor(t, "the witness has read everything", time.Minute, func() error { return at.heard.caughtUp(end) })
-	if err := at.heard.complete(); err != nil {
+	if err := at.heard.packets.Complete(); err != nil {
 		t.Error(err)
 	}
 	r.seen = at.heard.since()
