@@ -171,7 +171,7 @@ func (b *builder) check(n *node) healthcheck.Check {
 			Retry: get[time.Duration](n, "retry_interval"), DownInterval: get[time.Duration](n, "down_interval"),
 			Warmup: get[time.Duration](n, "warmup"), Cheap: int(get[int64](n, "cheap")),
 			Flaps: int(get[int64](n, "flaps")), FlapWindow: get[time.Duration](n, "flap_window"),
-			LogFailures: get[bool](n, "log_failures"),
+			Latency: b.latency(n), LogFailures: get[bool](n, "log_failures"),
 		},
 		Port: uint16(get[int64](n, "port")), Address: get[netip.Addr](n, "address"),
 	}
@@ -182,6 +182,21 @@ func (b *builder) check(n *node) healthcheck.Check {
 	b.checkSettings(n, c)
 	b.checkPairs(n)
 	return c
+}
+
+// latency reads how the weight follows the latency.
+func (b *builder) latency(n *node) healthcheck.LatencyWeight {
+	if !n.has("latency_target") {
+		for _, key := range []string{"latency_floor", "latency_step"} {
+			if n.has(key) {
+				b.errorf("bad_check", n.at(key), "", "%s needs a latency_target", key)
+			}
+		}
+		return healthcheck.LatencyWeight{}
+	}
+	return healthcheck.LatencyWeight{
+		Target: get[time.Duration](n, "latency_target"), Floor: int(get[int64](n, "latency_floor")), Step: int(get[int64](n, "latency_step")),
+	}
 }
 
 // boundTo returns checks in which the words of scripts name the service.

@@ -89,7 +89,11 @@ func (d *decoder) checkLabels(spec *block, b *hcl.Block) bool {
 	for _, v := range spec.byLabel {
 		known = append(known, v.label)
 	}
-	d.errorf("unknown_kind", b.LabelRanges[0], didYouMean(b.Labels[0], known), "unknown kind of %s %q", spec.name, b.Labels[0])
+	hint := laterKinds[spec.name+" "+b.Labels[0]]
+	if hint == "" {
+		hint = didYouMean(b.Labels[0], known)
+	}
+	d.errorf("unknown_kind", b.LabelRanges[0], hint, "unknown kind of %s %q", spec.name, b.Labels[0])
 	return false
 }
 

@@ -45,6 +45,12 @@ var otherWords = map[string]string{
 	"PING_CHECK":          `check "ping"`,
 }
 
+// laterKinds are kinds of blocks that people look for and that do not exist
+// yet.
+var laterKinds = map[string]string{
+	"check bfd": `vipd does not speak BFD yet; the state of a session will be a check of this name. Until then: check "ping" with a short interval`,
+}
+
 // superfluous are keys of keepalived that have no equal, and why none is
 // needed.
 var superfluous = map[string]string{

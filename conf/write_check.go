@@ -54,6 +54,9 @@ func (w *writer) check(m maker, c check) {
 	m.set("cheap", t.Cheap)
 	m.set("flaps", t.Flaps)
 	m.set("flap_window", t.FlapWindow)
+	if w := t.Latency; w.Target > 0 {
+		m.pairs("latency_target", w.Target, "latency_floor", w.Floor, "latency_step", w.Step)
+	}
 	m.set("log_failures", t.LogFailures)
 	m.set("address", c.Address)
 	if c.DependsOn != nil && w.name(*c.DependsOn) {

@@ -50,6 +50,7 @@ type Alerter struct {
 	troubles map[AlertID]*trouble
 	budgets  map[string]*budget
 	ready    []Alert
+	next     time.Time // no trouble is due before; zero = none is at all
 }
 
 // trouble is something that is down.
@@ -89,7 +90,13 @@ func (a *Alerter) Change(now time.Time, id AlertID, down bool, reason string) {
 		if a.troubles == nil {
 			a.troubles = map[AlertID]*trouble{}
 		}
-		a.troubles[id] = &trouble{since: now, reason: reason, due: now.Add(policy.After)}
+		t = &trouble{since: now, reason: reason, due: now.Add(policy.After)}
+		a.troubles[id] = t
+		if policy.After <= 0 {
+			a.announce(now, id, t)
+		} else {
+			a.await(t)
+		}
 	case !down && t != nil:
 		delete(a.troubles, id)
 		if t.told {
@@ -98,33 +105,54 @@ func (a *Alerter) Change(now time.Time, id AlertID, down bool, reason string) {
 	}
 }
 
+// await notes when t is due.
+func (a *Alerter) await(t *trouble) {
+	if !t.due.IsZero() && (a.next.IsZero() || t.due.Before(a.next)) {
+		a.next = t.due
+	}
+}
+
+// announce tells of a trouble that is due, and when it is again.
+func (a *Alerter) announce(now time.Time, id AlertID, t *trouble) {
+	state := AlertDown
+	if t.told {
+		state = AlertStill
+	}
+	told := a.tell(Alert{AlertID: id, State: state, At: now, Since: t.since, Reason: t.reason})
+	t.told = t.told || told
+	t.due = time.Time{}
+	if every := a.policies[id.Service].Every; every > 0 {
+		t.due = now.Add(every)
+		a.await(t)
+	}
+}
+
 // Due returns the alerts whose time has come, in the order of their troubles.
 func (a *Alerter) Due(now time.Time) []Alert {
+	if !a.next.IsZero() && !a.next.After(now) {
+		a.announceDue(now)
+	}
+	ready := a.ready
+	a.ready = nil
+	return ready
+}
+
+func (a *Alerter) announceDue(now time.Time) {
 	var due []AlertID
+	a.next = time.Time{}
 	for id, t := range a.troubles {
 		if !t.due.IsZero() && !t.due.After(now) {
 			due = append(due, id)
+		} else {
+			a.await(t)
 		}
 	}
 	slices.SortFunc(due, func(x, y AlertID) int {
 		return cmp.Or(a.troubles[x].since.Compare(a.troubles[y].since), cmp.Compare(x.Service, y.Service), x.Server.Compare(y.Server))
 	})
 	for _, id := range due {
-		t := a.troubles[id]
-		state := AlertDown
-		if t.told {
-			state = AlertStill
-		}
-		told := a.tell(Alert{AlertID: id, State: state, At: now, Since: t.since, Reason: t.reason})
-		t.told = t.told || told
-		t.due = time.Time{}
-		if every := a.policies[id.Service].Every; every > 0 {
-			t.due = now.Add(every)
-		}
+		a.announce(now, id, a.troubles[id])
 	}
-	ready := a.ready
-	a.ready = nil
-	return ready
 }
 
 // tell makes an alert ready, unless its service had too many.
@@ -152,12 +180,4 @@ func (a *Alerter) tell(alert Alert) bool {
 
 // Next returns when Due may have something, false when only a change can bring
 // it.
-func (a *Alerter) Next() (time.Time, bool) {
-	var next time.Time
-	for _, t := range a.troubles {
-		if !t.due.IsZero() && (next.IsZero() || t.due.Before(next)) {
-			next = t.due
-		}
-	}
-	return next, !next.IsZero()
-}
+func (a *Alerter) Next() (time.Time, bool) { return a.next, !a.next.IsZero() }

@@ -5,10 +5,10 @@ import "strings"
 // SQL are the parameters of kinds mysql and postgresql. Without a user the
 // check is content with a server that would let somebody log in.
 type SQL struct {
-	User, Password string
-	Database       string
-	Query          string // must return at least one row; empty = login only
-	Expect         string // RE2 over the first column of the first row
+	User, Password string `json:",omitzero"`
+	Database       string `json:",omitzero"`
+	Query          string `json:",omitzero"` // must return at least one row; empty = login only
+	Expect         string `json:",omitzero"` // RE2 over the first column of the first row
 }
 
 func (q SQL) validate(_ Settings, p *problems) {
@@ -24,7 +24,7 @@ func (q SQL) validate(_ Settings, p *problems) {
 
 // Oracle are the parameters of kind oracle: a TNS listener.
 type Oracle struct {
-	Service string // must be known to the listener; empty = the listener answers a ping
+	Service string `json:",omitzero"` // must be known to the listener; empty = the listener answers a ping
 }
 
 func (o Oracle) validate(_ Settings, p *problems) {
@@ -36,10 +36,10 @@ func (o Oracle) validate(_ Settings, p *problems) {
 
 // LDAP are the parameters of kind ldap.
 type LDAP struct {
-	User, Password string // DN to bind as; empty = anonymous
-	Base           string // DN to search for, scope base; empty = bind only
-	Filter         string
-	Expect         string // RE2 over the DN that was found
+	User, Password string `json:",omitzero"` // DN to bind as; empty = anonymous
+	Base           string `json:",omitzero"` // DN to search for, scope base; empty = bind only
+	Filter         string `json:",omitzero"`
+	Expect         string `json:",omitzero"` // RE2 over the DN that was found
 }
 
 func (l LDAP) validate(_ Settings, p *problems) {

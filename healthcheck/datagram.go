@@ -7,11 +7,11 @@ import (
 
 // DNS are the parameters of kind dns.
 type DNS struct {
-	Name      string // of the question
-	Type      string // A, AAAA, SOA, … (see DNSTypes)
-	Expect    string // RE2 that one record of the answer must match, in the form of zone files; empty = any answer
-	Code      string // response code: NOERROR, NXDOMAIN, …
-	Transport string // udp or tcp
+	Name      string `json:",omitzero"` // of the question
+	Type      string `json:",omitzero"` // A, AAAA, SOA, … (see DNSTypes)
+	Expect    string `json:",omitzero"` // RE2 that one record of the answer must match, in the form of zone files; empty = any answer
+	Code      string `json:",omitzero"` // response code: NOERROR, NXDOMAIN, …
+	Transport string `json:",omitzero"` // udp or tcp
 }
 
 // DNSTypes are the types of questions that a dns check can ask.
@@ -55,11 +55,11 @@ func validDomain(name string) bool {
 
 // RADIUS are the parameters of kind radius: an Access-Request.
 type RADIUS struct {
-	User, Password, Secret string
-	NASIdentifier          string
+	User, Password, Secret string `json:",omitzero"`
+	NASIdentifier          string `json:",omitzero"`
 	// Reject takes an Access-Reject for success too: it shows that the server
 	// works and knows the secret.
-	Reject bool
+	Reject bool `json:",omitzero"`
 }
 
 func (r RADIUS) validate(_ Settings, p *problems) {
@@ -79,10 +79,10 @@ func (r RADIUS) validate(_ Settings, p *problems) {
 
 // SIP are the parameters of kind sip: an OPTIONS request.
 type SIP struct {
-	User      string // in sip:USER@host of the request
-	Domain    string // host of the request; empty = target address
-	Transport string // udp or tcp; TLS is over tcp
-	Status    string // comma-separated codes and ranges
+	User      string `json:",omitzero"` // in sip:USER@host of the request
+	Domain    string `json:",omitzero"` // host of the request; empty = target address
+	Transport string `json:",omitzero"` // udp or tcp; TLS is over tcp
+	Status    string `json:",omitzero"` // comma-separated codes and ranges
 }
 
 func (c SIP) validate(s Settings, p *problems) {

@@ -90,11 +90,15 @@ func (h *Health) learn(r Result) {
 		h.cheap--
 		return
 	}
-	h.cheap, h.advice = h.timing.Cheap, r.Advice
 	if h.latency == 0 {
 		h.latency = r.Duration
 	}
 	h.latency += (r.Duration - h.latency) / smoothing
+	wish := r.Advice
+	if h.timing.Latency.Target > 0 {
+		wish = h.timing.Latency.advice(h.advice, h.latency)
+	}
+	h.cheap, h.advice = h.timing.Cheap, wish
 }
 
 // flapping reports whether the real server went down so often that it has to

@@ -7,19 +7,19 @@ import (
 
 // HTTP are the parameters of kinds http, https and http_proxy.
 type HTTP struct {
-	Version     HTTPVersion
-	Method      string       // GET or HEAD
-	Paths       List[string] // request targets, one request each; http_proxy: absolute URLs
-	VirtualHost string       // Host header; empty = target address, http_proxy: that of the URL
-	Headers     List[string] // further fields, "Name: value"
-	Status      string       // comma-separated codes and ranges, "200-299,304"
-	Expect      string       // RE2 over the body; empty = any
-	Refuse      string       // RE2 that must not match the body; empty = none
-	Digest      string       // MD5 (32 digits) or SHA-256 (64) of the body; empty = any
-	JSONPath    string       // of a value in the body (ParseJSONPath); empty = not looked at
-	JSONValue   string       // what that value must be, as text
-	Redirects   int          // how many to follow, always to the same target
-	KeepAlive   bool         // keep the connection for the next probe
+	Version     HTTPVersion  `json:",omitzero"`
+	Method      string       `json:",omitzero"` // GET or HEAD
+	Paths       List[string] `json:",omitzero"` // request targets, one request each; http_proxy: absolute URLs
+	VirtualHost string       `json:",omitzero"` // Host header; empty = target address, http_proxy: that of the URL
+	Headers     List[string] `json:",omitzero"` // further fields, "Name: value"
+	Status      string       `json:",omitzero"` // comma-separated codes and ranges, "200-299,304"
+	Expect      string       `json:",omitzero"` // RE2 over the body; empty = any
+	Refuse      string       `json:",omitzero"` // RE2 that must not match the body; empty = none
+	Digest      string       `json:",omitzero"` // MD5 (32 digits) or SHA-256 (64) of the body; empty = any
+	JSONPath    string       `json:",omitzero"` // of a value in the body (ParseJSONPath); empty = not looked at
+	JSONValue   string       `json:",omitzero"` // what that value must be, as text
+	Redirects   int          `json:",omitzero"` // how many to follow, always to the same target
+	KeepAlive   bool         `json:",omitzero"` // keep the connection for the next probe
 }
 
 // HTTPVersion is a version of HTTP.

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -42,7 +43,19 @@ func compareTiming(a, b Timing) int {
 		cmp.Compare(a.Interval, b.Interval), cmp.Compare(a.Rise, b.Rise), cmp.Compare(a.Fall, b.Fall),
 		cmp.Compare(a.Retry, b.Retry), cmp.Compare(a.DownInterval, b.DownInterval), cmp.Compare(a.Warmup, b.Warmup),
 		cmp.Compare(a.Cheap, b.Cheap), cmp.Compare(a.Flaps, b.Flaps), cmp.Compare(a.FlapWindow, b.FlapWindow),
+		cmp.Compare(a.Latency.Target, b.Latency.Target), cmp.Compare(a.Latency.Floor, b.Latency.Floor), cmp.Compare(a.Latency.Step, b.Latency.Step),
+		compareBools(a.LogFailures, b.LogFailures),
 	)
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
 }
 
 // canonical writes everything that is in the settings.
@@ -54,9 +67,19 @@ func (s Settings) canonical() []byte {
 	return text
 }
 
-// seeds returns two independent hashes of a key, the same in every process
-// and on every director.
+// sum returns a hash of a key, the same in every process and on every director.
+func (k Key) sum() [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%s %s %#v", k.Target, k.Settings.canonical(), k.Timing))
+}
+
+// seeds returns two independent hashes of a key.
 func (k Key) seeds() (first, phase uint64) {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %#v", k.Target, k.Settings.canonical(), k.Timing))
+	sum := k.sum()
 	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
+}
+
+// ID returns a short text that no other key has.
+func (k Key) ID() string {
+	sum := k.sum()
+	return hex.EncodeToString(sum[:16])
 }

@@ -15,9 +15,9 @@ const (
 // Script are the parameters of kind script. The words of Command may contain
 // {address} and {port}, which become those of the target.
 type Script struct {
-	Command List[string] // program and arguments, run without a shell
-	Codes   ExitCodes
-	User    string // to run as; empty = the daemon's
+	Command List[string] `json:",omitzero"` // program and arguments, run without a shell
+	Codes   ExitCodes    `json:",omitzero"`
+	User    string       `json:",omitzero"` // to run as; empty = the daemon's
 }
 
 func (c Script) validate(_ Settings, p *problems) {
@@ -42,13 +42,13 @@ func (c Script) validate(_ Settings, p *problems) {
 // File are the parameters of kind file. A missing file is a success: removing
 // what somebody put there ends its effect.
 type File struct {
-	Path string // may contain {address} and {port}
+	Path string `json:",omitzero"` // may contain {address} and {port}
 	// Weight multiplies a number in the file, and the product is added to the
 	// configured weight (keepalived's FILE_CHECK). With 0 a number other than
 	// 0 is a failure.
-	Weight int
+	Weight int `json:",omitzero"`
 	// Words takes words such as "drain" or "50%" too (see ParseAdvice).
-	Words bool
+	Words bool `json:",omitzero"`
 }
 
 func (f File) validate(_ Settings, p *problems) {

@@ -3,7 +3,7 @@ package healthcheck
 // SMTP are the parameters of kind smtp. It serves submission as well: that is
 // smtp on port 587 with TLS mode starttls.
 type SMTP struct {
-	Hello string // name in EHLO
+	Hello string `json:",omitzero"` // name in EHLO
 }
 
 func (m SMTP) validate(_ Settings, p *problems) {
@@ -16,7 +16,7 @@ func (m SMTP) validate(_ Settings, p *problems) {
 // Mailbox are the parameters of kinds pop3 and imap. Without a user the check
 // reads the greeting and leaves.
 type Mailbox struct {
-	User, Password string
+	User, Password string `json:",omitzero"`
 }
 
 func (m Mailbox) validate(s Settings, p *problems) {
@@ -30,9 +30,9 @@ func (m Mailbox) validate(s Settings, p *problems) {
 
 // FTP are the parameters of kind ftp.
 type FTP struct {
-	User, Password string // empty user = greeting only
-	Path           string // file to retrieve; empty = none
-	Expect         string // RE2 over the file
+	User, Password string `json:",omitzero"` // empty user = greeting only
+	Path           string `json:",omitzero"` // file to retrieve; empty = none
+	Expect         string `json:",omitzero"` // RE2 over the file
 }
 
 func (f FTP) validate(_ Settings, p *problems) {

@@ -2,22 +2,22 @@ package healthcheck
 
 // TCP are the parameters of kind tcp.
 type TCP struct {
-	Send   Bytes  // to send after connecting
-	Expect string // RE2 over what comes back; empty = nothing is read
-	Finish bool   // half-close after Send, as ldirectord's simpletcp does
+	Send   Bytes  `json:",omitzero"` // to send after connecting
+	Expect string `json:",omitzero"` // RE2 over what comes back; empty = nothing is read
+	Finish bool   `json:",omitzero"` // half-close after Send, as ldirectord's simpletcp does
 }
 
 func (t TCP) validate(_ Settings, p *problems) { p.regexp("expect", t.Expect) }
 
 // UDP are the parameters of kind udp.
 type UDP struct {
-	Send   Bytes  // payload of the datagram
-	Expect string // RE2 over the answer; empty = any answer
+	Send   Bytes  `json:",omitzero"` // payload of the datagram
+	Expect string `json:",omitzero"` // RE2 over the answer; empty = any answer
 	// MinLength and MaxLength bound the octets of the answer; 0 = no bound.
-	MinLength, MaxLength int
+	MinLength, MaxLength int `json:",omitzero"`
 	// Silent takes silence for success: only an ICMP error is a failure. A
 	// host that is switched off behind a router sends none.
-	Silent bool
+	Silent bool `json:",omitzero"`
 }
 
 func (u UDP) validate(_ Settings, p *problems) {
@@ -38,8 +38,8 @@ const maxDatagram = 65507
 
 // Redis are the parameters of kind redis.
 type Redis struct {
-	User, Password string // AUTH; a password without a user is that of user "default"
-	Role           string // master or slave, as INFO replication says; empty = any
+	User, Password string `json:",omitzero"` // AUTH; a password without a user is that of user "default"
+	Role           string `json:",omitzero"` // master or slave, as INFO replication says; empty = any
 }
 
 func (r Redis) validate(_ Settings, p *problems) {
@@ -51,8 +51,8 @@ func (r Redis) validate(_ Settings, p *problems) {
 
 // GRPC are the parameters of kind grpc (grpc.health.v1).
 type GRPC struct {
-	Service   string // empty = the server as a whole
-	Authority string // empty = target address
+	Service   string `json:",omitzero"` // empty = the server as a whole
+	Authority string `json:",omitzero"` // empty = target address
 }
 
 func (g GRPC) validate(_ Settings, p *problems) {
@@ -65,7 +65,7 @@ func (g GRPC) validate(_ Settings, p *problems) {
 // Agent are the parameters of kind agent: the server sends a line such as
 // "up 75%" (see ParseAdvice).
 type Agent struct {
-	Send Bytes // before reading; empty = nothing
+	Send Bytes `json:",omitzero"` // before reading; empty = nothing
 }
 
 func (Agent) validate(Settings, *problems) {}

@@ -13,12 +13,12 @@ import (
 type Settings struct {
 	Kind    Kind
 	Timeout time.Duration // of one probe, everything included
-	Network Network
-	TLS     TLS
+	Network Network       `json:",omitzero"`
+	TLS     TLS           `json:",omitzero"`
 	// Params are what only checks of this kind have: HTTP for kinds http,
 	// https and http_proxy, and so on (see Defaults); nil when there is nothing
 	// to say.
-	Params Params
+	Params Params `json:",omitempty"`
 }
 
 // Params is a comparable struct with the settings of one kind of check.
@@ -30,10 +30,10 @@ type Params interface {
 // Network says from where a probe is sent. The zero value leaves all to the
 // routing table.
 type Network struct {
-	Source    netip.Addr // local address; zero = the kernel's choice
-	Interface string     // SO_BINDTODEVICE; empty = any
-	Port      uint16     // local port; 0 = the kernel's choice
-	Mark      uint32     // SO_MARK, for policy routing; 0 = none
+	Source    netip.Addr `json:",omitzero"` // local address; zero = the kernel's choice
+	Interface string     `json:",omitzero"` // SO_BINDTODEVICE; empty = any
+	Port      uint16     `json:",omitzero"` // local port; 0 = the kernel's choice
+	Mark      uint32     `json:",omitzero"` // SO_MARK, for policy routing; 0 = none
 }
 
 // TLSMode says whether and how a connection is encrypted.
@@ -48,37 +48,40 @@ const (
 
 // TLS are the settings of an encrypted check.
 type TLS struct {
-	Mode       TLSMode
-	ServerName string // in the hello; empty = the virtual host, if the kind has one
-	Verify     bool   // verify the certificate's chain, dates and name
-	MinDays    int    // days that the certificate must still be valid; 0 = not looked at
+	Mode       TLSMode `json:",omitzero"`
+	ServerName string  `json:",omitzero"` // in the hello; empty = the virtual host, if the kind has one
+	Verify     bool    `json:",omitzero"` // verify the certificate's chain, dates and name
+	MinDays    int     `json:",omitzero"` // days that the certificate must still be valid; 0 = not looked at
 	// Certificate and Key are files (PEM) of what is shown to a server that asks
 	// for a certificate; empty = none. They are read when it asks, so that a
 	// renewed one needs no reload.
-	Certificate, Key string
+	Certificate, Key string `json:",omitzero"`
 }
 
 // Timing says how often to probe and how many results make a verdict.
 type Timing struct {
-	Interval time.Duration
-	Rise     int // consecutive successes until up, ≥ 1
-	Fall     int // consecutive failures until down, ≥ 1
+	Interval time.Duration `json:",omitzero"`
+	Rise     int           `json:",omitzero"` // consecutive successes until up, ≥ 1
+	Fall     int           `json:",omitzero"` // consecutive failures until down, ≥ 1
 
-	Retry        time.Duration // pause after a failure until the verdict is down; 0 = Interval
-	DownInterval time.Duration // pause while the verdict is down; 0 = Interval
-	Warmup       time.Duration // the first probes are spread over this; 0 = at most 1 s
+	Retry        time.Duration `json:",omitzero"` // pause after a failure until the verdict is down; 0 = Interval
+	DownInterval time.Duration `json:",omitzero"` // pause while the verdict is down; 0 = Interval
+	Warmup       time.Duration `json:",omitzero"` // the first probes are spread over this; 0 = at most 1 s
 
 	// Cheap is how many times in a row a TCP connection stands in for a probe
 	// that has succeeded; 0 = never.
-	Cheap int
+	Cheap int `json:",omitzero"`
 
 	// A verdict that went down Flaps times within FlapWindow comes up again
 	// only after FlapWindow without a failure. 0 = no damping.
-	Flaps      int
-	FlapWindow time.Duration
+	Flaps      int           `json:",omitzero"`
+	FlapWindow time.Duration `json:",omitzero"`
+
+	// Latency makes the weight follow the latency; zero = it does not.
+	Latency LatencyWeight `json:",omitzero"`
 
 	// LogFailures tells of every failure, not only of changes of the verdict.
-	LogFailures bool
+	LogFailures bool `json:",omitzero"`
 }
 
 // Check is one configured check.
@@ -86,8 +89,8 @@ type Check struct {
 	Name     string // of the top-level block, empty for an inline one
 	Settings Settings
 	Timing   Timing
-	Port     uint16     // 0 = the real server's
-	Address  netip.Addr // to probe instead of the real server; zero = the real server's
+	Port     uint16     `json:",omitzero"` // 0 = the real server's
+	Address  netip.Addr `json:",omitzero"` // to probe instead of the real server; zero = the real server's
 	// DependsOn is a check without which this one says nothing: while that one
 	// is down, the verdict of this one is Unknown. nil = none.
 	DependsOn *Check `json:",omitempty"`

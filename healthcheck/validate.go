@@ -37,6 +37,9 @@ func (c Check) Validate() []Problem {
 	if k, ok := specOf(c.Settings.Kind); ok && c.Timing.Cheap > 0 && (k.local || c.Settings.Kind == KindPing) {
 		all = append(all, Problem{Field: "cheap", Summary: fmt.Sprintf("a connection cannot stand in for a check of kind %s", k.kind)})
 	}
+	if k, ok := specOf(c.Settings.Kind); ok && c.Timing.Latency.Target > 0 && (k.local || k.kind == KindAgent) {
+		all = append(all, Problem{Field: "latency_target", Summary: fmt.Sprintf("the duration of a check of kind %s is not the latency of a server", k.kind)})
+	}
 	return all
 }
 
@@ -64,6 +67,7 @@ func (t Timing) Validate() []Problem {
 	if (t.Flaps == 0) != (t.FlapWindow == 0) {
 		p.add("flaps", "", "flaps and flap_window need each other")
 	}
+	t.Latency.validate(&p)
 	return p
 }
 

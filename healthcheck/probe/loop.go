@@ -3,7 +3,6 @@ package probe
 import (
 	"container/heap"
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -25,13 +24,15 @@ type Loop struct {
 	prober *Prober
 	file   *os.File // the epoll set
 	epoll  int
+	ring   func() // what Alarm is for
 
 	mu      sync.Mutex
 	closed  bool
+	clock   clock
+	bell    time.Time // when to ring; zero = never
 	flights []*flight // by slot
 	free    []*flight
 	queue   deadlines
-	armed   time.Time // deadline of file; zero = none
 	broken  []*flight // that ended while they began
 
 	events []unix.EpollEvent // of the goroutine alone
@@ -68,8 +69,8 @@ const (
 )
 
 // NewLoop returns a Loop that probes as p does, if the kernel allows. Run must
-// be called.
-func (p *Prober) NewLoop() (*Loop, error) {
+// be called. It calls ring, which must not block, when an alarm is due.
+func (p *Prober) NewLoop(ring func()) (*Loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == nil {
 		err = unix.SetNonblock(fd, true) // for Go's poller
@@ -77,10 +78,30 @@ func (p *Prober) NewLoop() (*Loop, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make epoll set: %w", err)
 	}
-	return &Loop{
-		prober: p, file: os.NewFile(uintptr(fd), "probes"), epoll: fd,
+	l := &Loop{
+		prober: p, file: os.NewFile(uintptr(fd), "probes"), epoll: fd, ring: ring,
 		events: make([]unix.EpollEvent, batch), buffer: make([]byte, readSize),
-	}, nil
+	}
+	if l.clock, err = newClock(fd); err != nil {
+		l.file.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Alarm makes Run ring at t; the zero time takes the last alarm back.
+func (l *Loop) Alarm(t time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.bell = t
+	l.wind(t)
+}
+
+// wind makes Run wake up at t, if it does not before. Call with the mutex held.
+func (l *Loop) wind(t time.Time) {
+	if !l.closed && !t.IsZero() {
+		l.clock.within(t)
+	}
 }
 
 // Begin starts those probes that are for a Loop, and marks them. Their results
@@ -106,16 +127,10 @@ func (l *Loop) begin(s *healthcheck.Start, plan *plan) {
 	heap.Push(&l.queue, f)
 	if f.err = l.connect(f); f.err != nil {
 		l.broken = append(l.broken, f)
-		l.alarm(f.result.At)
-	} else if l.armed.IsZero() || f.deadline.Before(l.armed) {
-		l.alarm(f.deadline)
+		l.wind(f.result.At)
+	} else {
+		l.wind(f.deadline)
 	}
-}
-
-// alarm makes Run wake up at t. Call with the mutex held.
-func (l *Loop) alarm(t time.Time) {
-	l.armed = t
-	_ = l.file.SetReadDeadline(t) // an epoll set has a poller
 }
 
 // take returns a flight with a slot.
@@ -149,13 +164,16 @@ func (l *Loop) Run(ctx context.Context) {
 			}
 			return true
 		})
-		woken := errors.Is(err, os.ErrDeadlineExceeded)
-		if err != nil && !woken {
+		if err != nil {
 			return
 		}
-		ended = l.turn(ended[:0], n, woken)
+		var rings bool
+		ended, rings = l.turn(ended[:0], n)
 		for _, e := range ended {
 			e.done(e.result)
+		}
+		if rings {
+			l.ring()
 		}
 	}
 }
@@ -165,7 +183,7 @@ func (l *Loop) retire() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	_ = l.file.SetReadDeadline(time.Unix(1, 0))
+	_ = l.file.SetReadDeadline(time.Unix(1, 0)) // an epoll set has a poller
 }
 
 // landing is the end of a flight.
@@ -174,15 +192,21 @@ type landing struct {
 	result healthcheck.Result
 }
 
-// turn takes in n events that were fetched, or those that wait, and, when
-// woken, what is due after that: what came in time counts, however late we are.
-func (l *Loop) turn(ended []landing, n int, woken bool) []landing {
+// turn takes in n events that were fetched, or those that wait, and, when the
+// clock is among them, what is due after that: what came in time counts,
+// however late we are.
+func (l *Loop) turn(ended []landing, n int) (_ []landing, rings bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n == 0 { // here, so that a batch that begins is over
 		n = rawEvents(l.epoll, l.events)
 	}
+	woken := false
 	for _, e := range l.events[:n] {
+		if e.Fd == clockSlot {
+			woken = true
+			continue
+		}
 		f := l.flights[e.Fd]
 		if f.turn != e.Pad || f.fd < 0 {
 			continue
@@ -192,8 +216,14 @@ func (l *Loop) turn(ended []landing, n int, woken bool) []landing {
 		}
 	}
 	if !woken || l.closed {
-		return ended
+		return ended, false
 	}
+	return l.expire(ended)
+}
+
+// expire takes in that the clock has run down, and winds it again.
+func (l *Loop) expire(ended []landing) (_ []landing, rings bool) {
+	l.clock.ranDown()
 	for _, f := range l.broken {
 		ended = append(ended, l.land(f, "", f.err))
 	}
@@ -202,12 +232,14 @@ func (l *Loop) turn(ended []landing, n int, woken bool) []landing {
 	for len(l.queue) > 0 && !l.queue[0].deadline.After(now) {
 		ended = append(ended, l.land(l.queue[0], "", os.ErrDeadlineExceeded))
 	}
-	next := time.Time{}
 	if len(l.queue) > 0 {
-		next = l.queue[0].deadline
+		l.wind(l.queue[0].deadline)
 	}
-	l.alarm(next)
-	return ended
+	if rings = !l.bell.IsZero() && !l.bell.After(now); rings {
+		l.bell = time.Time{}
+	}
+	l.wind(l.bell)
+	return ended, rings
 }
 
 // land ends a flight and frees what it holds.
@@ -240,6 +272,7 @@ func (l *Loop) close() {
 		l.hangUp(f)
 	}
 	l.queue, l.broken = nil, nil
+	l.clock.close()
 	l.file.Close()
 }
 

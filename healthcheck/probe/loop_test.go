@@ -18,7 +18,7 @@ import (
 // looping starts a loop that ends with the test.
 func looping(t testing.TB, p *Prober) *Loop {
 	t.Helper()
-	l, err := p.NewLoop()
+	l, err := p.NewLoop(func() {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,6 +53,45 @@ func flyAll(t testing.TB, l *Loop, keys ...healthcheck.Key) []healthcheck.Result
 	}
 	all.Wait()
 	return results
+}
+
+// TestLoopRings: not before the alarm is due, once, and not at all when it was
+// taken back; also while a probe waits for its deadline.
+func TestLoopRings(t *testing.T) {
+	rings := make(chan time.Time, 10)
+	l, err := New(Options{}).NewLoop(func() { rings <- time.Now() })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { l.Run(ctx); close(ended) }()
+	defer func() { cancel(); <-ended }()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	k := keyOf(healthcheck.KindHTTP, silent.Addr().(*net.TCPAddr).AddrPort(), func(s *healthcheck.Settings) { s.Timeout = 60 * time.Millisecond })
+	result := make(chan healthcheck.Result, 1)
+	l.Begin([]healthcheck.Start{{Key: k, Done: func(r healthcheck.Result) { result <- r }}})
+
+	at := time.Now().Add(30 * time.Millisecond)
+	l.Alarm(at.Add(time.Hour))
+	l.Alarm(at)
+	if rang := <-rings; rang.Before(at) {
+		t.Errorf("rang %v early", at.Sub(rang))
+	}
+	l.Alarm(time.Now())
+	<-rings // an alarm of the past is due at once
+	l.Alarm(time.Now().Add(10 * time.Millisecond))
+	l.Alarm(time.Time{})
+	if r := <-result; r.Class != healthcheck.ClassTimeout {
+		t.Errorf("result %s %q, want a timeout", r.Class, r.Reason)
+	}
+	if len(rings) > 0 {
+		t.Errorf("rang %d times more", len(rings))
+	}
 }
 
 // TestLoopTakesSimpleProbesOnly: what needs more stays with Run.
@@ -165,7 +204,7 @@ func TestLoopSource(t *testing.T) {
 // TestLoopEnds: when Run ends nothing is told any more, nothing is left open,
 // and nothing more is begun.
 func TestLoopEnds(t *testing.T) {
-	l, err := New(Options{}).NewLoop()
+	l, err := New(Options{}).NewLoop(func() {})
 	if err != nil {
 		t.Fatal(err)
 	}

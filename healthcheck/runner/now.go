@@ -26,7 +26,7 @@ func (r *Runner) ProbeNow(ctx context.Context, k healthcheck.Key) (healthcheck.R
 	e.waiters = append(e.waiters, answer)
 	r.state.schedule.Hasten(k, time.Now())
 	r.mu.Unlock()
-	r.poke()
+	r.Wake()
 	select {
 	case result, ok := <-answer:
 		if !ok {

@@ -15,6 +15,13 @@ func (r *Runner) Memories() []healthcheck.Memory {
 	return all
 }
 
+// Len returns how many keys there are.
+func (r *Runner) Len() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.state.sorted)
+}
+
 // MemoriesFrom returns what at most n keys say, beginning with the one at from
 // in the order of healthcheck.CompareKeys, and where to go on; 0 after the last.
 func (r *Runner) MemoriesFrom(from, n int) (some []healthcheck.Memory, next int) {

@@ -28,6 +28,9 @@ type Options struct {
 	// Done itself: Done is called once, later and from elsewhere, or never when
 	// Run is leaving.
 	Begin func(starts []healthcheck.Start)
+	// Alarm, if any, stands in for a timer: it makes Wake be called at a time, or
+	// not at all for the zero time. Each call replaces what the last one said.
+	Alarm func(at time.Time)
 	// OnUpdate, if any, is told each change of a verdict or an advice, and each
 	// failure of the keys that want it, in order, from one goroutine. It may take its time: no probe waits for it.
 	OnUpdate func(Update)
@@ -102,7 +105,7 @@ func (r *Runner) Apply(keys []healthcheck.Key) {
 	r.mu.Lock()
 	r.tell(r.state.apply(keys, time.Now())...)
 	r.mu.Unlock()
-	r.poke()
+	r.Wake()
 }
 
 // tell queues updates. The caller holds the mutex, which keeps them in order.
@@ -112,8 +115,8 @@ func (r *Runner) tell(updates ...Update) {
 	}
 }
 
-// poke makes Run look at the state again.
-func (r *Runner) poke() {
+// Wake makes Run look at the state again.
+func (r *Runner) Wake() {
 	select {
 	case r.wake <- struct{}{}:
 	default:
@@ -134,10 +137,11 @@ func (r *Runner) Run(ctx context.Context) error {
 	if r.options.OnUpdate != nil {
 		helpers.Go(func() { r.updates.deliver(ctx, r.options.OnUpdate) })
 	}
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
 	defer timer.Stop()
 	for {
-		r.startDue(ctx, &helpers, timer)
+		r.wind(timer, r.startDue(ctx, &helpers))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -147,9 +151,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// startDue starts the probes that are due and sets the timer to the moment
-// when something may be to do again.
-func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup, timer *time.Timer) {
+// startDue starts the probes that are due and returns when something may be to
+// do again, zero for never.
+func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup) (next time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -166,9 +170,19 @@ func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup, timer *t
 	if len(flights) > 0 {
 		r.rest = now.Add(r.state.tick)
 	}
-	timer.Stop()
-	if r.alarm = r.next(); !r.alarm.IsZero() {
-		timer.Reset(r.alarm.Sub(now))
+	r.alarm = r.next()
+	return r.alarm
+}
+
+// wind makes Run wake up at a time, or never by itself for the zero time.
+func (r *Runner) wind(timer *time.Timer, at time.Time) {
+	switch {
+	case r.options.Alarm != nil:
+		r.options.Alarm(at)
+	case at.IsZero():
+		timer.Stop()
+	default:
+		timer.Reset(time.Until(at))
 	}
 }
 
@@ -219,7 +233,7 @@ func (r *Runner) land(f *flight, result healthcheck.Result) {
 		r.tell(u)
 	}
 	if next := r.next(); crowded || !next.IsZero() && (r.alarm.IsZero() || next.Before(r.alarm)) {
-		r.poke()
+		r.Wake()
 	}
 }
 

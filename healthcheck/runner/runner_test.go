@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -276,4 +277,34 @@ func TestStopEndsDelivery(t *testing.T) {
 			t.Errorf("%d calls began and %d ended, want 2", begun, ended)
 		}
 	})
+}
+
+// TestAnotherAlarm: what stands in for the timer makes the same probes at the
+// same times.
+func TestAnotherAlarm(t *testing.T) {
+	probesAt := func(o runner.Options, running func(*runner.Runner)) (starts []time.Duration) {
+		inBubble(t, o, func(w *world) {
+			running(w.Runner)
+			w.Apply(keys(3))
+			w.after(10 * time.Second)
+			for _, at := range w.servers.startsOf(key(1)) {
+				starts = append(starts, at.Sub(w.begin))
+			}
+		})
+		return starts
+	}
+	want := probesAt(runner.Options{}, func(*runner.Runner) {})
+	var wake func()
+	var timer *time.Timer
+	got := probesAt(runner.Options{Alarm: func(at time.Time) {
+		if timer != nil {
+			timer.Stop()
+		}
+		if !at.IsZero() {
+			timer = time.AfterFunc(time.Until(at), func() { wake() })
+		}
+	}}, func(r *runner.Runner) { wake = r.Wake })
+	if !slices.Equal(got, want) || len(got) < 9 {
+		t.Errorf("probes at %v, want %v", got, want)
+	}
 }

@@ -16,6 +16,10 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
+// alertPause is the least time between two looks at what is due later: of ten
+// thousand troubles that are, not each gets one.
+const alertPause = 50 * time.Millisecond
+
 // alerts tell people about virtual and real servers that go down, as the
 // configuration wants it.
 type alerts struct {
@@ -72,7 +76,7 @@ func (a *alerts) due() {
 		a.tell(alert)
 	}
 	if next, ok := a.alerter.Next(); ok {
-		a.timer.Reset(time.Until(next))
+		a.timer.Reset(max(time.Until(next), alertPause))
 	}
 }
 
@@ -196,19 +200,21 @@ func serverText(a netip.AddrPort) string {
 // giveReasons says for real servers that changed what their checks say: of one
 // that is down a failing one, else the last. Call with the mutex held.
 func (c *checkerRole) giveReasons(news []poolChange) {
+	if len(news) == 0 {
+		return
+	}
+	named := make(map[string]*conf.Service, len(c.pools.services))
+	for i := range c.pools.services {
+		named[c.pools.services[i].Name] = &c.pools.services[i]
+	}
 	for i, n := range news {
-		if !n.Server.IsValid() {
-			continue
-		}
-		for _, s := range c.pools.services {
-			if s.Name == n.Service {
-				news[i].Reason = c.reason(s, n.Server)
-			}
+		if s := named[n.Service]; s != nil && n.Server.IsValid() {
+			news[i].Reason = c.reason(s, n.Server)
 		}
 	}
 }
 
-func (c *checkerRole) reason(s conf.Service, real netip.AddrPort) string {
+func (c *checkerRole) reason(s *conf.Service, real netip.AddrPort) string {
 	if c.maintenance.covers(real) {
 		return "maintenance"
 	}

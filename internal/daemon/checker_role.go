@@ -48,7 +48,8 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
 	c := &checkerRole{source: newProbeSource(), shared: opt.OneProcess}
 	c.peer = link.New(conn, c.handle)
-	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, OnUpdate: c.observe})
+	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, Alarm: c.source.alarms(), OnUpdate: c.observe})
+	c.source.ring = c.probes.Wake
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)
@@ -139,6 +140,7 @@ func (c *checkerRole) configure(cfg checkerConfig) { c.configureWith(cfg, func()
 func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.careFor(cfg.Process)
 	c.recall(cfg.Memory)
+	cfg.Memory = nil // it is with the probes now
 	c.source.configure(cfg.Virtual)
 	c.mu.Lock()
 	c.config = cfg
@@ -213,7 +215,9 @@ func (c *checkerRole) programmed() {
 // observe takes a change of verdict from the probes.
 func (c *checkerRole) observe(u checks.Update) {
 	if m, known := c.probes.Memory(u.Key); known {
-		_ = c.peer.Notify(noticeVerdict, m)
+		if one, err := tellable(m); err == nil {
+			_ = c.peer.Notify(noticeVerdict, one)
+		}
 	}
 	if u.Old == u.New && !u.Last.OK() {
 		c.send("info", "check", fmt.Sprintf("%s check of %s failed: %s", u.Key.Settings.Kind, targetText(u.Key.Target), u.Last.Reason), map[string]any{

@@ -11,6 +11,9 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
+// maxHooks bounds how many commands run at the same time, whatever dies.
+const maxHooks = 16
+
 // hooks run the commands of virtual servers: about one thing never two at a
 // time, in the order of the news, and of news that wait only the last.
 type hooks struct {
@@ -21,6 +24,7 @@ type hooks struct {
 	waiting map[string]*hookCall // by key; the next one while another runs
 	running map[string]bool
 	quorum  map[string]bool // last state told
+	slots   chan struct{}   // one for each command that runs
 	work    sync.WaitGroup
 }
 
@@ -33,7 +37,7 @@ type hookCall struct {
 }
 
 func newHooks(warn func(kind, message string, attrs map[string]any)) *hooks {
-	return &hooks{warn: warn, waiting: map[string]*hookCall{}, running: map[string]bool{}, quorum: map[string]bool{}}
+	return &hooks{warn: warn, waiting: map[string]*hookCall{}, running: map[string]bool{}, quorum: map[string]bool{}, slots: make(chan struct{}, maxHooks)}
 }
 
 // configure says how commands are run: as all programs of the configuration.
@@ -119,6 +123,8 @@ func (h *hooks) start(call *hookCall) {
 
 // drain runs what waits under a key until nothing does.
 func (h *hooks) drain(key string) {
+	h.slots <- struct{}{}
+	defer func() { <-h.slots }()
 	for {
 		h.mu.Lock()
 		call, scripts := h.waiting[key], h.scripts

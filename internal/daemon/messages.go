@@ -1,11 +1,11 @@
 package daemon
 
 import (
+	"encoding/json"
 	"net/netip"
 	"time"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
@@ -73,7 +73,7 @@ type checkerConfig struct {
 	Overrides      overrideSet
 	Instances      instanceStates
 	// Memory is what an earlier life of the role knew of the real servers.
-	Memory []healthcheck.Memory
+	Memory []json.RawMessage // of type healthcheck.Memory
 }
 
 // instanceState is the router role's word on one virtual router.

@@ -31,7 +31,7 @@ var otherValue = map[string]conf.Expr{
 	"route type": `"prohibit"`, "hop via": `"192.0.2.9"`, "hop interface": `"eth6"`, "rule priority": "1234", "rule action": `"prohibit"`, "rule table": "77",
 	"rule goto": "30000", "rule l3_master": "false", "tunnel port": "7777", "tunnel type": `"ipip"`, "virtual_server forward": `"direct"`,
 	"virtual_server family": `"ipv4"`, "virtual_server protocol": `"sctp"`, "real_server upper_threshold": "4000000", "connection_sync interface": `"eth6"`,
-	"check flaps": "9", "check flap_window": `"3m"`, "check secret": `"other"`, "check command": `["/usr/bin/false"]`, "check json_path": `"other"`,
+	"check flaps": "9", "check flap_window": `"3m"`, "check latency_target": `"90ms"`, "check latency_floor": "33", "check latency_step": "7", "check secret": `"other"`, "check command": `["/usr/bin/false"]`, "check json_path": `"other"`,
 	"check certificate": `"/etc/other.pem"`, "check certificate_key": `"/etc/other.key"`,
 	"check base": `"dc=other"`, "check url": `"http://www.example.org/"`, "check query": `"SELECT 2"`,
 }

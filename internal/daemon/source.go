@@ -28,6 +28,7 @@ type probeSource struct {
 	virtual map[netip.Addr]bool
 	known   map[netip.Addr]sourceAnswer
 	calm    time.Time // when what an election changes has settled
+	ring    func()    // rings an alarm of the loop
 }
 
 // sourceAnswer is what was found for a target.
@@ -40,17 +41,26 @@ type sourceAnswer struct {
 // many. Elections move virtual addresses; for a while after one, answers hold
 // for a moment only.
 const (
-	sourceValid     = 30 * time.Second
+	sourceValid     = 2 * time.Minute
 	sourceMoving    = 10 * time.Second
 	sourceUncertain = time.Second
 )
 
 func newProbeSource() *probeSource {
 	p := &probeSource{prober: probe.New(probe.Options{}), leaves: kernelSource, route: kernelRoute, addresses: linkAddresses, known: map[netip.Addr]sourceAnswer{}}
-	if loop, err := p.prober.NewLoop(); err == nil { // else it only costs more
+	if loop, err := p.prober.NewLoop(func() { p.ring() }); err == nil { // else it only costs more
 		p.loop = loop
 	}
 	return p
+}
+
+// alarms returns what sets the alarms of a runner of probes, nil without a
+// loop; ring must be set before serve.
+func (p *probeSource) alarms() func(time.Time) {
+	if p.loop == nil {
+		return nil
+	}
+	return p.loop.Alarm
 }
 
 // serve carries out what begin starts, until ctx is done.

@@ -14,7 +14,6 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/internal/notify"
@@ -230,7 +229,7 @@ func beginRecord(runtimeDir string) error {
 
 func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, beginning) error) *child {
 	return &child{
-		name: name, spawn: spawn, handle: s.notice, configure: configure, heir: make(chan *process, 1),
+		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, heir: make(chan *process, 1),
 		report: func(level, message string, attrs map[string]any) {
 			s.events.add(api.Event{Level: level, Kind: "role", Message: message, Attrs: attrs})
 		},
@@ -342,7 +341,18 @@ func (s *supervisor) leave(signals *signalSet) error {
 	return nil
 }
 
-// notice takes what the roles report.
+// noticesOf takes what a role reports.
+func (s *supervisor) noticesOf(role string) link.Handler {
+	return func(ctx context.Context, method string, body json.RawMessage) (any, error) {
+		if method == link.NoticeLost {
+			s.warn("role", fmt.Sprintf("%s notices of role %s were lost: more came than could be taken", body, role), map[string]any{"role": role})
+			return nil, nil
+		}
+		return s.notice(ctx, method, body)
+	}
+}
+
+// notice takes what any role reports.
 func (s *supervisor) notice(_ context.Context, method string, body json.RawMessage) (any, error) {
 	switch method {
 	case noticeEvent:
@@ -379,7 +389,7 @@ func (s *supervisor) notice(_ context.Context, method string, body json.RawMessa
 		}
 		return nil, err
 	case noticeVerdict:
-		one, err := decode[healthcheck.Memory](body)
+		one, err := decode[toldMemory](body)
 		if err == nil {
 			s.checks.replace(one)
 		}

@@ -57,7 +57,7 @@ func (c *checkerRole) state() checkerState {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	st := checkerState{Config: c.config}
-	st.Config.Memory = c.probes.Memories()
+	st.Config.Memory = c.memories()
 	st.Config.Overrides, st.Config.Instances = c.pools.last, c.instances
 	for _, s := range c.pools.services {
 		st.Pools = append(st.Pools, poolMemory{s.Key, c.pools.byKey[s.Key].pool.Image()})

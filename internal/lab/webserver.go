@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // WebServer is an HTTP server on a host: a real server. It names itself in the
@@ -15,6 +16,7 @@ type WebServer struct {
 	address string
 	body    atomic.Pointer[string]
 	status  atomic.Int64
+	delay   atomic.Int64 // nanoseconds
 	hits    atomic.Int64
 
 	mu  sync.Mutex
@@ -38,6 +40,9 @@ func (s *WebServer) SetStatus(status int) { s.status.Store(int64(status)) }
 
 // SetBody makes the server answer with this body from now on.
 func (s *WebServer) SetBody(body string) { s.body.Store(&body) }
+
+// SetDelay makes the server think for so long before each answer from now on.
+func (s *WebServer) SetDelay(d time.Duration) { s.delay.Store(int64(d)) }
 
 // Hits is the number of requests served, those of health checks included.
 func (s *WebServer) Hits() int64 { return s.hits.Load() }
@@ -73,6 +78,11 @@ func (s *WebServer) Stop() {
 
 func (s *WebServer) serve(w http.ResponseWriter, r *http.Request) {
 	s.hits.Add(1)
+	select {
+	case <-time.After(time.Duration(s.delay.Load())):
+	case <-r.Context().Done():
+		return
+	}
 	w.Header().Set("Server", s.host.Name)
 	w.Header().Set("Content-Type", "text/plain")
 	w.WriteHeader(int(s.status.Load()))

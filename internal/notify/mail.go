@@ -26,8 +26,11 @@ const (
 	mailPause = 30 * time.Second
 	// mailTimeout bounds one attempt.
 	mailTimeout = 20 * time.Second
-	// maxMailLines bounds one mail.
+	// maxMailLines bounds one mail; what it leaves out is counted in it.
 	maxMailLines = 200
+	// mailBurst is how many mails of keepalived's style, one for each change,
+	// are sent within mailCollect; a storm beyond that becomes one mail.
+	mailBurst = 20
 )
 
 // mailer collects changes and sends them.
@@ -37,8 +40,11 @@ type mailer struct {
 
 	mu       sync.Mutex
 	waiting  []Change
+	omitted  int // changes that the next mail has no room for
 	settings Settings
 	timer    *time.Timer
+	burst    int       // mails of one change
+	since    time.Time // of the burst
 	closing  chan struct{}
 	work     sync.WaitGroup
 }
@@ -54,13 +60,25 @@ func (m *mailer) add(c Change, s Settings) {
 	m.settings = s
 	if len(m.waiting) < maxMailLines {
 		m.waiting = append(m.waiting, c)
+	} else {
+		m.omitted++
 	}
 	switch {
-	case s.Mail.Style == conf.MailKeepalived:
+	case m.timer != nil:
+	case s.Mail.Style == conf.MailKeepalived && m.single(time.Now()):
 		m.flushLocked()
-	case m.timer == nil:
+	default:
 		m.timer = time.AfterFunc(mailCollect, m.flush)
 	}
+}
+
+// single reports whether a change may have a mail of its own now.
+func (m *mailer) single(now time.Time) bool {
+	if now.Sub(m.since) >= mailCollect {
+		m.since, m.burst = now, 0
+	}
+	m.burst++
+	return m.burst <= mailBurst
 }
 
 // flush sends what was collected, in the background.
@@ -75,16 +93,22 @@ func (m *mailer) flushLocked() {
 	if len(m.waiting) == 0 {
 		return
 	}
-	changes, s := m.waiting, m.settings
-	m.waiting = nil
-	m.work.Go(func() { m.send(changes, s) })
+	l, s := letter{m.waiting, m.omitted}, m.settings
+	m.waiting, m.omitted = nil, 0
+	m.work.Go(func() { m.send(l, s) })
+}
+
+// letter is what one mail tells.
+type letter struct {
+	changes []Change
+	omitted int // changes that are not among them
 }
 
 // send tries a few times.
-func (m *mailer) send(changes []Change, s Settings) {
+func (m *mailer) send(l letter, s Settings) {
 	var err error
 	for range mailTries {
-		if err = m.try(changes, s); err == nil {
+		if err = m.try(l, s); err == nil {
 			return
 		}
 		select {
@@ -97,8 +121,8 @@ func (m *mailer) send(changes []Change, s Settings) {
 	m.report("mail is not sent: " + err.Error())
 }
 
-func (m *mailer) try(changes []Change, s Settings) error {
-	msg, err := compose(changes, s)
+func (m *mailer) try(l letter, s Settings) error {
+	msg, err := compose(l, s)
 	if err != nil {
 		return err
 	}
@@ -115,7 +139,7 @@ func (m *mailer) try(changes []Change, s Settings) error {
 }
 
 // compose writes the mail.
-func compose(changes []Change, s Settings) (*mail.Msg, error) {
+func compose(l letter, s Settings) (*mail.Msg, error) {
 	msg := mail.NewMsg()
 	if err := msg.From(s.Mail.From); err != nil {
 		return nil, fmt.Errorf("set sender: %w", err)
@@ -123,11 +147,10 @@ func compose(changes []Change, s Settings) (*mail.Msg, error) {
 	if err := msg.To(s.Mail.To...); err != nil {
 		return nil, fmt.Errorf("set recipients: %w", err)
 	}
-	write := digest
-	if s.Mail.Style == conf.MailKeepalived {
-		write = asKeepalived
+	subject, body := digest(l)
+	if s.Mail.Style == conf.MailKeepalived && len(l.changes) == 1 {
+		subject, body = asKeepalived(l.changes[0])
 	}
-	subject, body := write(changes)
 	msg.Subject(fmt.Sprintf("[%s] %s", cmp.Or(s.Mail.Name, s.Host), subject))
 	msg.SetDate()
 	msg.SetBodyString(mail.TypeTextPlain, body)
@@ -135,23 +158,25 @@ func compose(changes []Change, s Settings) (*mail.Msg, error) {
 }
 
 // digest tells of all changes.
-func digest(changes []Change) (subject, body string) {
-	last := changes[len(changes)-1]
+func digest(l letter) (subject, body string) {
+	last := l.changes[len(l.changes)-1]
 	subject = fmt.Sprintf("%s %s: %s", strings.ToLower(last.Kind), last.Name, last.State)
-	if more := len(changes) - 1; more > 0 {
+	if more := len(l.changes) - 1 + l.omitted; more > 0 {
 		subject += fmt.Sprintf(" and %d more changes", more)
 	}
 	var text strings.Builder
-	for _, c := range changes {
+	for _, c := range l.changes {
 		fmt.Fprintf(&text, "%s  %s %s is %s (%s)\n", c.At.Format(time.DateTime+".000"), strings.ToLower(c.Kind), c.Name, c.State, c.Reason)
+	}
+	if l.omitted > 0 {
+		fmt.Fprintf(&text, "%d more changes followed, which are in the log.\n", l.omitted)
 	}
 	return subject, text.String()
 }
 
 // asKeepalived tells of one change with the words that filters of keepalived's
 // mails look for.
-func asKeepalived(changes []Change) (subject, body string) {
-	c := changes[len(changes)-1]
+func asKeepalived(c Change) (subject, body string) {
 	if c.Subject != "" {
 		return c.Subject, "=> " + c.Text + " <="
 	}

@@ -162,8 +162,34 @@ func TestMail(t *testing.T) {
 	}
 }
 
-// A server with a certificate that does not verify gets neither password nor
-// mail.
+// TestStormIsOneMail: one mail for each change is keepalived's way; of a storm
+// the first go out so, the rest as one that counts what it leaves out.
+func TestStormIsOneMail(t *testing.T) {
+	t.Parallel()
+	server := newSMTPServer(t)
+	n, p := newNotifier(Settings{Host: "lb1", Mail: &conf.Mail{
+		To: []string{"ops@example.com"}, From: "vipd@example.com", Server: server.addr, Security: "none", Style: conf.MailKeepalived,
+	}})
+	const storm = 10000
+	for i := range storm {
+		n.Mail(Change{Kind: "real server", Name: fmt.Sprint(i), State: "down", Reason: "refused", Subject: fmt.Sprintf("Realserver %d - DOWN", i)})
+	}
+	n.Close(20 * time.Second)
+	said := server.conversation()
+	mails, single := strings.Count(said, "MAIL FROM:"), strings.Count(said, "- DOWN")
+	if mails != mailBurst+1 || single != mailBurst || p.text() != "" {
+		t.Errorf("%d mails, %d of them of one change; problems %q", mails, single, p.text())
+	}
+	for _, want := range []string{
+		fmt.Sprintf("real server %d: down and %d more changes", mailBurst+maxMailLines-1, storm-mailBurst-1),
+		fmt.Sprintf("%d more changes followed", storm-mailBurst-maxMailLines),
+	} {
+		if !strings.Contains(strings.ReplaceAll(said, "\n ", " "), want) {
+			t.Errorf("%q was not said", want)
+		}
+	}
+}
+
 func TestWhatIsMailed(t *testing.T) {
 	all, some := &conf.Mail{}, &conf.Mail{NoFaults: true}
 	for _, tt := range []struct {
@@ -184,6 +210,8 @@ func TestWhatIsMailed(t *testing.T) {
 	}
 }
 
+// A server with a certificate that does not verify gets neither password nor
+// mail.
 func TestMailUnverified(t *testing.T) {
 	t.Parallel()
 	server := newSMTPServer(t)

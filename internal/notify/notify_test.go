@@ -192,31 +192,41 @@ func TestPipe(t *testing.T) {
 	}
 }
 
-// Without a reader the pipe fills, then a bounded number of lines waits; they
-// come in order when somebody reads, and the last one is not lost.
+// Without a reader the pipe fills, then a bounded number of lines waits: all of
+// ten thousand changes. They come in order when somebody reads; of more the last
+// ones are there, and those that are not are counted.
 func TestPipeWithoutReader(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "fifo")
-	n, p := newNotifier(Settings{Pipes: []conf.Pipe{{Path: path}}})
-	const lines = 10000
-	for i := range lines {
-		n.Tell(Change{Kind: Instance, Name: fmt.Sprint(i), State: Master}, conf.Notify{})
-	}
-	if !strings.Contains(p.text(), "dropped") || strings.Count(p.text(), "\n") > 3 {
-		t.Errorf("reported %q", p.text())
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	last := ""
-	for r := bufio.NewReader(f); !strings.Contains(last, fmt.Sprintf("%q", fmt.Sprint(lines-1))); {
-		if last, err = r.ReadString('\n'); err != nil {
+	for _, tt := range []struct {
+		lines int
+		lost  bool
+	}{{10000, false}, {30000, true}} {
+		path := filepath.Join(t.TempDir(), "fifo")
+		n, p := newNotifier(Settings{Pipes: []conf.Pipe{{Path: path}}})
+		for i := range tt.lines {
+			n.Line(fmt.Sprintf("%d\n", i))
+		}
+		if strings.Contains(p.text(), "dropped") != tt.lost || strings.Count(p.text(), "\n") > 3 {
+			t.Errorf("reported %q", p.text())
+		}
+		f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer f.Close()
+		read, last := 0, -1
+		for r := bufio.NewReader(f); last < tt.lines-1; read++ {
+			var number int
+			if _, err := fmt.Fscan(r, &number); err != nil || number <= last {
+				t.Fatalf("%d after %d: %v", number, last, err)
+			}
+			last = number
+		}
+		n.Close(5 * time.Second)
+		if counted := fmt.Sprintf("%d lines were dropped", tt.lines-read); tt.lost && !strings.Contains(p.text(), counted) || !tt.lost && read != tt.lines {
+			t.Errorf("%d of %d lines were read; reported %q", read, tt.lines, p.text())
+		}
 	}
-	n.Close(5 * time.Second)
 }
 
 // A file that is no pipe is reported, not overwritten.
@@ -291,7 +301,7 @@ func TestKeepalived_Mails(t *testing.T) {
 		{Change{Kind: Group, Name: "G", State: Fault}, "VRRP Group G - Entering FAULT state", "=> All VRRP group instances are now in FAULT state <="},
 		{Change{Subject: "Realserver x - DOWN", Text: "CHECK failed"}, "Realserver x - DOWN", "=> CHECK failed <="},
 	} {
-		if subject, body := asKeepalived([]Change{tt.change}); subject != tt.subject || body != tt.body {
+		if subject, body := asKeepalived(tt.change); subject != tt.subject || body != tt.body {
 			t.Errorf("%+v: %q, %q", tt.change, subject, body)
 		}
 	}

@@ -22,9 +22,14 @@ type pipe struct {
 	path    string
 	file    *os.File
 	waiting []string
+	dropped int // lines, since the last that were written
 	timer   *time.Timer
 	failed  string // the last problem, reported once
 }
+
+// maxLines bounds the lines that wait for a reader. A pipe holds a thousand;
+// of ten thousand real servers that die at once none must be left out.
+const maxLines = 1 << 14
 
 func newPipe(report func(string)) *pipe { return &pipe{report: report} }
 
@@ -36,7 +41,7 @@ func (p *pipe) setPath(path string) {
 		return
 	}
 	p.shut()
-	p.path, p.waiting, p.failed = path, nil, ""
+	p.path, p.waiting, p.dropped, p.failed = path, nil, 0, ""
 }
 
 // prepare makes the pipe before there is a line for it.
@@ -54,8 +59,9 @@ func (p *pipe) write(line string) {
 		return
 	}
 	p.waiting = append(p.waiting, line)
-	if len(p.waiting) > maxWaiting {
+	if len(p.waiting) > maxLines {
 		p.waiting = p.waiting[1:]
+		p.dropped++
 		p.fail(errors.New("lines are dropped, nobody reads"))
 	}
 	p.flush()
@@ -86,6 +92,10 @@ func (p *pipe) flush() {
 		p.waiting = p.waiting[1:]
 	}
 	p.failed = ""
+	if p.dropped > 0 {
+		p.report(fmt.Sprintf("notify pipe %s: %d lines were dropped while nobody read", p.path, p.dropped))
+		p.dropped = 0
+	}
 }
 
 // later tries again soon. Call with the mutex held.

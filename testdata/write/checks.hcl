@@ -21,6 +21,9 @@ virtual_server "s0" {
       warmup = "500ms"
       flaps = 3
       flap_window = "1m"
+      latency_target = "20ms"
+      latency_floor = 30
+      latency_step = 5
       log_failures = true
       port = 8080
       source = "192.0.2.2"

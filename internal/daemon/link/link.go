@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"sync"
 	"syscall"
 )
@@ -24,9 +25,14 @@ type Handler func(ctx context.Context, method string, body json.RawMessage) (any
 // ErrClosed is returned by calls on a link that has ended.
 var ErrClosed = errors.New("link closed")
 
-// queueLen bounds what a sender can have waiting: the advert path sends
-// notices and must never wait for a slow reader.
-const queueLen = 4096
+// queueLen bounds how many notices a sender can have waiting: the advert path
+// sends notices and must never wait for a slow reader. When ten thousand real
+// servers die at once there are three for each, and none of them is dispensable.
+const queueLen = 1 << 16
+
+// NoticeLost is what a Peer tells by itself once the other side reads again:
+// how many notices, a number, did not fit the queue.
+const NoticeLost = "lost"
 
 // message is one frame on the wire.
 type message struct {
@@ -41,21 +47,23 @@ type message struct {
 type Peer struct {
 	conn    io.ReadWriteCloser
 	handler Handler
-	out     chan message
 	done    chan struct{}
 	once    sync.Once
+	filled  chan struct{} // capacity 1: the queue is not empty any more
 
 	mu      sync.Mutex
+	queue   []message
 	nextID  uint64
 	waiting map[uint64]chan message
 	lost    uint64 // notices that did not fit the queue
+	told    uint64 // of these
 }
 
 // New returns one end of a link. Run must be called for it to work.
 func New(conn io.ReadWriteCloser, h Handler) *Peer {
 	return &Peer{
 		conn: conn, handler: h,
-		out: make(chan message, queueLen), done: make(chan struct{}),
+		filled: make(chan struct{}, 1), done: make(chan struct{}),
 		waiting: make(map[uint64]chan message),
 	}
 }
@@ -114,13 +122,6 @@ func (p *Peer) Close() {
 // Done is closed when the link has ended.
 func (p *Peer) Done() <-chan struct{} { return p.done }
 
-// Lost counts notices that were dropped because the other side did not read.
-func (p *Peer) Lost() uint64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.lost
-}
-
 // Notify queues a notice and never blocks. A notice that does not fit is
 // dropped and counted.
 func (p *Peer) Notify(method string, v any) error {
@@ -128,14 +129,27 @@ func (p *Peer) Notify(method string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", method, err)
 	}
-	select {
-	case p.out <- message{Method: method, Body: body}:
-		return nil
-	default:
-		p.mu.Lock()
+	p.mu.Lock()
+	full := len(p.queue) >= queueLen
+	if full {
 		p.lost++
-		p.mu.Unlock()
+	}
+	p.mu.Unlock()
+	if full {
 		return fmt.Errorf("notify %s: %d notices are waiting", method, queueLen)
+	}
+	p.send(message{Method: method, Body: body})
+	return nil
+}
+
+// send queues a message.
+func (p *Peer) send(m message) {
+	p.mu.Lock()
+	p.queue = append(p.queue, m)
+	p.mu.Unlock()
+	select {
+	case p.filled <- struct{}{}:
+	default:
 	}
 }
 
@@ -147,13 +161,7 @@ func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
 	}
 	id, answer := p.register()
 	defer p.forget(id)
-	select {
-	case p.out <- message{ID: id, Method: method, Body: body}:
-	case <-p.done:
-		return fmt.Errorf("call %s: %w", method, ErrClosed)
-	case <-ctx.Done():
-		return fmt.Errorf("call %s: %w", method, ctx.Err())
-	}
+	p.send(message{ID: id, Method: method, Body: body})
 	select {
 	case m := <-answer:
 		return decodeAnswer(method, m, out)
@@ -217,23 +225,42 @@ func (p *Peer) answer(ctx context.Context, m message) {
 	if err != nil {
 		reply.Error = err.Error()
 	}
-	select {
-	case p.out <- reply:
-	case <-p.done:
-	}
+	p.send(reply)
 }
 
 // write sends queued messages until the link ends.
 func (p *Peer) write() {
 	for {
 		select {
-		case m := <-p.out:
+		case <-p.filled:
+		case <-p.done:
+			return
+		}
+		for m, ok := p.next(); ok; m, ok = p.next() {
 			if err := writeFrame(p.conn, m); err != nil {
 				p.Close()
 				return
 			}
-		case <-p.done:
-			return
 		}
 	}
+}
+
+// next takes the first message from the queue, and what is to be said about
+// lost ones after the last.
+func (p *Peer) next() (m message, ok bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.queue) > 0 {
+		m, p.queue[0] = p.queue[0], message{}
+		if p.queue = p.queue[1:]; len(p.queue) == 0 {
+			p.queue = nil // a burst leaves no memory behind
+		}
+		return m, true
+	}
+	if p.lost == p.told {
+		return message{}, false
+	}
+	m = message{Method: NoticeLost, Body: strconv.AppendUint(nil, p.lost-p.told, 10)}
+	p.told = p.lost
+	return m, true
 }

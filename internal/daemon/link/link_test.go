@@ -100,18 +100,39 @@ func TestCallHonoursDeadline(t *testing.T) {
 	})
 }
 
+// TestNotifyNeverBlocks: what does not fit is counted, and told when the other
+// side reads again.
 func TestNotifyNeverBlocks(t *testing.T) {
-	c1, c2 := net.Pipe() // nobody reads c2
-	defer c2.Close()
+	c1, c2 := net.Pipe()
 	p := New(c1, silent)
-	defer p.Close()
 	for range queueLen {
 		if err := p.Notify("n", 0); err != nil {
 			t.Fatalf("notice refused before the queue is full: %v", err)
 		}
 	}
-	if err := p.Notify("n", 0); err == nil || p.Lost() != 1 {
-		t.Errorf("overflow: error %v, lost %d; want an error and 1", err, p.Lost())
+	for range 3 {
+		if err := p.Notify("n", 0); err == nil {
+			t.Error("no error from a notice that does not fit")
+		}
+	}
+	lost := make(chan string, 1)
+	n := 0
+	q := New(c2, func(_ context.Context, method string, body json.RawMessage) (any, error) {
+		if method == NoticeLost {
+			lost <- string(body)
+			return nil, nil
+		}
+		n++
+		return nil, nil
+	})
+	go q.Run(t.Context())
+	go p.Run(t.Context())
+	defer p.Close()
+	if got := <-lost; got != "3" || n != queueLen {
+		t.Errorf("%s are told to be lost after %d notices; want 3 after %d", got, n, queueLen)
+	}
+	if err := p.Notify("n", 0); err != nil {
+		t.Errorf("after all were read: %v", err)
 	}
 }
 

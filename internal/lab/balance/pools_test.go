@@ -48,6 +48,18 @@ vrrp_instance "late" {
   advert_interval = "300ms"
   virtual_address = ["192.0.2.110/24"]
 }
+virtual_server "paced" {
+  address = "192.0.2.108:80"
+  forward = "direct"
+  check "http" {
+    interval       = "300ms"
+    latency_target = "200ms"
+    latency_floor  = 40
+    latency_step   = 30
+  }
+  real_server "` + p.addrs[0] + `" { weight = 100 }
+  real_server "` + p.addrs[1] + `" { weight = 100 }
+}
 ` + service("ramp", `address = "192.0.2.100:80"`, `slow_start = "5s"`, "100") +
 		service("guarded", `address = "192.0.2.101:80"`, `min_up = "50%"`, "10") +
 		service("late", `address = "192.0.2.110:80"`, "ha_suspend = true", "1") +
@@ -72,7 +84,7 @@ virtual_server "named" {
 func testPools(t *testing.T) {
 	p := &pools{site: site{network: newNetwork(t, "direct", false)}}
 	p.hook = filepath.Join(p.lb.Dir(), "hook")
-	for i := 101; i <= 107; i++ {
+	for i := 101; i <= 108; i++ {
 		vip := fmt.Sprintf("192.0.2.%d", i)
 		p.lb.AddAddress("eth0", vip+"/24")
 		for _, rs := range p.reals {
@@ -85,12 +97,13 @@ func testPools(t *testing.T) {
 	p.v = p.lb.VipdUnder(p.config(), "unshare", "-m", "sh", "-c", `mount --bind "$0" /etc/hosts && exec "$@"`, p.hosts)
 	p.expect("everything serves", map[string]string{
 		"192.0.2.100:80": "100 100", "192.0.2.101:80": "10 10", "192.0.2.102:80": "1 1", "192.0.2.103:80": "1 1",
-		"192.0.2.107:80": "1 -", "192.0.2.110:80": "1 1",
+		"192.0.2.107:80": "1 -", "192.0.2.108:80": "100 100", "192.0.2.110:80": "1 1",
 	})
 	p.group()
 	p.here()
 	p.moving()
 	p.late()
+	p.paced()
 	p.dead()
 	p.ramp()
 	p.told()
@@ -189,6 +202,16 @@ func (p *pools) late() {
 	p.service("the checks rest", "late", func(s api.Service) bool { return s.Suspended })
 	p.lb.Attach("out", "192.0.2.2/24")
 	p.service("the address has come and the checks run", "late", func(s api.Service) bool { return !s.Suspended })
+}
+
+// paced: a server that becomes slow loses a part of its weight, and gets it
+// back.
+func (p *pools) paced() {
+	p.Helper()
+	p.webs[0].SetDelay(time.Second)
+	p.expect("the slow one has less weight", map[string]string{"192.0.2.108:80": "40 100", "192.0.2.101:80": "10 10"})
+	p.webs[0].SetDelay(0)
+	p.expect("it is fast again", map[string]string{"192.0.2.108:80": "100 100"})
 }
 
 // dead: both real servers die; min_up holds one, the others lose both.

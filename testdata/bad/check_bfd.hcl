@@ -1,0 +1,8 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.0.2.10:80"
+  forward = "masq"
+  real_server "192.0.2.20" {}
+  check "bfd" {}
+}
