@@ -18,7 +18,8 @@ type Start struct {
 const learnWithin = time.Second
 
 // Schedule says which keys are due. It knows no clock: callers pass in the
-// time, in any order of magnitude and with jumps.
+// time, in any order of magnitude and with jumps. Callers name keys by an ID of
+// theirs, which need not be the key: that is a large thing to look up.
 //
 // A key is either waiting (it has a slot) or running (Due returned it, Done
 // was not called yet), so the probes of one key never overlap. Slots lie one
@@ -30,32 +31,36 @@ const learnWithin = time.Second
 //
 // When the time steps back, every slot moves along: nothing waits for the
 // time to catch up. When it steps forward, each key is due once.
-type Schedule struct {
-	items map[Key]*slot
-	queue slotQueue
+type Schedule[ID comparable] struct {
+	items map[ID]*slot[ID]
+	queue slotQueue[ID]
 	seen  time.Time
 }
 
 // slot is the next (or, while running, the present) start of a key.
-type slot struct {
-	key   Key
-	at    time.Time
-	index int           // in the queue, -1 while running
-	early time.Duration // taken off the gaps that are left in settle
-	gaps  int           // gaps left to shorten
+type slot[ID comparable] struct {
+	id       ID
+	interval time.Duration
+	at       time.Time
+	index    int           // in the queue, -1 while running
+	early    time.Duration // taken off the gaps that are left in settle
+	gaps     int           // gaps left to shorten
 }
 
 // NewSchedule returns an empty schedule.
-func NewSchedule() *Schedule { return &Schedule{items: map[Key]*slot{}} }
+func NewSchedule[ID comparable]() *Schedule[ID] {
+	return &Schedule[ID]{items: map[ID]*slot[ID]{}}
+}
 
 // Len returns the number of keys, waiting and running.
-func (s *Schedule) Len() int { return len(s.items) }
+func (s *Schedule[ID]) Len() int { return len(s.items) }
 
-// Add makes k wait for its first slot, within its warm-up time or, if it has
-// none, min(interval, 1 s). A key that is known already is left as it is.
-func (s *Schedule) Add(k Key, now time.Time) {
+// Add makes key k, named id, wait for its first slot, within its warm-up time
+// or, if it has none, min(interval, 1 s). One that is known already is left as
+// it is.
+func (s *Schedule[ID]) Add(id ID, k Key, now time.Time) {
 	s.follow(now)
-	if s.items[k] != nil {
+	if s.items[id] != nil {
 		return
 	}
 	first, phase := k.seeds()
@@ -64,23 +69,23 @@ func (s *Schedule) Add(k Key, now time.Time) {
 	if warmup <= 0 {
 		warmup = min(interval, learnWithin)
 	}
-	e := &slot{key: k, at: now.Add(fraction(first, warmup))}
+	e := &slot[ID]{id: id, interval: interval, at: now.Add(fraction(first, warmup))}
 	if interval > warmup {
 		// Two gaps of a half to a whole interval each: together they move
 		// the phase by anything up to one interval.
 		e.early, e.gaps = fraction(phase, interval/2), 2
 	}
-	s.items[k] = e
+	s.items[id] = e
 	heap.Push(&s.queue, e)
 }
 
-// Remove forgets k, waiting or running.
-func (s *Schedule) Remove(k Key) {
-	e := s.items[k]
+// Remove forgets a key, waiting or running.
+func (s *Schedule[ID]) Remove(id ID) {
+	e := s.items[id]
 	if e == nil {
 		return
 	}
-	delete(s.items, k)
+	delete(s.items, id)
 	if e.index >= 0 {
 		heap.Remove(&s.queue, e.index)
 	}
@@ -88,32 +93,29 @@ func (s *Schedule) Remove(k Key) {
 
 // Due returns at most limit keys whose slot has come, the longest waiting
 // first, and counts them as running.
-func (s *Schedule) Due(now time.Time, limit int) []Key {
+func (s *Schedule[ID]) Due(now time.Time, limit int) []ID {
 	s.follow(now)
-	var due []Key
+	var due []ID
 	for len(due) < limit && len(s.queue) > 0 && !s.queue[0].at.After(now) {
-		e := heap.Pop(&s.queue).(*slot)
-		e.at = latestSlot(e.at, now, max(e.key.Timing.Interval, 1))
-		due = append(due, e.key)
+		e := heap.Pop(&s.queue).(*slot[ID])
+		e.at = latestSlot(e.at, now, e.interval)
+		due = append(due, e.id)
 	}
 	return due
 }
 
-// Done ends the run of k and makes it wait for its next slot, one interval
+// Done ends the run of a key and makes it wait for its next slot, one pause
 // after the last. A key that was removed meanwhile, or does not run, is
 // ignored.
-func (s *Schedule) Done(k Key, now time.Time) { s.DoneAfter(k, now, k.Timing.Interval) }
-
-// DoneAfter is Done with another pause than the interval.
-func (s *Schedule) DoneAfter(k Key, now time.Time, pause time.Duration) {
+func (s *Schedule[ID]) Done(id ID, now time.Time, pause time.Duration) {
 	s.follow(now)
-	e := s.items[k]
+	e := s.items[id]
 	if e == nil || e.index >= 0 {
 		return
 	}
 	interval := max(pause, 1)
 	gap := interval
-	if e.gaps > 0 && pause == k.Timing.Interval {
+	if e.gaps > 0 && interval == e.interval {
 		gap, e.gaps = gap-e.early, e.gaps-1
 	}
 	e.at = e.at.Add(gap)
@@ -125,11 +127,11 @@ func (s *Schedule) DoneAfter(k Key, now time.Time, pause time.Duration) {
 	heap.Push(&s.queue, e)
 }
 
-// Hasten makes a waiting k due at once; the slots after that follow from
-// there. It returns false when k runs or is unknown.
-func (s *Schedule) Hasten(k Key, now time.Time) bool {
+// Hasten makes a waiting key due at once; the slots after that follow from
+// there. It returns false when the key runs or is unknown.
+func (s *Schedule[ID]) Hasten(id ID, now time.Time) bool {
 	s.follow(now)
-	e := s.items[k]
+	e := s.items[id]
 	if e == nil || e.index < 0 {
 		return false
 	}
@@ -141,16 +143,16 @@ func (s *Schedule) Hasten(k Key, now time.Time) bool {
 }
 
 // Next returns the earliest slot of all waiting keys, false when none waits.
-func (s *Schedule) Next() (time.Time, bool) {
+func (s *Schedule[ID]) Next() (time.Time, bool) {
 	if len(s.queue) == 0 {
 		return time.Time{}, false
 	}
 	return s.queue[0].at, true
 }
 
-// NextOf returns the slot of k, false while k runs or when it is unknown.
-func (s *Schedule) NextOf(k Key) (time.Time, bool) {
-	e := s.items[k]
+// NextOf returns the slot of a key, false while it runs or is unknown.
+func (s *Schedule[ID]) NextOf(id ID) (time.Time, bool) {
+	e := s.items[id]
 	if e == nil || e.index < 0 {
 		return time.Time{}, false
 	}
@@ -158,7 +160,7 @@ func (s *Schedule) NextOf(k Key) (time.Time, bool) {
 }
 
 // follow notices a clock that stepped back and moves all slots with it.
-func (s *Schedule) follow(now time.Time) {
+func (s *Schedule[ID]) follow(now time.Time) {
 	if back := now.Sub(s.seen); back < 0 && !s.seen.IsZero() {
 		for _, e := range s.items {
 			e.at = e.at.Add(back)
@@ -183,25 +185,25 @@ func fraction(seed uint64, of time.Duration) time.Duration {
 }
 
 // slotQueue is a heap.Interface ordered by slot.
-type slotQueue []*slot
+type slotQueue[ID comparable] []*slot[ID]
 
-func (q slotQueue) Len() int           { return len(q) }
-func (q slotQueue) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
+func (q slotQueue[ID]) Len() int           { return len(q) }
+func (q slotQueue[ID]) Less(i, j int) bool { return q[i].at.Before(q[j].at) }
 
-func (q slotQueue) Swap(i, j int) {
+func (q slotQueue[ID]) Swap(i, j int) {
 	q[i], q[j] = q[j], q[i]
 	q[i].index, q[j].index = i, j
 }
 
 // Push implements heap.Interface.
-func (q *slotQueue) Push(x any) {
-	e := x.(*slot)
+func (q *slotQueue[ID]) Push(x any) {
+	e := x.(*slot[ID])
 	e.index = len(*q)
 	*q = append(*q, e)
 }
 
 // Pop implements heap.Interface.
-func (q *slotQueue) Pop() any {
+func (q *slotQueue[ID]) Pop() any {
 	last := len(*q) - 1
 	e := (*q)[last]
 	(*q)[last] = nil

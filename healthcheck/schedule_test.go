@@ -9,6 +9,14 @@ import (
 	"pgregory.net/rapid"
 )
 
+// keySchedule names keys by themselves.
+type keySchedule struct{ *Schedule[Key] }
+
+func newKeySchedule() keySchedule { return keySchedule{NewSchedule[Key]()} }
+
+func (s keySchedule) Add(k Key, now time.Time)  { s.Schedule.Add(k, k, now) }
+func (s keySchedule) Done(k Key, now time.Time) { s.Schedule.Done(k, now, k.Timing.Interval) }
+
 func at(d time.Duration) time.Time { return epoch.Add(d) }
 
 // numbered returns different keys for different n.
@@ -22,7 +30,7 @@ func numbered(n int, interval time.Duration) Key {
 
 // run lets probes of length takes happen until end and returns the starts of
 // each key. Probes end in the order of their start.
-func run(s *Schedule, from, end time.Time, takes time.Duration) map[Key][]time.Time {
+func run(s keySchedule, from, end time.Time, takes time.Duration) map[Key][]time.Time {
 	type probe struct {
 		key Key
 		end time.Time
@@ -56,7 +64,7 @@ func TestFirstProbeComesSoon(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.interval.String(), func(t *testing.T) {
-			s := NewSchedule()
+			s := newKeySchedule()
 			for n := range 1000 {
 				s.Add(numbered(n, tt.interval), epoch)
 			}
@@ -69,7 +77,7 @@ func TestFirstProbeComesSoon(t *testing.T) {
 }
 
 func TestSlotsAreTheSameEverywhere(t *testing.T) {
-	a, b := NewSchedule(), NewSchedule()
+	a, b := newKeySchedule(), newKeySchedule()
 	a.Add(numbered(1, time.Minute), epoch)
 	b.Add(numbered(2, time.Minute), epoch)
 	b.Add(numbered(1, time.Minute), epoch)
@@ -84,7 +92,7 @@ func TestSlotsAreTheSameEverywhere(t *testing.T) {
 // within the first second, later over the whole interval.
 func TestSpread(t *testing.T) {
 	const keys, interval = 10_000, time.Minute
-	s := NewSchedule()
+	s := newKeySchedule()
 	for n := range keys {
 		s.Add(numbered(n, interval), epoch)
 	}
@@ -117,7 +125,7 @@ func TestGaps(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%v/%v", tt.interval, tt.takes), func(t *testing.T) {
-			s := NewSchedule()
+			s := newKeySchedule()
 			for n := range 100 {
 				s.Add(numbered(n, tt.interval), epoch)
 			}
@@ -137,7 +145,7 @@ func TestGaps(t *testing.T) {
 }
 
 func TestDueIsOldestFirstAndLimited(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	for n := range 50 {
 		s.Add(numbered(n, time.Second), epoch)
 	}
@@ -162,7 +170,7 @@ func TestDueIsOldestFirstAndLimited(t *testing.T) {
 }
 
 func TestRemove(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	waiting, running := numbered(1, time.Second), numbered(2, time.Second)
 	s.Add(running, epoch)
 	s.Due(at(time.Second), 1)
@@ -177,7 +185,7 @@ func TestRemove(t *testing.T) {
 }
 
 func TestAddTwiceChangesNothing(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	k := numbered(1, time.Second)
 	s.Add(k, epoch)
 	before, _ := s.NextOf(k)
@@ -188,7 +196,7 @@ func TestAddTwiceChangesNothing(t *testing.T) {
 }
 
 func TestDoneOfAKeyThatDoesNotRun(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	k := numbered(1, time.Second)
 	s.Done(k, epoch) // unknown
 	s.Add(k, epoch)
@@ -200,7 +208,7 @@ func TestDoneOfAKeyThatDoesNotRun(t *testing.T) {
 }
 
 func TestRunningKeyHasNoSlot(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	k := numbered(1, time.Second)
 	s.Add(k, epoch)
 	s.Due(at(time.Second), 1)
@@ -213,7 +221,7 @@ func TestRunningKeyHasNoSlot(t *testing.T) {
 }
 
 func TestClockStepsBack(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	waiting, running := numbered(1, time.Second), numbered(2, time.Second)
 	s.Add(running, epoch)
 	s.Due(at(time.Second), 1)
@@ -230,7 +238,7 @@ func TestClockStepsBack(t *testing.T) {
 }
 
 func TestClockStepsForward(t *testing.T) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	for n := range 100 {
 		s.Add(numbered(n, time.Second), epoch)
 	}
@@ -258,7 +266,7 @@ func TestClockStepsForward(t *testing.T) {
 // its run.
 func TestScheduleProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		s, now := NewSchedule(), epoch
+		s, now := newKeySchedule(), epoch
 		running := map[Key]bool{}
 		key := func() Key {
 			return numbered(rapid.IntRange(0, 5).Draw(t, "n"),
@@ -310,7 +318,7 @@ func TestScheduleProperties(t *testing.T) {
 }
 
 func BenchmarkSchedule10000(b *testing.B) {
-	s := NewSchedule()
+	s := newKeySchedule()
 	for n := range 10_000 {
 		s.Add(numbered(n, time.Second), epoch)
 	}

@@ -61,3 +61,10 @@ func (s Settings) Public() Settings {
 	}
 	return s
 }
+
+// Brief returns the key without the parameters of its kind, which may be long
+// or secret, and are the same for thousands of real servers.
+func (k Key) Brief() Key {
+	k.Settings.Params = nil
+	return k
+}

@@ -24,7 +24,7 @@ func (r *Runner) ProbeNow(ctx context.Context, k healthcheck.Key) (healthcheck.R
 		return healthcheck.Result{}, ErrUnknownKey
 	}
 	e.waiters = append(e.waiters, answer)
-	r.state.schedule.Hasten(k, time.Now())
+	r.state.schedule.Hasten(e, time.Now())
 	r.mu.Unlock()
 	r.Wake()
 	select {

@@ -165,7 +165,8 @@ func (r *Runner) startDue(ctx context.Context, helpers *sync.WaitGroup) (next ti
 		}
 		probing, cancel := context.WithCancel(ctx)
 		f.cancel = cancel
-		helpers.Go(func() { r.fly(probing, f) })
+		key := r.starts[i].Key
+		helpers.Go(func() { r.fly(probing, f, key) })
 	}
 	if len(flights) > 0 {
 		r.rest = now.Add(r.state.tick)
@@ -203,7 +204,7 @@ func (r *Runner) next() time.Time {
 func (r *Runner) begin(flights []*flight) {
 	r.starts = r.starts[:0]
 	for _, f := range flights {
-		r.starts = append(r.starts, healthcheck.Start{Key: f.key, Done: f.done(r)})
+		r.starts = append(r.starts, healthcheck.Start{Key: f.key(), Done: f.done(r)})
 	}
 	if r.options.Begin != nil && len(r.starts) > 0 {
 		r.options.Begin(r.starts)
@@ -211,9 +212,9 @@ func (r *Runner) begin(flights []*flight) {
 }
 
 // fly carries out one probe.
-func (r *Runner) fly(ctx context.Context, f *flight) {
+func (r *Runner) fly(ctx context.Context, f *flight, key healthcheck.Key) {
 	defer f.cancel()
-	result := r.options.Probe(ctx, f.key)
+	result := r.options.Probe(ctx, key)
 	f.void = ctx.Err() != nil
 	r.land(f, result)
 }
@@ -253,6 +254,17 @@ func (r *Runner) Status() []healthcheck.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state.status()
+}
+
+// StatusOf returns a snapshot of one key; that of one which is not of the last
+// Apply is empty.
+func (r *Runner) StatusOf(k healthcheck.Key) healthcheck.Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.state.entries[k]; e != nil {
+		return r.state.statusOf(e)
+	}
+	return healthcheck.Status{}
 }
 
 // Verdict returns the present verdict on a key; Unknown when it is not one of

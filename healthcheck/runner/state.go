@@ -14,7 +14,7 @@ import (
 // goroutine; the Runner's mutex guards it.
 type state struct {
 	options  Options
-	schedule *healthcheck.Schedule
+	schedule *healthcheck.Schedule[*entry]
 	entries  map[healthcheck.Key]*entry
 	sorted   []*entry // in the order of healthcheck.CompareKeys
 	busy     busyList
@@ -40,7 +40,6 @@ type entry struct {
 // flight is one probe under way.
 type flight struct {
 	entry  *entry
-	key    healthcheck.Key    // what is probed: that of the entry, or a cheaper one
 	cancel context.CancelFunc // nil = the probe ends by itself
 	start  time.Time
 	lane   *lane
@@ -52,7 +51,7 @@ type flight struct {
 func newState(o Options) *state {
 	return &state{
 		options:  o,
-		schedule: healthcheck.NewSchedule(),
+		schedule: healthcheck.NewSchedule[*entry](),
 		entries:  map[healthcheck.Key]*entry{},
 		lanes:    map[netip.Addr]*lane{},
 		queued:   map[netip.Addr]struct{}{},
@@ -73,7 +72,7 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 		e := s.entries[k]
 		if e == nil {
 			e = s.enter(k, left[untimed(k)])
-			s.schedule.Add(k, now)
+			s.schedule.Add(e, k, now)
 			if v := e.health.Verdict(); v != healthcheck.Unknown {
 				updates = append(updates, Update{Key: k, New: v, Last: e.health.Status(k).Last})
 			}
@@ -118,7 +117,7 @@ func (s *state) leave(keys []healthcheck.Key) map[healthcheck.Key]*entry {
 			e.flight.cancel()
 		}
 		e.dismiss()
-		s.schedule.Remove(e.key)
+		s.schedule.Remove(e)
 		delete(s.entries, e.key)
 		left[untimed(e.key)] = e
 	}
@@ -167,8 +166,8 @@ func (s *state) takeOff(now time.Time) []*flight {
 	s.busy.forgive(now.Add(-s.options.Patience))
 	due := s.schedule.Due(now, s.options.Limit-s.busy.count)
 	flights := make([]*flight, 0, len(due))
-	for _, k := range due {
-		if e := s.entries[k]; s.enterLane(e) {
+	for _, e := range due {
+		if s.enterLane(e) {
 			flights = append(flights, s.launch(e, now))
 		}
 	}
@@ -177,12 +176,18 @@ func (s *state) takeOff(now time.Time) []*flight {
 
 // launch prepares the probe of an entry.
 func (s *state) launch(e *entry, now time.Time) *flight {
-	f := &flight{entry: e, key: e.key, start: now, lane: s.lanes[e.key.Target.Addr()]}
+	f := &flight{entry: e, start: now, lane: s.lanes[e.key.Target.Addr()]}
 	f.lane.busy++
-	f.key.Settings = e.health.Next(e.key.Settings)
 	e.flight = f
 	s.busy.add(f)
 	return f
+}
+
+// key is what is probed now: the entry's key, or a cheaper one.
+func (f *flight) key() healthcheck.Key {
+	k := f.entry.key
+	k.Settings = f.entry.health.Next(k.Settings)
+	return k
 }
 
 // crowded reports whether a probe that ends may let another one start.
@@ -222,7 +227,7 @@ func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
 	}
 	old, advice := e.health.Verdict(), e.health.Advice()
 	v, changed := e.health.Observe(f.result)
-	s.schedule.DoneAfter(e.key, now, e.health.Pause())
+	s.schedule.Done(e, now, e.health.Pause())
 	e.history.Add(f.result)
 	e.answer(f.result)
 	s.turnRound()
@@ -234,9 +239,13 @@ func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
 func (s *state) status() []healthcheck.Status {
 	all := make([]healthcheck.Status, 0, len(s.sorted))
 	for _, e := range s.sorted {
-		st := e.health.Status(e.key)
-		st.Next, _ = s.schedule.NextOf(e.key)
-		all = append(all, st)
+		all = append(all, s.statusOf(e))
 	}
 	return all
+}
+
+func (s *state) statusOf(e *entry) healthcheck.Status {
+	st := e.health.Status(e.key)
+	st.Next, _ = s.schedule.NextOf(e)
+	return st
 }

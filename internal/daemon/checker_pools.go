@@ -3,7 +3,6 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -147,15 +146,6 @@ func (p *pools) configs() []ipvs.Config {
 		all = append(all, s.Config)
 	}
 	return all
-}
-
-// find returns the decision on one real server of a service.
-func (st *poolState) find(a netip.AddrPort) ipvs.ServerDecision {
-	i := slices.IndexFunc(st.decision.Servers, func(d ipvs.ServerDecision) bool { return d.Address == a })
-	if i < 0 {
-		return ipvs.ServerDecision{}
-	}
-	return st.decision.Servers[i]
 }
 
 // describe words a change for the log.

@@ -1,7 +1,10 @@
 package daemon
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
+	"net/netip"
 	"runtime"
 	"slices"
 
@@ -14,26 +17,26 @@ import (
 // status shows every service as the kernel has it and as the checks see it.
 func (c *checkerRole) status() checkerStatus {
 	snap := c.table.snapshot()
-	probes := make(map[healthcheck.Key]healthcheck.Status)
 	st := checkerStatus{Goroutines: runtime.NumGoroutine(), Error: snap.err, IPVS: snap.ipvs}
 	st.IPVS.Sync, st.IPVS.SyncError = c.sync.status()
-	for _, p := range c.probes.Status() {
-		probes[p.Key] = p
-		st.Probes.Successes += p.Successes
-		st.Probes.Failures += p.Failures
-	}
 	index, stats := snap.table.Index(), indexStats(snap.stats)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	var services []api.Service
 	for _, s := range c.pools.services {
-		v := serviceView{role: c, svc: s, pool: c.pools.byKey[s.Key], have: index.Find(s.Key), stats: stats[s.Key], probes: probes}
+		v := c.view(s, index.Find(s.Key), stats[s.Key])
 		for k := range s.Keys() {
 			if index.Find(k) == nil {
 				v.missing = append(v.missing, k)
 			}
 			v.total.add(stats[k].Counters)
 		}
-		st.Services = append(st.Services, v.service())
+		services = append(services, v.service())
+		st.Problems = append(st.Problems, serviceProblems(services[len(services)-1])...)
+	}
+	var err error
+	if st.Services, err = json.Marshal(services); err != nil {
+		st.Error = cmp.Or(st.Error, err.Error())
 	}
 	return st
 }
@@ -43,11 +46,34 @@ type serviceView struct {
 	role    *checkerRole
 	svc     conf.Service
 	pool    *poolState
-	have    *ipvs.Entry // of the first service
-	stats   ipvs.ServiceStats
 	missing []ipvs.ServiceKey
 	total   traffic // of all services of the pool
-	probes  map[healthcheck.Key]healthcheck.Status
+	// What is known of the first service by address: its destinations as the
+	// kernel has them, their statistics, and why they have their weight.
+	have    map[netip.AddrPort]ipvs.Destination
+	stats   map[netip.AddrPort]ipvs.DestinationStats
+	reasons map[netip.AddrPort]ipvs.Reason
+}
+
+// view indexes what is known, so that a service of thousands is gone through
+// once. Call with the mutex held.
+func (c *checkerRole) view(s conf.Service, have *ipvs.Entry, stats ipvs.ServiceStats) serviceView {
+	v := serviceView{
+		role: c, svc: s, pool: c.pools.byKey[s.Key],
+		have: map[netip.AddrPort]ipvs.Destination{}, stats: map[netip.AddrPort]ipvs.DestinationStats{}, reasons: map[netip.AddrPort]ipvs.Reason{},
+	}
+	if have != nil {
+		for _, d := range have.Destinations {
+			v.have[d.Address] = d
+		}
+	}
+	for _, d := range stats.Destinations {
+		v.stats[d.Address] = d
+	}
+	for _, d := range v.pool.decision.Servers {
+		v.reasons[d.Address] = d.Reason
+	}
+	return v
 }
 
 // traffic is a sum of counters.
@@ -102,13 +128,13 @@ func (v serviceView) realServer(rs ipvs.RealServer) api.RealServer {
 	out := v.destination(rs)
 	out.Verdict = v.role.verdict(v.svc, rs.Address)
 	out.Maintenance = v.role.maintenance.covers(rs.Address)
-	out.Reason, out.Host = v.pool.find(rs.Address).Reason, v.svc.HostNames[rs.Address]
+	out.Reason, out.Host = v.reasons[rs.Address], v.svc.HostNames[rs.Address]
 	if o, ok := v.role.pools.overrides.find(v.svc.Name, rs.Address); ok {
 		out.Override = &o
 	}
 	for _, ck := range v.svc.Checks[rs.Address] {
-		p := v.probes[healthcheck.KeyFor(ck, rs.Address)]
-		p.Key.Settings = p.Key.Settings.Public()
+		p := v.role.probes.StatusOf(healthcheck.KeyFor(ck, rs.Address))
+		p.Key = p.Key.Brief()
 		out.Checks = append(out.Checks, api.Check{Name: ck.Name, Status: p})
 		// The verdict is as old as the check that changed last.
 		if p.Since.After(out.Since) {
@@ -121,12 +147,10 @@ func (v serviceView) realServer(rs ipvs.RealServer) api.RealServer {
 // destination is the kernel's view of one real server.
 func (v serviceView) destination(rs ipvs.RealServer) api.RealServer {
 	out := api.RealServer{Address: rs.Address, Forward: rs.Forward.String(), Configured: rs.Weight}
-	d, ok := v.have.Destination(rs.KernelAddress(v.svc.Key))
+	d, ok := v.have[rs.KernelAddress(v.svc.Key)]
 	out.InKernel, out.Weight = ok, d.Weight
-	for _, st := range v.stats.Destinations {
-		if st.Address == d.Address && ok {
-			out.Active, out.Inactive, out.Total = st.Active, st.Inactive, st.Connections
-		}
+	if st, counted := v.stats[d.Address]; ok && counted {
+		out.Active, out.Inactive, out.Total = st.Active, st.Inactive, st.Connections
 	}
 	return out
 }

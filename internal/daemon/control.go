@@ -38,7 +38,7 @@ func (s *supervisor) serveControl() (stop func(), err error) {
 func (s *supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, s.status(r.Context()))
+		writeJSON(w, http.StatusOK, s.fullStatus(r.Context()))
 	})
 	mux.HandleFunc("POST /v1/reload", s.serveReload)
 	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)

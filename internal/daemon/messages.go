@@ -34,8 +34,8 @@ const (
 	noticeState      = "state"
 	noticeTransition = "transition"
 	noticeChange     = "change"
-	noticeMemory     = "memory"
-	noticeVerdict    = "verdict" // one changed memory
+	noticeMemory     = "told"
+	noticeVerdict    = "told_one" // one changed memory
 )
 
 // routerConfig is the one message that configures the router role.
@@ -112,15 +112,10 @@ type checkerStop struct {
 // checkerStatus is the checker role's answer to callStatus.
 type checkerStatus struct {
 	Goroutines int
-	Services   []api.Service
+	Services   json.RawMessage // []api.Service, which most who ask pass on
+	Problems   []string        // of these
 	IPVS       api.IPVS
 	Error      string // of the last attempt to program the table
-	Probes     probeTotals
-}
-
-// probeTotals counts probes since the role started.
-type probeTotals struct {
-	Successes, Failures uint64
 }
 
 // stopBound is how long a role may take to put kernel state in order and exit,

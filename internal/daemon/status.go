@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/netip"
 	"os"
@@ -17,9 +18,27 @@ import (
 // statusBound is how long status waits for a role before it shows the rest.
 const statusBound = time.Second
 
-// status asks both roles and puts their answers together. A role that does
-// not answer becomes a problem in the answer, not a failure of it.
+// fullStatus is an api.Status whose virtual servers are passed on as the
+// checker role wrote them: they are megabytes, of no concern to the supervisor.
+type fullStatus struct {
+	api.Status
+	Services json.RawMessage `json:"services"`
+}
+
+// status is fullStatus with everything read.
 func (s *supervisor) status(ctx context.Context) api.Status {
+	full := s.fullStatus(ctx)
+	if len(full.Services) > 0 {
+		if err := json.Unmarshal(full.Services, &full.Status.Services); err != nil {
+			full.Problems = append(full.Problems, "read status of virtual servers: "+err.Error())
+		}
+	}
+	return full.Status
+}
+
+// fullStatus asks both roles and puts their answers together. A role that does
+// not answer becomes a problem in the answer, not a failure of it.
+func (s *supervisor) fullStatus(ctx context.Context) fullStatus {
 	select {
 	case <-s.configured: // before, there would be nothing to show
 	case <-time.After(statusBound):
@@ -48,12 +67,12 @@ func (s *supervisor) status(ctx context.Context) api.Status {
 	st.Instances = instances(router)
 	st.Tracks, st.Standby = s.tracks.manager.Status(), s.standby.all()
 	st.Strays = router.Interfaces
-	st.Services, st.IPVS = checker.Services, checker.IPVS
+	st.IPVS = checker.IPVS
 	st.Problems = append(st.Problems, problems(st, checker)...)
 	for _, o := range s.overrides.strays(s.config(), st.Now) {
 		st.Problems = append(st.Problems, fmt.Sprintf("override of %s, which is not configured: `vipd undrain %s` takes it back", targetOf(o), targetOf(o)))
 	}
-	return st
+	return fullStatus{st, checker.Services}
 }
 
 // routerStatus asks the router role; what it knows costs it little.
@@ -97,9 +116,7 @@ func problems(st api.Status, checker checkerStatus) []string {
 	if checker.IPVS.SyncError != "" {
 		out = append(out, checker.IPVS.SyncError)
 	}
-	for _, svc := range st.Services {
-		out = append(out, serviceProblems(svc)...)
-	}
+	out = append(out, checker.Problems...)
 	if !st.Reload.OK {
 		out = append(out, "last reload: "+st.Reload.Error)
 	}
