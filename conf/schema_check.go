@@ -69,10 +69,12 @@ var timingAttrs = []*attr{
 var portAttr = &attr{name: "port", kind: kindInt, min: 1, max: math.MaxUint16,
 	defNote: "the real server's", help: "Port to probe."}
 
+var sourcePortAttr = &attr{name: "source_port", kind: kindInt, min: 1, max: math.MaxUint16, defNote: "the kernel's choice",
+	help: "Local port to send from. A connection that ended a moment ago can keep it busy."}
+
 // networkAttrs are common to all kinds that send packets.
 var networkAttrs = []*attr{
 	{name: "source", kind: kindIP, defNote: "by the routing table", help: "Local address to send from."},
-	{name: "source_port", kind: kindInt, min: 1, max: math.MaxUint16, defNote: "the kernel's choice", help: "Local port to send from. A connection that ended a moment ago can keep it busy."},
 	{name: "interface", kind: kindInterface, help: "Interface to send and receive on."},
 	{name: "fwmark", kind: kindInt, min: 1, max: math.MaxUint32, help: "Mark of the packets that are sent, for policy routing."},
 }
@@ -102,7 +104,7 @@ func checkVariants() []*variant {
 		}
 		if !k.kind.Local() {
 			if k.kind != healthcheck.KindPing {
-				v.attrs = append(v.attrs, portAttr)
+				v.attrs = append(v.attrs, portAttr, sourcePortAttr)
 			}
 			v.attrs = append(v.attrs, networkAttrs...)
 		}

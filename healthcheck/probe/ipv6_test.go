@@ -2,8 +2,11 @@ package probe
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"testing"
 
@@ -95,5 +98,29 @@ func relayPackets(from *net.UDPConn, target netip.AddrPort) {
 		}
 		asked <- client
 		_, _ = to.Write(buf[:n])
+	}
+}
+
+// TestRedirectsOverIPv6: a relay cannot stand in for a server that sends us on.
+func TestRedirectsOverIPv6(t *testing.T) {
+	l, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		t.Skipf("no IPv6 here: %v", err)
+	}
+	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			// The name is not followed, the path and the port are.
+			http.Redirect(w, r, fmt.Sprintf("http://www.example.com:%d/there", l.Addr().(*net.TCPAddr).Port), http.StatusFound)
+			return
+		}
+		fmt.Fprintf(w, "%s at %s", r.URL.Path, r.Host)
+	})}}
+	s.Start()
+	defer s.Close()
+	k := keyOf(healthcheck.KindHTTP, l.Addr().(*net.TCPAddr).AddrPort(), asking(func(h *healthcheck.HTTP) {
+		h.Redirects, h.Expect = 1, "^/there at www.example.com"
+	}))
+	if r := New(Options{}).Run(t.Context(), k); !r.OK() {
+		t.Errorf("result %s %q", r.Class, r.Reason)
 	}
 }

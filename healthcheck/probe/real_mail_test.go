@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"net/netip"
 	"os"
 	"testing"
 
@@ -98,14 +99,23 @@ match for local action "drop"
 }
 
 func TestRealVsftpd(t *testing.T) {
+	for address, listen := range map[netip.Addr]string{
+		netip.MustParseAddr("127.0.0.1"): "listen=YES\nlisten_address=127.0.0.1\n",
+		netip.IPv6Loopback():             "listen=NO\nlisten_ipv6=YES\nlisten_address6=::1\n",
+	} {
+		t.Run(address.String(), func(t *testing.T) { testVsftpd(t, address, listen) })
+	}
+}
+
+// testVsftpd probes a server of one family: the file comes over a connection of
+// its own, to a port that the server names.
+func testVsftpd(t *testing.T, address netip.Addr, listen string) {
 	s := newRealServer(t, "vsftpd")
-	target := closedPort(t)
+	target := netip.AddrPortFrom(address, closedPort(t).Port())
 	s.file("root/health.txt", "Still alive\n")
 	s.file("empty/.keep", "")
 	conf := s.file("vsftpd.conf", `
-listen=YES
-listen_address=127.0.0.1
-listen_port=`+portText(target)+`
+`+listen+`listen_port=`+portText(target)+`
 background=NO
 anonymous_enable=YES
 local_enable=NO

@@ -51,8 +51,9 @@ func TestProbesAreOneIntervalApartToTheNanosecond(t *testing.T) {
 	})
 }
 
-// tick is how long a probe may wait to start together with others.
-const tick = 10 * time.Millisecond
+// tick is how long a probe at an interval of a second may wait to start together
+// with others.
+const tick = 50 * time.Millisecond
 
 func TestHungProbesDelayNobody(t *testing.T) {
 	inBubble(t, runner.Options{}, func(w *world) {
@@ -64,8 +65,8 @@ func TestHungProbesDelayNobody(t *testing.T) {
 		w.after(20 * time.Second)
 		for _, k := range all[255:] {
 			starts := w.servers.startsOf(k)
-			if len(starts) != 20 {
-				w.Errorf("%s was probed %d times in 20 s", k.Target, len(starts))
+			if n := len(starts); n != 20 && n != 19 { // the last one may wait for others
+				w.Errorf("%s was probed %d times in 20 s", k.Target, n)
 			}
 			for i := 1; i < len(starts); i++ {
 				if gap := starts[i].Sub(starts[i-1]); (gap - time.Second).Abs() > tick {

@@ -92,8 +92,8 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 // back. maxTick bounds how long one waits for that; short intervals wait a
 // small part of theirs only.
 const (
-	maxTick  = 10 * time.Millisecond
-	tickPart = 50
+	maxTick  = 50 * time.Millisecond
+	tickPart = 20
 )
 
 func tickOf(keys []healthcheck.Key) time.Duration {
