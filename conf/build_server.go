@@ -16,10 +16,14 @@ import (
 func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 	own := checks.of(n)
 	taken := map[netip.AddrPort]hcl.Range{}
-	s.Checks = map[netip.AddrPort][]healthcheck.Check{}
+	s.Checks = Checks{}
+	shared := boundTo(s, own)
 	s.Require = int(get[int64](n, "require"))
 	for _, rs := range n.all("real_server") {
-		mine := replaceKinds(own, checks.of(rs))
+		mine := shared
+		if special := checks.of(rs); len(special) > 0 {
+			mine = boundTo(s, replaceKinds(own, special))
+		}
 		server, host, ok := b.realServer(n, rs, s, "real server", rs.labels[0], rs.rngs[0])
 		if !ok {
 			continue
@@ -39,7 +43,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 		}
 		b.checkPorts(rs, server, mine)
 		if len(mine) > 0 {
-			s.Checks[server.Address] = boundTo(s, mine)
+			s.Checks[server.Address] = mine
 		}
 	}
 	b.fallback(n, s, taken)

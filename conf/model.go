@@ -2,6 +2,8 @@
 package conf
 
 import (
+	"encoding/json"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -91,7 +93,7 @@ type Process struct {
 type Service struct {
 	ipvs.Config
 	// Checks maps a real server's address to its checks.
-	Checks map[netip.AddrPort][]healthcheck.Check
+	Checks Checks
 	// Require is how many of them must be up; 0 = all.
 	Require int
 	// HostNames maps the address of a real server to the name it was looked
@@ -107,6 +109,31 @@ type Service struct {
 	Alert *Alert
 	// Servers say who is told about single real servers, by address.
 	Servers map[netip.AddrPort]ServerNotify
+}
+
+// Checks are the checks of real servers, by address. Thousands of real servers
+// with the same ones share one list, which is never changed.
+type Checks map[netip.AddrPort][]healthcheck.Check
+
+// UnmarshalJSON reads what encoding/json wrote, each different list once.
+func (c *Checks) UnmarshalJSON(text []byte) error {
+	var lists map[netip.AddrPort]json.RawMessage
+	if err := json.Unmarshal(text, &lists); err != nil {
+		return fmt.Errorf("decode checks: %w", err)
+	}
+	*c = make(Checks, len(lists))
+	read := map[string][]healthcheck.Check{}
+	for address, list := range lists {
+		checks, known := read[string(list)]
+		if !known {
+			if err := json.Unmarshal(list, &checks); err != nil {
+				return fmt.Errorf("decode checks of %s: %w", address, err)
+			}
+			read[string(list)] = checks
+		}
+		(*c)[address] = checks
+	}
+	return nil
 }
 
 // ServerNotify says who is told when a real server comes up or goes down.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -30,7 +31,11 @@ Exit status: 0 all well, 1 the daemon does not run or reports a problem.`,
 				return problem(fmt.Errorf("decode status: %w", err))
 			}
 			if c.json {
-				cmd.OutOrStdout().Write(raw)
+				var out bytes.Buffer
+				if err := json.Indent(&out, raw, "", "  "); err != nil {
+					return problem(fmt.Errorf("print status: %w", err))
+				}
+				_, _ = out.WriteTo(cmd.OutOrStdout())
 			} else {
 				renderStatus(cmd.OutOrStdout(), st)
 			}

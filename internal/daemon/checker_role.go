@@ -95,7 +95,7 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 	case callVerify:
 		return c.table.verify(), nil
 	case callStatus:
-		return c.status(), nil
+		return c.status()
 	case callServices:
 		names, err := decode[[]string](body)
 		return c.serviceStates(names), err

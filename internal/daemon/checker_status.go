@@ -1,9 +1,9 @@
 package daemon
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"net/netip"
 	"runtime"
 	"slices"
@@ -14,16 +14,17 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
-// status shows every service as the kernel has it and as the checks see it.
-func (c *checkerRole) status() checkerStatus {
+// status shows every service as the kernel has it and as the checks see it, as
+// the JSON of a checkerStatus.
+func (c *checkerRole) status() (json.RawMessage, error) {
 	snap := c.table.snapshot()
 	st := checkerStatus{Goroutines: runtime.NumGoroutine(), Error: snap.err, IPVS: snap.ipvs}
 	st.IPVS.Sync, st.IPVS.SyncError = c.sync.status()
 	index, stats := snap.table.Index(), indexStats(snap.stats)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var services []api.Service
-	for _, s := range c.pools.services {
+	services := []byte{'['}
+	for i, s := range c.pools.services {
 		v := c.view(s, index.Find(s.Key), stats[s.Key])
 		for k := range s.Keys() {
 			if index.Find(k) == nil {
@@ -31,14 +32,32 @@ func (c *checkerRole) status() checkerStatus {
 			}
 			v.total.add(stats[k].Counters)
 		}
-		services = append(services, v.service())
-		st.Problems = append(st.Problems, serviceProblems(services[len(services)-1])...)
+		service := v.service()
+		st.Problems = append(st.Problems, v.problems(service)...)
+		if i > 0 {
+			services = append(services, ',')
+		}
+		var err error
+		if services, err = v.append(services, service); err != nil {
+			return nil, err
+		}
 	}
-	var err error
-	if st.Services, err = json.Marshal(services); err != nil {
-		st.Error = cmp.Or(st.Error, err.Error())
+	return splice("Services", append(services, ']'), st)
+}
+
+// splice returns the JSON of an object that has, before the members of rest, one
+// that is written already.
+func splice(name string, value json.RawMessage, rest any) (json.RawMessage, error) {
+	members, err := json.Marshal(rest)
+	if err != nil {
+		return nil, err
 	}
-	return st
+	out := make(json.RawMessage, 0, len(value)+len(members)+len(name)+8)
+	out = append(append(append(append(out, '{', '"'), name...), '"', ':'), value...)
+	if len(members) > len("{}") {
+		out = append(out, ',')
+	}
+	return append(out, members[1:]...), nil
 }
 
 // serviceView gathers what is known about one service.
@@ -93,6 +112,44 @@ func indexStats(all []ipvs.ServiceStats) map[ipvs.ServiceKey]ipvs.ServiceStats {
 	return x
 }
 
+// append writes a service with its real servers, one after the other: all of
+// them at once would take many times the memory.
+func (v serviceView) append(to []byte, s api.Service) ([]byte, error) {
+	reals := []byte{'['}
+	for rs := range v.realServers() {
+		text, err := json.Marshal(rs)
+		if err != nil {
+			return nil, err
+		}
+		if len(reals) > 1 {
+			reals = append(reals, ',')
+		}
+		reals = append(reals, text...)
+	}
+	type withoutReals struct {
+		api.Service
+		RealServers *struct{} `json:"real_servers,omitempty"`
+	}
+	text, err := splice("real_servers", append(reals, ']'), withoutReals{Service: s})
+	return append(to, text...), err
+}
+
+// problems are those of a service.
+func (v serviceView) problems(s api.Service) []string {
+	d := v.pool.decision
+	held := 0
+	for _, rs := range d.Servers {
+		if rs.Reason == ipvs.ReasonHeld {
+			held++
+		}
+	}
+	if len(v.svc.RealServers) == 0 && len(d.Leaving) == 0 && v.svc.Fallback == nil {
+		return nil
+	}
+	return serviceProblems(s, held)
+}
+
+// service is everything about the service itself.
 func (v serviceView) service() api.Service {
 	d := v.pool.decision
 	s := api.Service{
@@ -108,20 +165,31 @@ func (v serviceView) service() api.Service {
 	if len(v.missing) > 0 {
 		s.Error = fmt.Sprintf("not in the kernel's table: %v", v.missing)
 	}
-	for _, rs := range v.svc.RealServers {
-		s.RealServers = append(s.RealServers, v.realServer(rs))
-	}
-	for _, l := range d.Leaving {
-		out := v.destination(ipvs.RealServer{Address: l.Address})
-		out.Reason = l.Reason
-		s.RealServers = append(s.RealServers, out)
-	}
-	if v.svc.Fallback != nil {
-		fb := v.destination(*v.svc.Fallback)
-		fb.Fallback = true
-		s.RealServers = append(s.RealServers, fb)
-	}
 	return s
+}
+
+// realServers are those of the configuration, those that leave, and the
+// fallback.
+func (v serviceView) realServers() iter.Seq[api.RealServer] {
+	return func(yield func(api.RealServer) bool) {
+		for _, rs := range v.svc.RealServers {
+			if !yield(v.realServer(rs)) {
+				return
+			}
+		}
+		for _, l := range v.pool.decision.Leaving {
+			out := v.destination(ipvs.RealServer{Address: l.Address})
+			out.Reason = l.Reason
+			if !yield(out) {
+				return
+			}
+		}
+		if v.svc.Fallback != nil {
+			fb := v.destination(*v.svc.Fallback)
+			fb.Fallback = true
+			yield(fb)
+		}
+	}
 }
 
 func (v serviceView) realServer(rs ipvs.RealServer) api.RealServer {

@@ -38,7 +38,13 @@ func (s *supervisor) serveControl() (stop func(), err error) {
 func (s *supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		writeJSON(w, http.StatusOK, s.fullStatus(r.Context()))
+		text, err := s.fullStatus(r.Context()).text()
+		if err != nil {
+			writeJSON(w, http.StatusInternalServerError, api.Failure{Error: err.Error()})
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(append(text, '\n')) // the client went away
 	})
 	mux.HandleFunc("POST /v1/reload", s.serveReload)
 	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)

@@ -112,7 +112,7 @@ type checkerStop struct {
 // checkerStatus is the checker role's answer to callStatus.
 type checkerStatus struct {
 	Goroutines int
-	Services   json.RawMessage // []api.Service, which most who ask pass on
+	Services   json.RawMessage `json:",omitempty"` // []api.Service, which most who ask pass on
 	Problems   []string        // of these
 	IPVS       api.IPVS
 	Error      string // of the last attempt to program the table

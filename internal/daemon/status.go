@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
-	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
@@ -22,7 +21,17 @@ const statusBound = time.Second
 // checker role wrote them: they are megabytes, of no concern to the supervisor.
 type fullStatus struct {
 	api.Status
-	Services json.RawMessage `json:"services"`
+	Services json.RawMessage `json:"services,omitempty"`
+}
+
+// text is the JSON of an api.Status.
+func (st fullStatus) text() (json.RawMessage, error) {
+	services := st.Services
+	st.Services = nil
+	if len(services) == 0 {
+		services = json.RawMessage("null")
+	}
+	return splice("services", services, st)
 }
 
 // status is fullStatus with everything read.
@@ -123,20 +132,15 @@ func problems(st api.Status, checker checkerStatus) []string {
 	return out
 }
 
-func serviceProblems(svc api.Service) []string {
+// serviceProblems are those of a virtual server, of whose real servers so many
+// are held.
+func serviceProblems(svc api.Service, held int) []string {
 	var out []string
 	switch {
-	case len(svc.RealServers) == 0:
 	case svc.Available == 0 && !svc.Quorum:
 		out = append(out, fmt.Sprintf("virtual server %s: no real server is available", svc.Name))
 	case !svc.Quorum:
 		out = append(out, fmt.Sprintf("virtual server %s: weight %d is less than its quorum of %d", svc.Name, svc.Weight, svc.QuorumNeeded))
-	}
-	held := 0
-	for _, rs := range svc.RealServers {
-		if rs.Reason == ipvs.ReasonHeld {
-			held++
-		}
 	}
 	if held > 0 {
 		out = append(out, fmt.Sprintf("virtual server %s: min_up holds %d real servers that its checks call dead", svc.Name, held))

@@ -219,7 +219,9 @@ func (p *Peer) dispatch(ctx context.Context, m message) {
 func (p *Peer) answer(ctx context.Context, m message) {
 	reply := message{ID: m.ID, Reply: true}
 	v, err := p.handler(ctx, m.Method, m.Body)
-	if err == nil {
+	if text, done := v.(json.RawMessage); done {
+		reply.Body = text
+	} else if err == nil {
 		reply.Body, err = json.Marshal(v)
 	}
 	if err != nil {

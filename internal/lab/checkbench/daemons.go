@@ -93,18 +93,26 @@ func (ours) checker(pid int) (int, error) { return child(pid, "role checker") }
 
 func (o ours) start(dir string, l load) (*exec.Cmd, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "version = 1\nvrrp_instance \"bench\" {\n interface = \"bench0\"\n vrid = 77\n priority = 100\n version = 3\n advert_interval = \"100ms\"\n virtual_address = [\"192.0.2.77/24\"]\n}\nvirtual_server \"bench\" {\n address = \"10.9.254.1:80\"\n forward = \"masquerade\"\n check %q {\n interval = %q\n timeout = \"3s\"\n fall = 2\n retry_interval = \"1s\"\n }\n",
-		l.kind, l.interval)
-	for i := range l.servers {
-		address, port := endpoint(i)
-		fmt.Fprintf(&b, " real_server \"%s:%d\" {}\n", address, port)
+	b.WriteString("version = 1\nvrrp_instance \"bench\" {\n interface = \"bench0\"\n vrid = 77\n priority = 100\n version = 3\n advert_interval = \"100ms\"\n virtual_address = [\"192.0.2.77/24\"]\n}\n")
+	if l.kind != noChecks {
+		o.checks(&b, l)
 	}
-	b.WriteString("}\n")
 	conf := filepath.Join(dir, "vipd.hcl")
 	if err := os.WriteFile(conf, []byte(b.String()), 0o600); err != nil {
 		return nil, err
 	}
 	return run(dir, o.binary, "run", "-f", conf, "--runtime-dir", filepath.Join(dir, "run"), "--state-dir", filepath.Join(dir, "state"))
+}
+
+// checks writes a virtual server with checks of every target.
+func (ours) checks(b *strings.Builder, l load) {
+	fmt.Fprintf(b, "virtual_server \"bench\" {\n address = \"10.9.254.1:80\"\n forward = \"masquerade\"\n check %q {\n interval = %q\n timeout = \"3s\"\n fall = 2\n retry_interval = \"1s\"\n }\n",
+		l.kind, l.interval)
+	for i := range l.servers {
+		address, port := endpoint(i)
+		fmt.Fprintf(b, " real_server \"%s:%d\" {}\n", address, port)
+	}
+	b.WriteString("}\n")
 }
 
 // run starts a daemon; what it says goes to a file.

@@ -21,7 +21,9 @@ import (
 const cellBound = 10 * time.Minute
 
 // defaultCells are what the page shows: each load once, for both daemons.
-const defaultCells = "tcp:100:1s,http:100:1s,tcp:2000:5s,http:2000:5s,tcp:10000:20s,http:10000:20s"
+// The guest is too slow for 2,000 checks a second, whoever makes them: 667 are
+// about 70 % of it.
+const defaultCells = "none:0:1s,tcp:100:1s,http:100:1s,tcp:2000:5s,http:2000:5s,tcp:2000:3s,http:2000:3s,tcp:10000:20s,http:10000:20s"
 
 func main() {
 	log.SetFlags(0)
@@ -62,7 +64,11 @@ func measureAll(vipd, wanted, page, commit string) error {
 	var rows []row
 	var failed error
 	for _, l := range loads {
-		for _, daemon := range []string{"keepalived", "vipd"} {
+		daemons := []string{"keepalived", "vipd"}
+		if l.kind == noChecks {
+			daemons = daemons[1:]
+		}
+		for _, daemon := range daemons {
 			f, err := boot(daemon, vipd, l)
 			if err != nil {
 				failed = fmt.Errorf("%s with %s: %w", daemon, l, err)

@@ -13,13 +13,16 @@ import (
 
 // load is one row of the table.
 type load struct {
-	kind     string // tcp or http
+	kind     string // tcp, http or none
 	servers  int
 	interval time.Duration
 }
 
 // window is how long a daemon is measured.
 func (l load) window() time.Duration { return max(window, 2*l.interval) }
+
+// noChecks is the kind of a load without checks: how late adverts are then.
+const noChecks = "none"
 
 // String writes what parseLoads reads.
 func (l load) String() string { return fmt.Sprintf("%s:%d:%s", l.kind, l.servers, l.interval) }
@@ -56,8 +59,9 @@ const (
 type figures struct {
 	Checks   int           // in the window
 	CPU      time.Duration // of the checking process in the window
+	Machine  float64       // part of the guest's time in which it was not idle
 	Checker  int           // its memory, KiB resident
-	All      int           // of all processes of the daemon
+	All      int           // of all processes of the daemon, shared pages in part to each
 	Pause    time.Duration // longest between two checks of one target
 	Death    time.Duration // until weight 0
 	Recovery time.Duration // until the weight is back
@@ -117,17 +121,21 @@ func measure(l load, d daemon) (figures, error) {
 	}
 	var f figures
 	late := d.adverts(dir) // which costs the daemon something, so outside of the window
-	cpu, count := processorTime(pid), targets.reset()
+	cpu, count, idle, began := processorTime(pid), targets.reset(), idleTime(), time.Now()
 	time.Sleep(l.window())
 	f.CPU = processorTime(pid) - cpu
+	f.Machine = 1 - float64(idleTime()-idle)/float64(time.Since(began))
 	f.Checks, f.Pause = targets.count()-count, targets.pause()
-	if f.Checks == 0 {
-		return f, fmt.Errorf("no checks arrived")
+	f.Checker, f.All = resident(pid), proportional(cmd.Process.Pid)
+	for _, p := range children(cmd.Process.Pid) {
+		f.All += proportional(p)
 	}
 	f.Late = d.adverts(dir).since(late)
-	f.Checker, f.All = resident(pid), resident(cmd.Process.Pid)
-	for _, p := range children(cmd.Process.Pid) {
-		f.All += resident(p)
+	if l.kind == noChecks {
+		return f, nil
+	}
+	if f.Checks == 0 {
+		return f, fmt.Errorf("no checks arrived")
 	}
 	f.Death = await(func() { targets.special(false) }, false)
 	f.Recovery = await(func() { targets.special(true) }, true)
@@ -177,10 +185,33 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // clock ticks of 1/100 s
 }
 
-func resident(pid int) int {
-	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+// idleTime is how long the machine has been idle.
+func idleTime() time.Duration {
+	text, _ := os.ReadFile("/proc/stat")
+	f := strings.Fields(string(text)) // "cpu", user, nice, system, idle, …
+	if len(f) < 5 {
+		return 0
+	}
+	ticks, _ := strconv.Atoi(f[4])
+	return time.Duration(ticks) * 10 * time.Millisecond
+}
+
+// resident is the memory of a process, KiB.
+func resident(pid int) int { return memoryLine(pid, "status", "VmRSS:") }
+
+// proportional counts pages that several processes share for a part to each;
+// where the kernel does not say so, it is what is resident.
+func proportional(pid int) int {
+	if kib := memoryLine(pid, "smaps_rollup", "Pss:"); kib > 0 {
+		return kib
+	}
+	return resident(pid)
+}
+
+func memoryLine(pid int, file, name string) int {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kib, _ := strconv.Atoi(strings.Fields(rest)[0])
 			return kib
 		}
