@@ -125,6 +125,9 @@ func (w *World) Stop(name string) {
 func (w *World) Pause(name string) {
 	w.disturb(name, "pause")
 	n := w.byName[name]
+	if !n.paused {
+		n.slept = w.now
+	}
 	n.paused = n.engine != nil
 	n.rested = true
 	if n.daemon != nil {

@@ -50,9 +50,10 @@ type node struct {
 	inbox     []vrrp.Event
 	dropped   map[vrrp.Drop]bool // drops already in the trace
 
-	// What the checker knows of the present daemon: its start, what its routers
-	// have heard, and when they last became master or backup.
+	// What the checker knows of the present daemon: its start, its last pause,
+	// what its routers have heard, and when they last became master or backup.
 	began   time.Duration
+	slept   time.Duration
 	resumes map[vrrp.RouterID]bool
 	ears    map[vrrp.RouterID]*ear
 	rises   map[vrrp.RouterID]*rise

@@ -33,11 +33,15 @@ func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, priority uint8) {
 	if !ok || n.engine == nil || from != nil && !m.understands(member{config: from}) {
 		return
 	}
+	own := m.priority
+	if n.paused {
+		own = m.sum // as it will be when the daemon comes to hear of it
+	}
 	e, s := n.ear(m.config), lower
 	switch {
 	case priority == 0:
 		s = zero
-	case priority >= m.priority():
+	case priority >= own():
 		s = better
 	}
 	if from != nil {
@@ -66,12 +70,17 @@ func (n *node) ear(c *vrrp.Config) *ear {
 	return e
 }
 
-// awaken lets a daemon that goes on hear what came in the meantime.
+// awaken lets a daemon that goes on hear what came in the meantime. A priority 0
+// that it had heard before is as fresh as it was: it could do nothing about it.
 func (n *node) awaken() {
+	now := n.world.now
 	for _, e := range n.ears {
 		for s := range e.last {
-			if e.asleep[s] {
-				e.last[s], e.asleep[s] = n.world.now, false
+			switch {
+			case e.asleep[s]:
+				e.last[s], e.asleep[s] = now, false
+			case sound(s) == zero && e.last[s] != never:
+				e.last[s] += now - n.slept
 			}
 		}
 	}
@@ -133,7 +142,7 @@ func (r *rise) causes() (all []string) {
 	if r.resumed {
 		all = append(all, "master because it was master before its process restarted")
 	}
-	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better] {
+	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better]-r.slack {
 		all = append(all, "master because the former master left with priority 0")
 	}
 	obeys := r.ear.last[better] != never && r.at-r.ear.last[better] < r.silent-r.slack

@@ -63,6 +63,23 @@ func obstacle(s *sim.Scenario) string {
 	return ""
 }
 
+// TestEnoughForReal: of the scenarios at least fifteen can be run for real.
+func TestEnoughForReal(t *testing.T) {
+	files, err := filepath.Glob("../../../testdata/scenarios/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, f := range files {
+		if obstacle(read(t, strings.TrimSuffix(filepath.Base(f), ".txtar"))) == "" {
+			n++
+		}
+	}
+	if n < 15 {
+		t.Errorf("%d of %d", n, len(files))
+	}
+}
+
 // TestScenariosForReal runs scenarios with the built binary: the same files,
 // the same expectations, with intervals of a second speeded up to a tenth, and
 // some patience.
