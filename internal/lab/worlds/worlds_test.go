@@ -49,13 +49,14 @@ func read(t *testing.T, name string) *sim.Scenario {
 
 // obstacle tells why a scenario cannot be run for real, "" when it can.
 func obstacle(s *sim.Scenario) string {
-	if s.Worlds()&sim.Real == 0 {
-		return "the network and the clocks of namespaces cannot be disturbed that way"
-	}
 	for _, step := range s.Steps {
 		switch {
-		case step.Name == "start" && (slices.Contains(step.Args, "resume") || slices.Contains(step.Args, "await")):
-			return "how a daemon starts is up to its supervisor"
+		case step.Name == "ready" || step.Name == "start" && slices.Contains(step.Args, "await"):
+			return "takes an IPVS table: `TestGuest/Safety_4_5_StartGate`"
+		case step.Name == "start" && slices.Contains(step.Args, "resume"):
+			return "how a daemon starts is up to its supervisor: `TestSafety_4_1_KilledRole`"
+		case sim.Commands[step.Name].Worlds&sim.Real == 0:
+			return "the network and the clocks of namespaces cannot be disturbed that way"
 		case step.Name == "track" && !slices.Contains([]vrrp.TrackKind{vrrp.TrackScript, vrrp.TrackFile}, vrrp.TrackKind(step.Args[1])):
 			return "a tracked " + step.Args[1] + " is not in the hands of the test"
 		}
