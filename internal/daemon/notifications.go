@@ -63,7 +63,7 @@ func (n *notifications) apply(c *conf.Config) {
 }
 
 // keepRemoved returns the new configuration with who is told about instances
-// that are no longer in it.
+// that are no longer in it, and about groups that went with all of theirs.
 func keepRemoved(old, now *conf.Config) *conf.Config {
 	kept := *now
 	kept.Notify = make(map[string]conf.Notify)
@@ -73,7 +73,18 @@ func keepRemoved(old, now *conf.Config) *conf.Config {
 	for _, r := range now.Routers {
 		kept.Notify[r.Name] = now.Notify[r.Name]
 	}
+	kept.Groups = slices.Clone(now.Groups)
+	for _, g := range old.Groups {
+		if hasMember(old, g) && !hasMember(now, g) {
+			kept.Groups = append(kept.Groups, g)
+		}
+	}
 	return &kept
+}
+
+// hasMember reports whether a configuration has any member of the group.
+func hasMember(c *conf.Config, g conf.SyncGroup) bool {
+	return slices.ContainsFunc(c.Routers, func(r vrrp.Config) bool { return slices.Contains(g.Members, r.ID) })
 }
 
 // change takes one transition.
@@ -127,7 +138,7 @@ func (n *notifications) again() {
 		}
 	}
 	for _, g := range n.cfg.Groups {
-		if state, same := n.common(g); same && state != "" {
+		if state, same := n.common(g); same && state != "" && hasMember(n.cfg, g) {
 			all = append(all, notify.Change{Kind: notify.Group, Name: g.Name, State: state})
 		}
 	}
