@@ -48,7 +48,8 @@ func arithmetic(s *RouterStatus) string {
 var reasonTexts = map[Reason]string{
 	ReasonStartup: "it has just started", ReasonOwner: "it owns the addresses", ReasonResumed: "it was master before its process restarted",
 	ReasonMasterDown: "no advert was heard for a master-down interval", ReasonMasterLeft: "the former master left with priority 0",
-	ReasonPreempt: "it has the higher priority", ReasonHigherPriority: "a router with a higher priority is master",
+	ReasonNoSuccessor: "nobody took over when it went on standby",
+	ReasonPreempt:     "it has the higher priority", ReasonHigherPriority: "a router with a higher priority is master",
 	ReasonTieBreak: "a router with the same priority and a higher address is master", ReasonSlept: "this process did not run for a master-down interval",
 	ReasonLeaseLost: "the kernel removed an address whose lease had ended", ReasonInterfaceDown: "its interface is down",
 	ReasonNoInterface: "its interface does not exist", ReasonNoAddress: "its interface has no source address",

@@ -11,6 +11,7 @@ const (
 	ReasonResumed        Reason = "resumed"            // role restarted under a living supervisor
 	ReasonMasterDown     Reason = "master_down"        // no advert for a master-down interval
 	ReasonMasterLeft     Reason = "master_left"        // skew ran out after priority 0
+	ReasonNoSuccessor    Reason = "no_successor"       // nobody took over from it when it went on standby
 	ReasonPreempt        Reason = "preempt"            // took over from a living lower-priority master
 	ReasonHigherPriority Reason = "higher_priority"    // heard a better master
 	ReasonTieBreak       Reason = "tie_break"          // equal priority, higher address

@@ -64,6 +64,23 @@ func TestStandbyForced(t *testing.T) {
 	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
 }
 
+// One that leaves at once waits as long as a hand-over would take, and says that
+// nobody took over: no master-down interval has passed.
+func TestStandbyWithoutSuccessorSaysSo(t *testing.T) {
+	g := newMaster(t, settings())
+	g.step(standBy(false))
+	g.inState(vrrp.StateBackup, vrrp.ReasonStandby)
+	g.timer(vrrp.HandOverBound(3, time.Second))
+	g.wait(2 * time.Second)
+	g.inState(vrrp.StateMaster, vrrp.ReasonNoSuccessor)
+
+	g = newMaster(t, settings())
+	g.step(standBy(false))
+	g.advert(higher, 100)
+	g.wait(fullDown + time.Second)
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+}
+
 // A backup on standby does not preempt, but takes over from a dead master.
 func TestStandbyOfBackup(t *testing.T) {
 	g := newBackup(t, settings(priority(190)))

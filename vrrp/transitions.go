@@ -126,6 +126,8 @@ func (r *router) takeoverCause(now time.Time) cause {
 		return cause{reason: ReasonMasterLeft, peer: r.passed}
 	case r.passed.addr.IsValid() && now.Sub(r.passed.heard) <= r.cfg.SilentFor(r.passed.interval):
 		return cause{reason: ReasonPreempt, peer: r.passed}
+	case r.last.reason == ReasonStandby && !r.master.addr.IsValid() && !r.passed.addr.IsValid():
+		return cause{reason: ReasonNoSuccessor}
 	}
 	return cause{reason: ReasonMasterDown, peer: r.master}
 }

@@ -33,7 +33,7 @@ func (w *World) Start(name string, s Start) {
 	n.states = make(map[vrrp.RouterID]vrrp.State)
 	n.dropped = make(map[vrrp.Drop]bool)
 	n.began, n.ears, n.rises = w.now, make(map[vrrp.RouterID]*ear), make(map[vrrp.RouterID]*rise)
-	n.fell = make(map[vrrp.RouterID]time.Duration)
+	n.falls, n.uttered = make(map[vrrp.RouterID]fall), make(map[vrrp.RouterID]uint8)
 	c := &vrrp.Configure{AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
 	for _, r := range n.routers {
 		last, ok := n.lastAdvert[r.ID]

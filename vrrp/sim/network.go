@@ -17,7 +17,7 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 	w.checker.checkCadence(n, a)
 	n.lastAdvert[a.ID] = w.now
 	packet := slices.Clone(a.Payload)
-	id, priority := a.ID, a.Priority
+	id, said := a.ID, n.utter(a)
 	from, _ := n.member(id)
 	for _, to := range w.nodes {
 		iface := to.listens(a)
@@ -36,7 +36,7 @@ func (n *node) send(a *vrrp.SendAdvert) bool {
 		for range w.copies() {
 			w.queue.plan(w.now+w.delay()+spoil.Late, func() {
 				if to.usable(iface) {
-					to.overhear(vrrp.RouterID{Interface: iface, Family: id.Family, VRID: id.VRID}, from.config, priority)
+					to.overhear(vrrp.RouterID{Interface: iface, Family: id.Family, VRID: id.VRID}, from.config, said)
 					to.feed(&p)
 				}
 			})

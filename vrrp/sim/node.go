@@ -56,8 +56,9 @@ type node struct {
 	slept   time.Duration
 	resumes map[vrrp.RouterID]bool
 	ears    map[vrrp.RouterID]*ear
+	uttered map[vrrp.RouterID]uint8 // the priority of the last advert
 	rises   map[vrrp.RouterID]*rise
-	fell    map[vrrp.RouterID]time.Duration
+	falls   map[vrrp.RouterID]fall
 }
 
 // plug brings up all interfaces that the configuration names.
@@ -211,7 +212,7 @@ func (n *node) act(a vrrp.Action, routine bool) (ok bool) {
 		case vrrp.StateMaster:
 			n.rose(a.ID)
 		case vrrp.StateBackup:
-			n.fell[a.ID] = n.world.now
+			n.fallen(a.ID)
 		}
 	case *vrrp.Drop:
 		hidden = n.known(a)

@@ -1,10 +1,15 @@
 package sim
 
 import (
+	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
 )
+
+// ahSequence is where an authentication header has its number.
+const ahSequence = 8
 
 // sound is a kind of advert that reaches a router.
 type sound int
@@ -24,11 +29,44 @@ type ear struct {
 	asleep [sounds]bool
 	// interval is that of the last master that was heard.
 	interval time.Duration
+	// heard and sent are the highest numbers of authentication headers: what is
+	// not above them must be taken for a repetition.
+	heard, sent uint32
+}
+
+// fresh notes the number of an authentication header and reports whether it is
+// no repetition.
+func (e *ear) fresh(number uint32) bool {
+	if number <= e.heard || number < e.sent {
+		return false
+	}
+	e.heard = number
+	return true
+}
+
+// utterance is what an advert says.
+type utterance struct {
+	priority uint8
+	number   uint32 // of its authentication header, 0 without one
+}
+
+// utter notes that a router of the node sends an advert.
+func (n *node) utter(a *vrrp.SendAdvert) utterance {
+	u := utterance{priority: a.Priority}
+	if a.AH {
+		header := int(a.Payload[0]&0xf) * 4
+		u.number = binary.BigEndian.Uint32(a.Payload[header+ahSequence:])
+	}
+	if m, ok := n.member(a.ID); ok {
+		n.ear(m.config).sent = u.number
+	}
+	n.uttered[a.ID] = a.Priority
+	return u
 }
 
 // overhear notes that an advert of a router with the settings from, nil for one
 // that is no longer configured, reaches a router of the node.
-func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, priority uint8) {
+func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, said utterance) {
 	m, ok := n.member(id)
 	if !ok || n.engine == nil || from != nil && !m.understands(member{config: from}) {
 		return
@@ -39,9 +77,11 @@ func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, priority uint8) {
 	}
 	e, s := n.ear(m.config), lower
 	switch {
-	case priority == 0:
+	case said.number != 0 && !e.fresh(said.number):
+		return
+	case said.priority == 0:
 		s = zero
-	case priority >= own():
+	case said.priority >= own():
 		s = better
 	}
 	if from != nil {
@@ -100,6 +140,19 @@ type rise struct {
 	// backup.
 	grouped bool
 	since   time.Duration
+	// ordered is set when it had become backup on standby.
+	ordered bool
+}
+
+// fall is the moment in which a router became backup.
+type fall struct {
+	at      time.Duration
+	ordered bool // it was on standby
+}
+
+// fallen notes that a router becomes backup now.
+func (n *node) fallen(id vrrp.RouterID) {
+	n.falls[id] = fall{n.world.now, slices.ContainsFunc(n.orders, func(o vrrp.Standby) bool { return o.ID == id })}
 }
 
 // rose notes that a router becomes master now.
@@ -110,11 +163,11 @@ func (n *node) rose(id vrrp.RouterID) {
 	}
 	o, c, e := &n.world.opts, m.config, n.ear(m.config)
 	n.rises[id] = &rise{
-		at: n.world.now, ear: *e, owner: c.Priority == vrrp.PriorityOwner,
+		at: n.world.now, ear: *e, owner: n.uttered[id] == vrrp.PriorityOwner,
 		resumed: n.resumes[id] && n.world.now-n.began < margin,
 		silent:  c.SilentFor(e.interval), skew: vrrp.SkewTime(c.Version, leastPriority, e.interval),
 		slack:   o.Delay + o.Jitter + n.world.spoil.Late + margin,
-		grouped: len(m.siblings()) > 0, since: n.fell[id],
+		grouped: len(m.siblings()) > 0, since: n.falls[id].at, ordered: n.falls[id].ordered,
 	}
 }
 
@@ -141,6 +194,9 @@ func (r *rise) causes() (all []string) {
 	}
 	if r.resumed {
 		all = append(all, "master because it was master before its process restarted")
+	}
+	if r.ordered && r.since > max(r.ear.last[better], r.ear.last[lower]) {
+		all = append(all, "master because nobody took over when it went on standby")
 	}
 	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better]-r.slack {
 		all = append(all, "master because the former master left with priority 0")

@@ -81,6 +81,28 @@ func TestTrackedScriptMovesTheAddress(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 }
 
+// The last verdicts stand while the supervisor, which observes, cannot run: what
+// recovers counts when it is back.
+func TestVerdictsStandWithoutTheSupervisor(t *testing.T) {
+	p := newPair(t)
+	flag := filepath.Join(t.TempDir(), "broken")
+	v1 := p.lb1.Vipd(config(`track "script" "chk" { weight = -60 }`) +
+		fmt.Sprintf("track_script \"chk\" {\n  command  = [%q]\n  interval = \"100ms\"\n}\n", script(t, "test ! -e "+flag)))
+	p.lb2.Vipd(config())
+	p.ownedBy(p.lb1, settle)
+	if err := os.WriteFile(flag, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	p.ownedBy(p.lb2, settle)
+	v1.Signal(syscall.SIGSTOP)
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	p.steady(p.lb2, 2*time.Second)
+	v1.Signal(syscall.SIGCONT)
+	p.ownedBy(p.lb1, settle)
+}
+
 // standby hands over without a gap, outlives a restart, and active takes back.
 func TestStandbyAndActive(t *testing.T) {
 	p := newPair(t)
