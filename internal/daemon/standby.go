@@ -184,6 +184,8 @@ func (s *supervisor) without(orders []api.Standby, name string) []api.Standby {
 // sendStandby gives the router role the orders in force. One between two lives
 // gets them with its configuration.
 func (s *supervisor) sendStandby(ctx context.Context) error {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	err := s.router.call(ctx, callStandBy, s.standby.list(s.config()), nil)
 	if errors.Is(err, errNotRunning) {
 		return nil

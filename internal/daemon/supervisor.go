@@ -62,7 +62,11 @@ type supervisor struct {
 	leaving     bool
 
 	reloading sync.Mutex // one reload at a time
-	keeping   sync.Mutex // one writer of what a last will takes
+	// telling is held from reading what the router role is told until it has
+	// taken it: a role answers calls side by side, and a configuration with
+	// verdicts or orders of before must not come after newer ones.
+	telling sync.Mutex
+	keeping sync.Mutex // one writer of what a last will takes
 
 	dumping sync.Mutex
 	cleared map[vrrp.RouterID]vrrp.Counters // when the statistics were cleared
@@ -456,6 +460,8 @@ func (s *supervisor) config() *conf.Config {
 
 // configureRouter sends the router role its whole share in one message.
 func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
 	msg := routerConfig{
 		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),

@@ -73,6 +73,8 @@ func (t *tracking) run(ctx context.Context) {
 // send gives the router role all verdicts. One between two lives gets them
 // with its configuration.
 func (t *tracking) send(ctx context.Context) {
+	t.s.telling.Lock()
+	defer t.s.telling.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	err := t.s.router.call(ctx, callObserved, t.verdicts(), nil)

@@ -42,6 +42,9 @@ func (w *World) StandBy(name, router string, force bool) {
 	for _, id := range n.together(router) {
 		n.orders = append(n.orders, vrrp.Standby{ID: id, Force: force})
 	}
+	if n.paused {
+		n.dreamt = slices.Concat(n.dreamt, n.orders)
+	}
 	n.feed(&vrrp.StandBy{Orders: n.orders})
 }
 
@@ -49,6 +52,9 @@ func (w *World) StandBy(name, router string, force bool) {
 func (w *World) Active(name, router string) {
 	w.disturb(name, "active "+router)
 	n := w.byName[name]
+	for _, o := range n.orders {
+		n.lifted[o.ID] = w.now
+	}
 	n.orders = n.withoutOrder(router)
 	n.feed(&vrrp.StandBy{Orders: n.orders})
 }

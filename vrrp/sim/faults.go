@@ -32,6 +32,7 @@ func (w *World) Start(name string, s Start) {
 	n.ending, n.stopped, n.paused, n.rested, n.wake = false, false, false, false, never
 	n.states = make(map[vrrp.RouterID]vrrp.State)
 	n.dropped = make(map[vrrp.Drop]bool)
+	n.woke, n.dreamt, n.lifted = never, nil, make(map[vrrp.RouterID]time.Duration)
 	n.began, n.ears, n.rises = w.now, make(map[vrrp.RouterID]*ear), make(map[vrrp.RouterID]*rise)
 	n.falls, n.uttered = make(map[vrrp.RouterID]fall), make(map[vrrp.RouterID]uint8)
 	c := &vrrp.Configure{AwaitReady: s.AwaitReady, Resume: make(map[vrrp.RouterID]bool)}
@@ -126,7 +127,7 @@ func (w *World) Pause(name string) {
 	w.disturb(name, "pause")
 	n := w.byName[name]
 	if !n.paused {
-		n.slept = w.now
+		n.slept, n.dreamt = w.now, n.orders
 	}
 	n.paused = n.engine != nil
 	n.rested = true

@@ -54,6 +54,9 @@ type node struct {
 	// what its routers have heard, and when they last became master or backup.
 	began   time.Duration
 	slept   time.Duration
+	woke    time.Duration
+	dreamt  []vrrp.Standby                  // the orders during the pause
+	lifted  map[vrrp.RouterID]time.Duration // when an order was last taken back
 	resumes map[vrrp.RouterID]bool
 	ears    map[vrrp.RouterID]*ear
 	uttered map[vrrp.RouterID]uint8 // the priority of the last advert

@@ -114,6 +114,7 @@ func (n *node) ear(c *vrrp.Config) *ear {
 // that it had heard before is as fresh as it was: it could do nothing about it.
 func (n *node) awaken() {
 	now := n.world.now
+	n.woke = now
 	for _, e := range n.ears {
 		for s := range e.last {
 			switch {
@@ -150,9 +151,19 @@ type fall struct {
 	ordered bool // it was on standby
 }
 
-// fallen notes that a router becomes backup now.
+// fallen notes that a router becomes backup now. One that has just been woken
+// may not have come to hear yet that an order of before is over.
 func (n *node) fallen(id vrrp.RouterID) {
-	n.falls[id] = fall{n.world.now, slices.ContainsFunc(n.orders, func(o vrrp.Standby) bool { return o.ID == id })}
+	orders := n.orders
+	if n.woke == n.world.now {
+		orders = slices.Concat(orders, n.dreamt)
+	}
+	ordered := slices.ContainsFunc(orders, func(o vrrp.Standby) bool { return o.ID == id })
+	if m, ok := n.member(id); ok { // a hand-over that the order began goes on without it
+		at, lifted := n.lifted[id]
+		ordered = ordered || lifted && n.world.now-at <= vrrp.HandOverBound(m.config.Version, m.config.AdvertInterval)
+	}
+	n.falls[id] = fall{n.world.now, ordered}
 }
 
 // rose notes that a router becomes master now.
@@ -195,7 +206,7 @@ func (r *rise) causes() (all []string) {
 	if r.resumed {
 		all = append(all, "master because it was master before its process restarted")
 	}
-	if r.ordered && r.since > max(r.ear.last[better], r.ear.last[lower]) {
+	if r.ordered && (r.grouped || r.since > max(r.ear.last[better], r.ear.last[lower])) {
 		all = append(all, "master because nobody took over when it went on standby")
 	}
 	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better]-r.slack {

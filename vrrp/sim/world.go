@@ -72,7 +72,7 @@ func (w *World) Add(name string, routers []vrrp.Config) {
 	n := &node{
 		world: w, name: name, number: len(w.nodes) + 1, routers: routers,
 		kernel: kernel{}, planned: never, wake: never, links: make(map[string]*vrrp.Link), heard: make(map[vrrp.RouterID]bool),
-		observed: make(map[vrrp.TrackID]vrrp.Observed),
+		observed: make(map[vrrp.TrackID]vrrp.Observed), lifted: make(map[vrrp.RouterID]time.Duration),
 	}
 	if w.opts.DriftPPM > 0 {
 		n.clock = clock{
