@@ -31,7 +31,7 @@ func (b *builder) services(nodes []*node, checks *checkSet) {
 		keys := b.keys(n)
 		for _, k := range keys {
 			if prev, again := taken[k.v]; again && !n.bad("protocol") {
-				b.errorf("duplicate_service", k.rng, "", "%s is already the service of %s at %s", k.v, prev.server, where(prev.rng))
+				b.errorf("duplicate_service", k.rng, "one of them needs another address, port or mark; or put the real servers of both into one", "%s is already the service of %s at %s", k.v, prev.server, where(prev.rng))
 				continue
 			}
 			taken[k.v] = keyPlace{n, k.rng}
@@ -85,7 +85,7 @@ func (b *builder) schedulerFlags(n *node, s *Service) {
 	for _, word := range get[[]located[string]](n, "scheduler_flags") {
 		bit, err := ipvs.ParseSchedulerFlag(s.Scheduler, word.v)
 		if err != nil && !n.bad("scheduler") {
-			hint := ""
+			hint := "leave it out, or choose that scheduler"
 			if known := ipvs.SchedulerFlagWords(); !slices.Contains(known, word.v) {
 				hint = didYouMean(word.v, known)
 			}
@@ -205,7 +205,7 @@ func (b *builder) connectionSync(nodes []*node) {
 	b.cfg.Sync = c
 	for _, s := range b.cfg.Services {
 		if server, mixed := mixedFamilies(s); mixed {
-			b.errorf("sync_mixed_families", n.def, "", "virtual_server %q has real server %s of the other address family: the kernel cannot synchronise connections then", s.Name, server)
+			b.errorf("sync_mixed_families", n.def, "give the virtual_server real servers of its own family, or leave connection_sync out", "virtual_server %q has real server %s of the other address family: the kernel cannot synchronise connections then", s.Name, server)
 		}
 	}
 }

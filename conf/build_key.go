@@ -60,7 +60,7 @@ func (b *builder) marks(n *node) []located[ipvs.ServiceKey] {
 		out = append(out, located[ipvs.ServiceKey]{ipvs.MarkKey(uint32(m.v), family), m.rng})
 	}
 	if n.has("family") && len(out) == 0 && !n.bad("fwmark", "fwmarks") {
-		b.errorf("family_of_address", n.at("family"), "", "family is for firewall marks: an address has its own")
+		b.errorf("family_of_address", n.at("family"), "leave it out", "family is for firewall marks: an address has its own")
 	}
 	return out
 }

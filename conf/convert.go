@@ -114,7 +114,7 @@ func toInt(c *conversion, v cty.Value) (any, bool) {
 		return nil, false
 	}
 	if accuracy != big.Exact || n < c.attr.min || n > c.attr.max {
-		c.errorf("out_of_range", c.rng, "", "%s %s is out of range: %s", c.attr.name, numberText(v), c.attr.limits())
+		c.errorf("out_of_range", c.rng, c.attr.hint, "%s %s is out of range: %s", c.attr.name, numberText(v), c.attr.limits())
 		return nil, false
 	}
 	return n, true

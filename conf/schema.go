@@ -51,6 +51,7 @@ type attr struct {
 	words   []string          // of kindWord
 	aliases map[string]string // further words and what they mean
 	help    string
+	hint    string // what to do about a number that is out of range
 
 	value any // def, converted
 }

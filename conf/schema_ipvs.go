@@ -18,6 +18,9 @@ var forwardAliases = map[string]string{
 	"ipip": "tunnel", "tun": "tunnel",
 }
 
+// weightHint is about weights that the kernel does not keep.
+const weightHint = "only the ratio of the weights of a virtual_server counts: scale them all; 0 takes no new connections"
+
 var forwardWords = []string{"direct", "masquerade", "tunnel"}
 
 var serverBlock = &block{
@@ -103,7 +106,7 @@ var fallbackBlock = &block{
 	attrs: []*attr{
 		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
 			defNote: "the service's; `direct` for a loopback address", help: "As in `virtual_server`."},
-		{name: "weight", kind: kindInt, def: "1", min: 1, max: math.MaxUint16, help: "Its weight."},
+		{name: "weight", kind: kindInt, def: "1", min: 1, max: math.MaxUint16, help: "Its weight.", hint: weightHint},
 		{name: "inhibit", kind: kindBool, def: "false",
 			help: "Keep it in the table with weight 0 while it is not used, so that its connections live on when real servers are back."},
 	},
@@ -117,7 +120,7 @@ var realServerBlock = &block{
 	help: "A server that does the work.",
 	attrs: []*attr{
 		{name: "weight", kind: kindInt, def: "1", min: 0, max: math.MaxUint16,
-			help: "Its share; 0 takes no new connections."},
+			help: "Its share; 0 takes no new connections.", hint: weightHint},
 		{name: "forward", kind: kindWord, words: forwardWords, aliases: forwardAliases,
 			defNote: "the service's", help: "As in `virtual_server`."},
 		{name: "quiescent", kind: kindBool, defNote: "the service's", help: "As in `virtual_server`."},
@@ -142,7 +145,8 @@ var syncBlock = &block{
 		{name: "follow", kind: kindString, help: "Name of a `vrrp_instance`: its master sends, its backups receive. Without it every director does both."},
 		{name: "both", kind: kindBool, def: "false", help: "Send and receive in every state of the instance."},
 		{name: "id", kind: kindInt, def: "0", min: 0, max: 255,
-			help: "Sync ID: directors hear those with the same one; 0 hears all."},
+			help: "Sync ID: directors hear those with the same one; 0 hears all.",
+			hint: "any number of one octet that the directors share; group and port keep others apart"},
 		{name: "group", kind: kindGroup, defNote: "224.0.0.81", help: "Multicast address."},
 		{name: "port", kind: kindInt, min: 1, max: math.MaxUint16, defNote: "8848", help: "UDP port."},
 		{name: "ttl", kind: kindInt, min: 1, max: 255, defNote: "1", help: "Hops that the messages may travel."},

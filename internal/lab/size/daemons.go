@@ -38,7 +38,7 @@ func vipdDaemon(vipd, dir string) daemon {
 			}
 			fmt.Fprintf(&b, "  ]\n}\n")
 			spread(services, reals, func(i int, rs []string) {
-				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n", i, virtual(i))
+				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n  check \"tcp\" { interval = \"1h\" }\n", i, virtual(i))
 				for j, a := range rs {
 					fmt.Fprintf(&b, "  real_server \"%s\" { weight = %d }\n", a, firstWeight(i, j, weight))
 				}
@@ -64,9 +64,9 @@ func keepalivedDaemon(_, dir string) daemon {
 			}
 			b.WriteString("  }\n}\n")
 			spread(services, reals, func(i int, rs []string) {
-				fmt.Fprintf(&b, "virtual_server %s 80 {\n  lb_algo wlc\n  lb_kind NAT\n  protocol TCP\n", virtual(i))
+				fmt.Fprintf(&b, "virtual_server %s 80 {\n  delay_loop 3600\n  lb_algo wlc\n  lb_kind NAT\n  protocol TCP\n", virtual(i))
 				for j, a := range rs {
-					fmt.Fprintf(&b, "  real_server %s 80 {\n    weight %d\n  }\n", a, firstWeight(i, j, weight))
+					fmt.Fprintf(&b, "  real_server %s 80 {\n    weight %d\n    TCP_CHECK {\n      connect_timeout 3\n    }\n  }\n", a, firstWeight(i, j, weight))
 				}
 				b.WriteString("}\n")
 			})
