@@ -125,6 +125,9 @@ func (m *measurement) measure(name string, do func() error) (step, error) {
 	s.CPU = max(used-before-time.Duration(m.adverting*float64(s.Elapsed)), 0)
 	s.Netlink, s.Writes, s.RSS = m.watch.since(packets), m.watch.writes(), m.rss()
 	s.Gap, s.Trouble = m.adverts.since(), m.trouble(stops)
+	if s.Cut {
+		s.Trouble = fmt.Sprintf("cut off, like all after it: the %.0f s for all steps were over", m.limit.Seconds())
+	}
 	if now := m.late(); now >= 0 && late >= 0 && !starts {
 		s.Late = now - late
 	}

@@ -60,7 +60,7 @@ func sizesOf(all []step) (out []cell) {
 func (s step) row() string {
 	took, remark := seconds(s.Elapsed), s.Trouble
 	if s.Cut {
-		took, remark = fmt.Sprintf("> %.0f s", s.Elapsed.Seconds()), "cut off, like all after it"
+		took = fmt.Sprintf("> %.0f s", s.Elapsed.Seconds())
 	}
 	memory := "–"
 	if s.RSS > 0 {

@@ -99,7 +99,7 @@ func TestCountWrites(t *testing.T) {
 func TestRender(t *testing.T) {
 	all := sample(func(s *step) {
 		if s.Daemon == "keepalived" && s.Name == startKilled {
-			s.Cut, s.Elapsed = true, 10*time.Minute
+			s.Cut, s.Elapsed, s.Trouble = true, 10*time.Minute, "cut off"
 		}
 		if s.Place == inGuest && s.Name == reloadSame {
 			s.Writes = 2
@@ -107,7 +107,7 @@ func TestRender(t *testing.T) {
 	})
 	text := render(all, judge(all), "v1")
 	for _, want := range []string{
-		"at v1:", "## 1000 services, 10000 real servers", "| > 600 s |", "cut off, like all after it",
+		"at v1:", "## 1000 services, 10000 real servers", "| > 600 s |", "| cut off |",
 		"| 2 | **no** |", "| 1000 | 10000 | " + reloadWeight + " | 0.01 s | 120.0 ms | 0 |",
 	} {
 		if !strings.Contains(text, want) {
