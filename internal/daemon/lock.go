@@ -52,9 +52,10 @@ func unlockInstance(f *os.File) {
 }
 
 // passing reports whether the lock's holder carries out a last will, or is
-// about to: its file names a process that is gone.
+// about to, its file names a process that is gone, or finds that there is none
+// to carry out: the guard of one that stopped cleanly has the lock for a moment.
 func passing(holder string) bool {
-	if strings.HasPrefix(holder, willMark) {
+	if holder == "" || strings.HasPrefix(holder, willMark) {
 		return true
 	}
 	pid, err := strconv.Atoi(holder)

@@ -15,46 +15,63 @@ import (
 // the virtual MAC address of a router that is not master.
 const muteTable = "vipd_vmac"
 
-// mutedGroup is the group (ip-link(8), IFLA_GROUP) of the interfaces that must
-// be silent. The table stands while there are such interfaces at all; whether
-// one of them speaks is a matter of its group alone, which changes at once and
-// costs a take-over nothing.
-const mutedGroup = 112
+// Groups (ip-link(8), IFLA_GROUP) of the interfaces with a virtual MAC address:
+// those that must be silent and those of masters. The tables stand while there
+// are such interfaces at all; whether one of them speaks is a matter of its
+// group alone, which changes at once and costs a take-over nothing.
+const (
+	mutedGroup  = 112
+	masterGroup = 113
+)
 
-// muteOutput writes the table, or removes it. A switch takes any frame with the
-// virtual MAC address as news about the master's port. The kernel sends some by
-// itself: reports of multicast memberships, when the interface comes up, when a
-// querier asks and when addresses leave it. Only adverts pass, the last one
-// with priority 0 among them.
+// muteOutput writes the tables, or removes them. A switch takes any frame with
+// the virtual MAC address as news about the master's port. The kernel sends some
+// by itself: reports of multicast memberships, when the interface comes up, when
+// a querier asks and when addresses leave it. Only adverts pass, the last one
+// with priority 0 among them. And it answers when a successor with the same MAC
+// address announces itself by asking for the address: to itself, but a switch
+// would send all to us until the successor's next advert.
 func muteOutput(on bool) error {
 	c, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
 	}
-	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: muteTable}
+	inet := &nftables.Table{Family: nftables.TableFamilyINet, Name: muteTable}
+	twins := &nftables.Table{Family: nftables.TableFamilyARP, Name: muteTable}
 	if !on {
-		c.DelTable(table)
-		// Without the table, or without nftables, there is nothing to remove.
-		if err := c.Flush(); err != nil && !nothingThere(err) {
-			return fmt.Errorf("remove nftables table %s: %w", muteTable, err)
+		var errs []error
+		for _, table := range []*nftables.Table{inet, twins} {
+			c.DelTable(table)
+			// Without the table, or without nftables, there is nothing to remove.
+			if err := c.Flush(); err != nil && !nothingThere(err) {
+				errs = append(errs, fmt.Errorf("remove nftables table %s: %w", muteTable, err))
+			}
 		}
-		return nil
+		return errors.Join(errs...)
 	}
-	c.AddTable(table)
-	c.DelTable(table)
-	c.AddTable(table)
-	policy := nftables.ChainPolicyAccept
-	chain := c.AddChain(&nftables.Chain{
-		Name: "silent", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookOutput,
-		Priority: nftables.ChainPriorityRaw, Policy: &policy,
-	})
-	// meta oifgroup G meta l4proto != vrrp meta l4proto != ah drop
-	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{
+	for _, table := range []*nftables.Table{inet, twins} {
+		c.AddTable(table)
+		c.DelTable(table)
+		c.AddTable(table)
+	}
+	silent := muteChain(c, inet, nftables.ChainHookOutput)
+	// meta oifgroup MUTED meta l4proto != vrrp meta l4proto != ah drop
+	c.AddRule(&nftables.Rule{Table: inet, Chain: silent, Exprs: []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyOIFGROUP, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, mutedGroup)},
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{protocol}},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: 1, Data: []byte{protocolAH}},
+		&expr.Counter{},
+		&expr.Verdict{Kind: expr.VerdictDrop},
+	}})
+	deaf := muteChain(c, twins, nftables.ChainHookRef(arpInput))
+	// meta iifgroup MASTER arp saddr ether 00:00:5e:00:01:00/40 drop
+	c.AddRule(&nftables.Rule{Table: twins, Chain: deaf, Exprs: []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyIIFGROUP, Register: 1},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: binary.NativeEndian.AppendUint32(nil, masterGroup)},
+		&expr.Payload{DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: arpSender, Len: uint32(len(virtualMAC))},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: virtualMAC},
 		&expr.Counter{},
 		&expr.Verdict{Kind: expr.VerdictDrop},
 	}})
@@ -64,6 +81,23 @@ func muteOutput(on bool) error {
 	return nil
 }
 
+// arpInput is NF_ARP_IN of linux/netfilter_arp.h.
+const arpInput = 0
+
+// arpSender is where the hardware address of who sent an ARP packet is (RFC
+// 826), and virtualMAC what those of virtual routers begin with (RFC 9568 §7.3).
+const arpSender = 8
+
+var virtualMAC = []byte{0x00, 0x00, 0x5e, 0x00, 0x01}
+
+// muteChain adds a chain of a table, behind a hook.
+func muteChain(c *nftables.Conn, table *nftables.Table, hook *nftables.ChainHook) *nftables.Chain {
+	policy := nftables.ChainPolicyAccept
+	return c.AddChain(&nftables.Chain{
+		Name: "virtual_mac", Table: table, Type: nftables.ChainTypeFilter, Hooknum: hook, Priority: nftables.ChainPriorityRaw, Policy: &policy,
+	})
+}
+
 // mute takes the voice of an interface with a virtual MAC address, or gives
 // it back. One that does not exist is made without a voice.
 func mute(name string, on bool) error {
@@ -71,7 +105,7 @@ func mute(name string, on bool) error {
 	if absent(err) {
 		return nil
 	}
-	group := 0
+	group := masterGroup
 	if on {
 		group = mutedGroup
 	}

@@ -114,9 +114,9 @@ func (f *fresh) halt() {
 	}
 }
 
-// misled counts the clients that believe the address to be elsewhere than at
-// the MAC address: each took the first answer to its question and then what was
-// announced, as Linux does.
+// misled counts the clients that believe the address to be at a MAC address:
+// each took the first answer to its question and then what was announced, as
+// Linux does.
 func (f *fresh) misled(mac string) (n int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +127,7 @@ func (f *fresh) misled(mac string) (n int) {
 				believes = a.mac
 			}
 		}
-		if believes != "" && believes != mac {
+		if believes == mac {
 			n++
 		}
 	}

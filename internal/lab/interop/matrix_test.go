@@ -319,6 +319,9 @@ func report(results map[cell]*match) string {
 }
 
 func (m *match) outcome(event string) string {
+	if m == nil {
+		return "**not run**"
+	}
 	took, happened := m.took[event]
 	switch {
 	case !happened || m.t.Failed():
