@@ -94,3 +94,29 @@ func TestPublicHidesSecrets(t *testing.T) {
 		}
 	}
 }
+
+// FuzzSettings: settings come from other processes and from files of the state.
+// What is read is written back as it was.
+func FuzzSettings(f *testing.F) {
+	for _, k := range Kinds() {
+		text, err := json.Marshal(Defaults(k))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var first, second Settings
+		if json.Unmarshal(text, &first) != nil {
+			return
+		}
+		again, err := json.Marshal(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(again, &second); err != nil || first != second {
+			t.Errorf("%+v became %+v: %v", first, second, err)
+		}
+		_ = first.Validate()
+	})
+}

@@ -91,3 +91,27 @@ func TestStatusSetRoundTrip(t *testing.T) {
 		}
 	})
 }
+
+// FuzzParseStatusSet: what is accepted holds the codes that it names and no
+// other numbers than codes.
+func FuzzParseStatusSet(f *testing.F) {
+	for _, seed := range []string{"200", "200-299,304", " 100 - 999 ", "1-", "-1", "200,,300"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		set, err := ParseStatusSet(text)
+		if err != nil {
+			return
+		}
+		some := false
+		for code := range 2000 {
+			some = some || set.Contains(code)
+			if set.Contains(code) && (code < 100 || code > 999) {
+				t.Errorf("%q holds %d", text, code)
+			}
+		}
+		if !some {
+			t.Errorf("%q holds nothing", text)
+		}
+	})
+}

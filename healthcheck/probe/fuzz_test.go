@@ -34,6 +34,8 @@ func FuzzAnswers(f *testing.F) {
 		if code, err := radiusAnswer(answer, request, "s"); err == nil {
 			t.Errorf("forged answer of code %d was believed", code)
 		}
+		file := newAttempt(healthcheck.Key{})
+		_, _ = file.judgeFile(string(answer), healthcheck.File{Words: true, Weight: 65535})
 		s := &stream{a: &attempt{key: healthcheck.Key{Settings: healthcheck.Defaults(healthcheck.KindFTP)}}, in: bufio.NewReaderSize(bytes.NewReader(answer), maxLine)}
 		_, _, _ = s.reply()
 		s.in = bufio.NewReaderSize(bytes.NewReader(answer), maxLine)
