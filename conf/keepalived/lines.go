@@ -12,6 +12,7 @@ import (
 const (
 	maxLines   = 200_000 // after includes and repetitions
 	maxInclude = 32      // files inside files
+	maxFiles   = 10_000  // one that is included twice counts twice
 	maxLength  = 64 << 10
 )
 
@@ -32,6 +33,7 @@ type preprocessor struct {
 	stack   []string // files being read
 	pending *definition
 	total   int
+	read    int // files
 	full    bool
 	intn    func(int) int // a random number below
 }
@@ -40,6 +42,13 @@ type preprocessor struct {
 func (p *preprocessor) file(name string, at place) {
 	if len(p.stack) >= maxInclude || slices.Contains(p.stack, name) {
 		p.errorf(at, "include_loop", "", "%s includes itself", name)
+		return
+	}
+	if p.read++; p.read > maxFiles && !p.full {
+		p.full = true
+		p.errorf(at, "too_long", "", "more than %d files are included", maxFiles)
+	}
+	if p.full {
 		return
 	}
 	text, err := p.opts.Read(name)

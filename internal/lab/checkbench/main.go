@@ -97,16 +97,17 @@ func boot(daemon, vipd string, l load) (figures, error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), cellBound)
 	defer cancel()
-	var out strings.Builder
+	var out hostTimer
 	status, err := lab.RunInGuest(ctx, lab.GuestCommand{Args: []string{self, "-inside", daemon, "-vipd", vipd, "-loads", l.String()}, Output: &out})
 	var f figures
-	for line := range strings.Lines(out.String()) {
+	for line := range strings.Lines(out.text.String()) {
 		if json.Unmarshal([]byte(line), &f) == nil {
+			f.Host = out.used
 			return f, nil
 		}
 	}
 	if err == nil {
-		err = fmt.Errorf("guest ended with status %d: %s", status, strings.TrimSpace(out.String()))
+		err = fmt.Errorf("guest ended with status %d: %s", status, strings.TrimSpace(out.text.String()))
 	}
 	return f, err
 }

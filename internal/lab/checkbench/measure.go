@@ -59,6 +59,7 @@ const (
 type figures struct {
 	Checks   int           // in the window
 	CPU      time.Duration // of the checking process in the window
+	Host     time.Duration // of the guest as a whole, by its host's clock; set outside
 	Machine  float64       // part of the guest's time in which it was not idle
 	Checker  int           // its memory, KiB resident
 	All      int           // of all processes of the daemon, shared pages in part to each
@@ -66,6 +67,7 @@ type figures struct {
 	Death    time.Duration // until weight 0
 	Recovery time.Duration // until the weight is back
 	Late     time.Duration // mean lateness of adverts in the window; negative = unknown
+	Status   time.Duration // how long a status of everything took under the load
 }
 
 // measureInside measures one cell inside the guest and prints its figures.
@@ -122,7 +124,9 @@ func measure(l load, d daemon) (figures, error) {
 	var f figures
 	late := d.adverts(dir) // which costs the daemon something, so outside of the window
 	cpu, count, idle, began := processorTime(pid), targets.reset(), idleTime(), time.Now()
+	fmt.Println(windowBegins)
 	time.Sleep(l.window())
+	fmt.Println(windowEnds)
 	f.CPU = processorTime(pid) - cpu
 	f.Machine = 1 - float64(idleTime()-idle)/float64(time.Since(began))
 	f.Checks, f.Pause = targets.count()-count, targets.pause()
@@ -130,7 +134,9 @@ func measure(l load, d daemon) (figures, error) {
 	for _, p := range children(cmd.Process.Pid) {
 		f.All += proportional(p)
 	}
+	asked := time.Now()
 	f.Late = d.adverts(dir).since(late)
+	f.Status = time.Since(asked)
 	if l.kind == noChecks {
 		return f, nil
 	}
