@@ -60,7 +60,6 @@ type figures struct {
 	Checks   int           // in the window
 	CPU      time.Duration // of the checking process in the window
 	Host     time.Duration // of the guest as a whole, by its host's clock; set outside
-	Machine  float64       // part of the guest's time in which it was not idle
 	Checker  int           // its memory, KiB resident
 	All      int           // of all processes of the daemon, shared pages in part to each
 	Pause    time.Duration // longest between two checks of one target
@@ -123,12 +122,11 @@ func measure(l load, d daemon) (figures, error) {
 	}
 	var f figures
 	late := d.adverts(dir) // which costs the daemon something, so outside of the window
-	cpu, count, idle, began := processorTime(pid), targets.reset(), idleTime(), time.Now()
+	cpu, count := processorTime(pid), targets.reset()
 	fmt.Println(windowBegins)
 	time.Sleep(l.window())
 	fmt.Println(windowEnds)
 	f.CPU = processorTime(pid) - cpu
-	f.Machine = 1 - float64(idleTime()-idle)/float64(time.Since(began))
 	f.Checks, f.Pause = targets.count()-count, targets.pause()
 	f.Checker, f.All = resident(pid), proportional(cmd.Process.Pid)
 	for _, p := range children(cmd.Process.Pid) {
@@ -189,17 +187,6 @@ func processorTime(pid int) time.Duration {
 	user, _ := strconv.Atoi(f[11])
 	system, _ := strconv.Atoi(f[12])
 	return time.Duration(user+system) * 10 * time.Millisecond // clock ticks of 1/100 s
-}
-
-// idleTime is how long the machine has been idle.
-func idleTime() time.Duration {
-	text, _ := os.ReadFile("/proc/stat")
-	f := strings.Fields(string(text)) // "cpu", user, nice, system, idle, …
-	if len(f) < 5 {
-		return 0
-	}
-	ticks, _ := strconv.Atoi(f[4])
-	return time.Duration(ticks) * 10 * time.Millisecond
 }
 
 // resident is the memory of a process, KiB.

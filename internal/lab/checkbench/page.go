@@ -20,8 +20,8 @@ Written by ` + "`make bench`" + `: vipd and keepalived with the same targets, wh
 
 CPU per check is what the checking process used, divided by the checks that arrived, by the guest's clock, which ticks a hundred times a second and misses what
 comes and goes between two ticks. "Guest per check" is what the whole guest used, by the host's clock, divided in the same way: real servers, kernel and all
-processes of the daemon, adverts included. The real servers are the same: what differs is the daemon. "Machine" is how busy the guest was, with its real servers and the
-kernel's work for both sides. The checker's memory is what is resident; of all processes together, pages that they share count once. "Longest pause" is the
+processes of the daemon, adverts included. The real servers are the same: what differs is the daemon. "Machine" is how busy all that keeps
+the guest, by the same clock. The checker's memory is what is resident; of all processes together, pages that they share count once. "Longest pause" is the
 longest time that a target waited for its next check. Death and recovery are of one real server, until /proc/net/ip_vs shows them; both daemons retry once, after a second,
 before they take a server out. Beside the checks, vipd sends adverts of VRRP every 100 ms: "adverts late" is their mean lateness meanwhile; the first row is without checks.
 "Status" is how long ` + "`vipd status --json`" + ` took under the load.
@@ -50,7 +50,7 @@ func render(rows []row, commit string) string {
 			death, recovery, pause = short(r.Death), short(r.Recovery), short(r.Pause)
 		}
 		fmt.Fprintf(&b, "%.0f | %s | %s | %.0f %% | %.0f %% | %.1f MB | %.1f MB | %s | %s | %s | %s | %s |\n",
-			float64(r.Checks)/elapsed.Seconds(), perCheck(r.CPU, r.Checks), perCheck(r.Host, r.Checks), 100*r.CPU.Seconds()/elapsed.Seconds(), 100*r.Machine,
+			float64(r.Checks)/elapsed.Seconds(), perCheck(r.CPU, r.Checks), perCheck(r.Host, r.Checks), 100*r.CPU.Seconds()/elapsed.Seconds(), 100*r.Host.Seconds()/elapsed.Seconds(),
 			float64(r.Checker)/1024, float64(r.All)/1024, pause, death, recovery, late, status)
 	}
 	if commit != "" {
