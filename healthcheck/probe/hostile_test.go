@@ -132,3 +132,46 @@ func TestHostileServers(t *testing.T) {
 		}
 	}
 }
+
+// TestHostileDatagrams lets every kind of check over UDP meet servers that never
+// answer, and those that answer what nobody should believe.
+func TestHostileDatagrams(t *testing.T) {
+	packets := map[string]healthcheck.Params{
+		"dns":    healthcheck.DNS{Name: "a.", Type: "A", Code: "NOERROR", Transport: "udp"},
+		"radius": healthcheck.RADIUS{User: "u", Secret: "s", NASIdentifier: "n"},
+		"sip":    healthcheck.SIP{User: "a", Transport: "udp", Status: "200"},
+		"udp":    healthcheck.UDP{Send: "x", Expect: "never"},
+	}
+	many := func(answer string) []string { return []string{answer, answer, answer, answer, answer} }
+	for server, answer := range map[string]func(string) []string{
+		"says nothing":       func(string) []string { return nil },
+		"sends nothing":      func(string) []string { return many("") },
+		"sends a byte":       func(string) []string { return many("\x01") },
+		"sends it back":      many,
+		"sends NUL":          func(string) []string { return many(strings.Repeat("\x00", 512)) },
+		"is not UTF-8":       func(string) []string { return many("\xff\xfe\x80\x1b[2J\r\n\x00\x00\r\n") },
+		"sends large things": func(string) []string { return many(strings.Repeat("\xff", 60_000)) },
+		"is http":            func(string) []string { return many("HTTP/1.0 400 Bad Request\r\n\r\n") },
+		"cuts the question":  func(r string) []string { return many(r[:len(r)/2]) },
+	} {
+		t.Run(server, func(t *testing.T) {
+			t.Parallel()
+			target := datagrams(t, answer)
+			p := New(Options{})
+			for kind, params := range packets {
+				r := p.Run(t.Context(), keyOf(healthcheck.Kind(kind), target, func(s *healthcheck.Settings) {
+					s.Params, s.Timeout = params, 100*time.Millisecond
+				}))
+				if r.OK() || r.Class == healthcheck.ClassInternal || r.Duration > 10*time.Second {
+					t.Errorf("%s: %s %q after %v", kind, r.Class, r.Reason, r.Duration)
+				}
+				if r.Reason == "" || strings.ContainsFunc(r.Reason, func(c rune) bool { return !unicode.IsPrint(c) }) {
+					t.Errorf("%s: reason %q", kind, r.Reason)
+				}
+				if server == "says nothing" && r.Class != healthcheck.ClassTimeout {
+					t.Errorf("%s: %s %q, want a timeout", kind, r.Class, r.Reason)
+				}
+			}
+		})
+	}
+}
