@@ -93,6 +93,7 @@ func (p *planner) global() {
 	}
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
+		c.Impact = append(c.Impact, "counts from now on; nothing starts anew")
 	}
 	p.add(c)
 }
@@ -109,6 +110,9 @@ func (p *planner) static() {
 		c.Disrupts = true
 		c.Impact = append(c.Impact, addressesText(gone)+" is given up")
 	}
+	if come := missing(want.Addresses, have.Addresses); len(come) > 0 {
+		c.Impact = append(c.Impact, addressesText(come)+" is added")
+	}
 	p.add(c)
 }
 
@@ -116,16 +120,16 @@ func (p *planner) static() {
 // are not listed.
 func (p *planner) kernel() {
 	if fields := diffFields(p.have.IPVS, p.want.IPVS); len(fields) > 0 {
-		p.add(Change{Action: ActionRetune, Object: "ipvs", Name: "ipvs", Fields: fields})
+		p.add(Change{Action: ActionRetune, Object: "ipvs", Name: "ipvs", Fields: fields, Impact: []string{"set in the kernel at once; connections stay"}})
 	}
 	c := Change{Object: "connection_sync", Name: "connection_sync"}
 	switch have, want := p.have.Sync, p.want.Sync; {
 	case have == nil && want == nil:
 		return
 	case have == nil:
-		c.Action = ActionAdd
+		c.Action, c.Impact = ActionAdd, []string{"the kernel's sync daemons start"}
 	case want == nil:
-		c.Action = ActionRemove
+		c.Action, c.Impact = ActionRemove, []string{"the kernel's sync daemons end"}
 	default:
 		if c.Fields = diffFields(*have, *want); len(c.Fields) == 0 {
 			return

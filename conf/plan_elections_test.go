@@ -38,8 +38,9 @@ func TestPlanElections(t *testing.T) {
 		got = append(got, line)
 	}
 	expect := []string{
-		"retune vrrp_sync_group edge", "retune track_script chk: fall 3 → 4", "add track_file other", "remove track_process haproxy",
-		"retune notify web: master /bin/true up → /bin/true",
+		"retune vrrp_sync_group edge", "retune track_script chk: fall 3 → 4; its last verdict stands until there is another",
+		"add track_file other: its first verdict counts", "remove track_process haproxy: nothing depends on it any more",
+		"retune notify web: master /bin/true up → /bin/true; counts from the next change of state on",
 	}
 	if diff := cmp.Diff(expect, got); diff != "" {
 		t.Errorf("plan (-want +got):\n%s", diff)

@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -82,14 +83,22 @@ func (p *planner) routerImpact(c *Change, have, want *vrrp.Config) {
 		say("stays %s", state)
 	}
 	gone, come := missing(have.Held(), want.Held()), missing(want.Held(), have.Held())
-	p.tellGone(c, gone)
+	if state, known := p.live.States[want.ID]; known && state != vrrp.StateMaster && len(gone) > 0 {
+		say("%s is not held here", addressesText(gone))
+	} else {
+		p.tellGone(c, gone)
+	}
 	if len(come) > 0 {
 		say("%s is added and announced while master", addressesText(come))
 	}
 	if unlisted := missing(have.Addresses, want.Addresses); len(unlisted) == len(have.Addresses) && len(unlisted) > 0 {
-		say("VIP lists of the peers become disjoint: clash, with two masters, until they reload")
+		c.Disrupts = true
+		say("VIP lists of the peers become disjoint: clash until they reload, with two masters")
 	} else if len(unlisted)+len(missing(want.Addresses, have.Addresses)) > 0 {
 		say("keepalived peers reject an address list that differs from theirs: reload them soon")
+	}
+	if !reflect.DeepEqual(have.Tracks, want.Tracks) {
+		say("its priority follows what is tracked now, from the first verdict on")
 	}
 	if have.Version != want.Version {
 		c.Disrupts = true
@@ -213,9 +222,9 @@ func addressesText(list []netip.Prefix) string {
 }
 
 // about rounds a duration for reading.
-func about(d time.Duration) time.Duration {
+func about(d time.Duration) string {
 	if d < time.Second {
-		return d.Round(10 * time.Millisecond)
+		return fmt.Sprintf("%d ms", d.Round(10*time.Millisecond).Milliseconds())
 	}
-	return d.Round(100 * time.Millisecond)
+	return fmt.Sprintf("%.1f s", d.Seconds())
 }

@@ -96,7 +96,7 @@ func (p *planner) service(have, want *Service) {
 		h, ok := old[rs.Address]
 		delete(old, rs.Address)
 		if !ok {
-			p.add(Change{Action: ActionAdd, Object: nounReal, Name: rs.Address.String(), Within: want.Name})
+			p.add(Change{Action: ActionAdd, Object: nounReal, Name: rs.Address.String(), Within: want.Name, Impact: []string{joins(want, rs)}})
 			continue
 		}
 		p.realServer(have, want, h, rs)
@@ -108,10 +108,29 @@ func (p *planner) service(have, want *Service) {
 	}
 }
 
+// joins tells when a new real server gets connections.
+func joins(s *Service, rs ipvs.RealServer) string {
+	switch {
+	case rs.Weight == 0:
+		return "gets no connections: its weight is 0"
+	case len(s.Checks[rs.Address]) == 0:
+		return "gets connections at once: nothing checks it"
+	case s.Alpha:
+		return "gets connections once its checks have passed"
+	}
+	return "gets connections at once, unless its checks fail"
+}
+
 // realServer compares one real server; unchanged ones are not listed, a
 // thousand of them would hide the one that matters.
 func (p *planner) realServer(have, want *Service, h, w ipvs.RealServer) {
 	c := Change{Action: ActionRetune, Object: nounReal, Name: w.Address.String(), Within: want.Name, Fields: diffFields(h, w, "Address")}
+	switch {
+	case w.Weight == 0 && h.Weight > 0:
+		c.Impact = []string{"gets no new connections; established ones stay"}
+	case len(c.Fields) > 0:
+		c.Impact = []string{"established connections stay"}
+	}
 	p.checks(&c, have.Checks[h.Address], want.Checks[w.Address])
 	if len(c.Fields) > 0 {
 		p.add(c)
@@ -135,6 +154,7 @@ func (p *planner) checks(c *Change, have, want []healthcheck.Check) {
 		c.Impact = append(c.Impact, "what is asked differently starts anew; the last verdict stands until there is another")
 		return
 	}
+	c.Impact = append(c.Impact, "the last verdicts stand")
 	for i := range have {
 		c.Fields = appendFields(c.Fields, "check."+string(have[i].Settings.Kind)+".", reflect.ValueOf(have[i].Timing), reflect.ValueOf(want[i].Timing), nil)
 		if have[i].Name != want[i].Name {

@@ -72,13 +72,13 @@ var planCases = []struct {
 	},
 	{
 		name: "disjoint addresses", edit: []string{`["10.0.0.1/24"]`, `["10.0.0.2/24"]`},
-		want: []string{"retune vrrp_instance inside: virtual_address 10.0.0.1/24 → 10.0.0.2/24; stays backup; 10.0.0.1/24 is given up; " +
-			"10.0.0.2/24 is added and announced while master; VIP lists of the peers become disjoint: clash, with two masters, until they reload"},
+		want: []string{"retune vrrp_instance inside: virtual_address 10.0.0.1/24 → 10.0.0.2/24; stays backup; 10.0.0.1/24 is not held here; " +
+			"10.0.0.2/24 is added and announced while master; VIP lists of the peers become disjoint: clash until they reload, with two masters"},
 		disrupts: true,
 	},
 	{
 		name: "another vrid", edit: []string{"vrid            = 51", "vrid = 52"},
-		want:     []string{"recreate vrrp_instance web: vrid 51 → 52; vrid changed: leaves master for about 3.4s, with priority 0 and a start as backup"},
+		want:     []string{"recreate vrrp_instance web: vrid 51 → 52; vrid changed: leaves master for about 3.4 s, with priority 0 and a start as backup"},
 		disrupts: true,
 	},
 	{
@@ -92,7 +92,18 @@ var planCases = []struct {
 	},
 	{
 		name: "weight of a real server", edit: []string{`real_server "192.0.2.11:80" {}`, "real_server \"192.0.2.11:80\" {\n weight = 3\n }"},
-		want: []string{"retune real_server 192.0.2.11:80 of web: weight 1 → 3"},
+		want: []string{"retune real_server 192.0.2.11:80 of web: weight 1 → 3; established connections stay"},
+	},
+	{
+		name: "weight 0", edit: []string{`real_server "192.0.2.11:80" {}`, "real_server \"192.0.2.11:80\" {\n weight = 0\n }"},
+		want: []string{"retune real_server 192.0.2.11:80 of web: weight 1 → 0; gets no new connections; established ones stay"},
+	},
+	{
+		name: "real servers more",
+		edit: []string{`real_server "192.0.2.11:80" {}`, "real_server \"192.0.2.11:80\" {}\n real_server \"192.0.2.13:80\" {}\n real_server \"192.0.2.14:80\" {\n weight = 0\n }"},
+		want: []string{
+			"add real_server 192.0.2.13:80 of web: gets connections at once, unless its checks fail", "add real_server 192.0.2.14:80 of web: gets no connections: its weight is 0",
+		},
 	},
 	{
 		name: "an idle real server less", edit: []string{`real_server "192.0.2.11:80" {}`, ""},
@@ -115,7 +126,7 @@ var planCases = []struct {
 	{
 		name: "an interface of its own", edit: []string{"vrid            = 51", "vrid = 51\n vmac {}"},
 		want: []string{"recreate vrrp_instance web: carrier eth0 → vrrp.51, vmac.name vrrp.51; " +
-			"carrier changed: leaves master for about 3.4s, with priority 0 and a start as backup"},
+			"carrier changed: leaves master for about 3.4 s, with priority 0 and a start as backup"},
 		disrupts: true,
 	},
 	{
@@ -131,7 +142,7 @@ var planCases = []struct {
 	},
 	{
 		name: "static address", edit: []string{`virtual_server "web"`, "static {\n address \"192.0.2.7/24\" { interface = \"eth0\" }\n}\nvirtual_server \"web\""},
-		want: []string{"retune static static: virtual_address 192.0.2.7/24, options 192.0.2.7/24 (interface eth0)"},
+		want: []string{"retune static static: virtual_address 192.0.2.7/24, options 192.0.2.7/24 (interface eth0); 192.0.2.7/24 is added"},
 	},
 	{
 		name: "a busy real server less drains", edit: []string{`real_server "192.0.2.12:80" {}`, `drain = "30s"`},
@@ -144,8 +155,8 @@ var planCases = []struct {
 	{
 		name: "the interval of a check", edit: []string{`check "tcp" {}`, `check "tcp" { interval = "9s" }`},
 		want: []string{
-			"retune real_server 192.0.2.11:80 of web: check.tcp.interval 5s → 9s",
-			"retune real_server 192.0.2.12:80 of web: check.tcp.interval 5s → 9s",
+			"retune real_server 192.0.2.11:80 of web: check.tcp.interval 5s → 9s; the last verdicts stand",
+			"retune real_server 192.0.2.12:80 of web: check.tcp.interval 5s → 9s; the last verdicts stand",
 		},
 	},
 	{
@@ -162,8 +173,31 @@ var planCases = []struct {
 	},
 	{
 		name: "global", edit: []string{`director "lb1" { priority = 150 }`, "director \"lb1\" {\n priority = 150\n }\nglobal {\n log {\n level = \"debug\"\n }\n}"},
-		want: []string{"retune global global: log.level info → debug"},
+		want: []string{"retune global global: log.level info → debug; counts from now on; nothing starts anew"},
 	},
+}
+
+// What the plan is known for, word by word.
+func TestPlanSpeaksPlainly(t *testing.T) {
+	live := planLive()
+	for services := range live.Connections {
+		live.Connections[services] = map[netip.AddrPort]uint32{netip.MustParseAddrPort("192.0.2.12:80"): 2}
+	}
+	live.States[vrrp.RouterID{Interface: "eth1", Family: vrrp.IPv4, VRID: 7}] = vrrp.StateMaster
+	for _, c := range []struct {
+		edit []string
+		says string
+	}{
+		{[]string{"priority        = 150", "priority = 160"}, "stays master"},
+		{[]string{`real_server "192.0.2.12:80" {}`, `drain = "30s"`}, "2 connections drain"},
+		{[]string{"vrid            = 7", "vrid = 8\n priority = 100"}, "vrid changed: leaves master for about 3.6 s"},
+		{[]string{`["10.0.0.1/24"]`, `["10.0.0.2/24"]`}, "VIP lists of the peers become disjoint: clash until they reload"},
+	} {
+		p := ComparePlan(planConfig(t, planBase), planConfig(t, strings.NewReplacer(c.edit...).Replace(planBase)), live)
+		if all := fmt.Sprint(p.Changed()); !strings.Contains(all, c.says) {
+			t.Errorf("it does not say %q: %s", c.says, all)
+		}
+	}
 }
 
 func TestComparePlan(t *testing.T) {

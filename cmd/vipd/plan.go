@@ -74,7 +74,7 @@ func (c *common) plan(ctx context.Context, args []string) (conf.Plan, error) {
 	}
 	if errDaemon != nil {
 		fmt.Fprintln(os.Stderr, "no daemon runs: compared with the kernel")
-		plan, err := daemon.PlanKernel(want)
+		plan, err := daemon.PlanKernel(want, c.runtimeDir)
 		if err != nil {
 			return plan, problem(err)
 		}

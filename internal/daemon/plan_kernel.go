@@ -4,26 +4,32 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/ipvs"
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
+	"github.com/vipd/vipd/vrrp/kernel"
 )
 
 // PlanKernel tells what a start with want would do to the kernel as it is, for
-// the case that no daemon runs. It only reads.
-func PlanKernel(want *conf.Config) (conf.Plan, error) {
-	table, errTable := planTable(want)
+// the case that no daemon runs. It only reads; what an earlier run left is known
+// by its records in the runtime directory.
+func PlanKernel(want *conf.Config, runtimeDir string) (conf.Plan, error) {
+	table, errTable := planTable(want, filepath.Join(runtimeDir, tableRecord))
 	addresses, errAddr := planAddresses(want)
-	return conf.Plan{Changes: append(addresses, table...)}, errors.Join(errTable, errAddr)
+	left, errLeft := planLeft(want, runtimeDir)
+	return conf.Plan{Changes: slices.Concat(addresses, left, table)}, errors.Join(errTable, errAddr, errLeft)
 }
 
 // planTable compares the IPVS table: real servers without a verdict keep the
 // weight that the kernel has.
-func planTable(want *conf.Config) ([]conf.Change, error) {
-	if len(want.Services) == 0 {
+func planTable(want *conf.Config, record string) ([]conf.Change, error) {
+	if _, err := os.Stat(record); err != nil && len(want.Services) == 0 {
 		return nil, nil
 	}
 	client, err := ipvskernel.Open()
@@ -31,6 +37,10 @@ func planTable(want *conf.Config) ([]conf.Change, error) {
 		return nil, err
 	}
 	defer client.Close()
+	rec, err := ipvskernel.NewReconciler(client, record)
+	if err != nil {
+		return nil, err
+	}
 	have, err := client.Table()
 	if err != nil {
 		return nil, fmt.Errorf("read IPVS table: %w", err)
@@ -43,7 +53,7 @@ func planTable(want *conf.Config) ([]conf.Change, error) {
 		desired = append(desired, d.Entries...)
 	}
 	var out []conf.Change
-	for _, op := range ipvs.Diff(have, desired, nil) {
+	for _, op := range ipvs.Diff(have, desired, rec.Owned()) {
 		out = append(out, planOp(op))
 	}
 	return out, nil
@@ -60,6 +70,33 @@ func planOp(op ipvs.Op) conf.Change {
 		c.Impact = []string{"established connections are dropped, if there are any"}
 	}
 	return c
+}
+
+// planLeft tells what of an earlier run goes because nobody wants it any more.
+func planLeft(want *conf.Config, runtimeDir string) (out []conf.Change, err error) {
+	left, err := kernel.ReadLeft(runtimeDir)
+	if err != nil {
+		return nil, err
+	}
+	remove := func(object, name string, disrupts bool) {
+		out = append(out, conf.Change{
+			Action: conf.ActionRemove, Object: object, Name: name, Disrupts: disrupts, Impact: []string{"was left by an earlier run, and no instance wants it"},
+		})
+	}
+	unwanted := left.Unwanted(want.Routers)
+	for _, a := range unwanted.Addresses {
+		remove("address", fmt.Sprintf("%s on %s", a.Address, a.Interface), true)
+	}
+	for _, name := range unwanted.Interfaces {
+		remove("interface", name, false)
+	}
+	for _, r := range unwanted.Paths.Routes {
+		remove("route", r.Destination.String(), false)
+	}
+	for _, r := range unwanted.Paths.Rules {
+		remove("rule", fmt.Sprintf("with priority %d", r.Priority), false)
+	}
+	return out, nil
 }
 
 // planAddresses tells which virtual addresses are on this host now.

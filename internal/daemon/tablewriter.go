@@ -212,7 +212,10 @@ func (w *tableWriter) settings(verify bool) error {
 	return err
 }
 
-func (w *tableWriter) recordPath() string { return filepath.Join(w.runtimeDir, "ipvs.json") }
+// tableRecord, in the runtime directory, says which services are ours.
+const tableRecord = "ipvs.json"
+
+func (w *tableWriter) recordPath() string { return filepath.Join(w.runtimeDir, tableRecord) }
 
 // recorded reports whether an earlier life left services that may be ours to
 // remove.

@@ -13,7 +13,8 @@ import (
 // Systemd is a real systemd, process 1 of its own process, mount and host name
 // namespaces in a host's network. Its file system is this machine's, read
 // through a layer in memory that takes what is written. No unit of this
-// machine starts in it: only what a test starts.
+// machine starts in it: only what a test starts. /sys cannot be written to, by
+// which network managers see that there is no udev to wait for.
 type Systemd struct {
 	*Proc
 	pid1 int
@@ -36,6 +37,7 @@ mount --rbind /sys "$root/sys"
 mount --rbind /dev "$root/dev"
 mount -t tmpfs tmpfs "$root/run"
 mountpoint -q "$root/sys/fs/cgroup" || mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+mount -o remount,bind,ro "$root/sys"
 while [ $# -gt 0 ]; do
 	mkdir -p "$root$(dirname "$2")"
 	cp "$1" "$root$2"

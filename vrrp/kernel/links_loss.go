@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -33,6 +34,7 @@ func (l *Links) examine(losses []loss, missed bool) {
 		l.opt.observe(failure("", err))
 		return
 	}
+	who := l.namer()
 	for _, n := range losses {
 		p := place{n.iface, n.prefix}
 		e, known := l.table.get(p)
@@ -43,7 +45,7 @@ func (l *Links) examine(losses []loss, missed bool) {
 		if n.port == l.opt.port && present {
 			continue // removed and added again by ourselves
 		}
-		l.gone(p, e, n.remaining, present, l.opt.who(n.port))
+		l.gone(p, e, n.remaining, present, func() string { return who(n.port) })
 	}
 	if missed {
 		l.examineAll(have)
@@ -56,14 +58,29 @@ func (l *Links) examineAll(have snapshot) {
 	for _, p := range l.table.places(func(e entry) bool { return e.owned && e.present }) {
 		e, _ := l.table.get(p)
 		if present, _ := l.look(have, e.index, p); !present {
-			l.gone(p, e, vrrp.LifetimeUnknown, false, "somebody else; its notice was missed")
+			l.gone(p, e, vrrp.LifetimeUnknown, false, unnoticed)
 		}
+	}
+}
+
+// unnoticed is who removed what went without a notice.
+func unnoticed() string { return "somebody; the notice was missed" }
+
+// namer names the owners of netlink ports, each once: that means looking at all
+// processes, and one of them may remove hundreds of addresses at once.
+func (l *Links) namer() func(port uint32) string {
+	known := make(map[uint32]string)
+	return func(port uint32) string {
+		if known[port] == "" {
+			known[port] = l.opt.who(port)
+		}
+		return known[port]
 	}
 }
 
 // gone decides about one address of ours that was removed. Present tells
 // that a refresh has brought it back in the meantime, by who removed it.
-func (l *Links) gone(p place, e entry, remaining int64, present bool, by string) {
+func (l *Links) gone(p place, e entry, remaining int64, present bool, by func() string) {
 	now := l.opt.now()
 	e.present = present
 	switch {
@@ -86,7 +103,7 @@ func (l *Links) gone(p place, e entry, remaining int64, present bool, by string)
 		l.table.set(p, e) // it went with its interface, which is an event of its own
 		return
 	}
-	l.removed(p, e, now, by)
+	l.removed(p, e, now, by())
 }
 
 // removed handles an address that somebody removed by hand.
@@ -94,7 +111,7 @@ func (l *Links) removed(p place, e entry, now time.Time, by string) {
 	wait, contested := e.putBack.Removed(now)
 	l.event(runner.AddressRemoved, p, &e, "removed by "+by)
 	if contested {
-		l.event(runner.AddressDisputed, p, &e, "removed five times in a minute; next try in "+wait.String())
+		l.event(runner.AddressDisputed, p, &e, disputed(by, wait))
 	}
 	if e.present {
 		l.returned(p, &e)
@@ -102,6 +119,11 @@ func (l *Links) removed(p place, e entry, now time.Time, by string) {
 		e.due = now.Add(wait)
 	}
 	l.table.set(p, e)
+}
+
+// disputed words what is known of a contest, for addresses, routes and rules.
+func disputed(by string, wait time.Duration) string {
+	return fmt.Sprintf("removed five times in a minute, now by %s; next try in %s", by, wait)
 }
 
 // returned reports and announces an address that is back.

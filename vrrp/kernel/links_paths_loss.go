@@ -97,14 +97,14 @@ func (l *Links) takePathLosses() ([]pathLoss, bool) {
 // examinePaths plans to put back what went.
 func (l *Links) examinePaths() {
 	losses, missed := l.takePathLosses()
-	now := l.opt.now()
+	now, who := l.opt.now(), l.namer()
 	for id, p := range l.paths {
 		if !p.wanted {
 			continue
 		}
 		for _, n := range losses {
 			if p.has(n.pathKey) {
-				l.pathGone(id, p, n, now)
+				l.pathGone(id, p, n, who)
 			}
 		}
 		for k := range p.keys() {
@@ -142,17 +142,17 @@ func (p *routerPaths) has(k pathKey) bool {
 
 // pathGone decides about a notice. One that follows our own removal says
 // nothing, but what was added since is looked after.
-func (l *Links) pathGone(id vrrp.RouterID, p *routerPaths, n pathLoss, now time.Time) {
-	w := p.watch(n.pathKey)
+func (l *Links) pathGone(id vrrp.RouterID, p *routerPaths, n pathLoss, who func(port uint32) string) {
+	now, w := l.opt.now(), p.watch(n.pathKey)
 	if now.Sub(w.removed) < ownRemoval {
 		w.due = now
 		return
 	}
 	wait, contested := w.putBack.Removed(now)
 	w.due = now.Add(wait)
-	l.pathEvent(runner.PathRemoved, id, n.pathKey, "removed by "+l.opt.who(n.port))
+	l.pathEvent(runner.PathRemoved, id, n.pathKey, "removed by "+who(n.port))
 	if contested {
-		l.pathEvent(runner.PathDisputed, id, n.pathKey, "removed five times in a minute; next try in "+wait.String())
+		l.pathEvent(runner.PathDisputed, id, n.pathKey, disputed(who(n.port), wait))
 	}
 }
 

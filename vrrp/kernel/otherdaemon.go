@@ -40,7 +40,7 @@ func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
 	}
 	for _, o := range owners {
 		if !ignore[o.pid] && o.listensOn(iface) {
-			return fmt.Sprintf("%s (pid %d)", o.command(), o.pid), true
+			return o.String(), true
 		}
 	}
 	return "", false
@@ -140,11 +140,21 @@ func (o socketOwner) listensOn(iface string) bool {
 	return err != nil || device == "" || device == iface
 }
 
-// command returns the name of the process.
+// String is "keepalived (pid 123)".
+func (o socketOwner) String() string { return fmt.Sprintf("%s (pid %d)", o.command(), o.pid) }
+
+// command returns the name of the process. The kernel knows the first 15 bytes
+// of it; the rest is that of the program.
 func (o socketOwner) command() string {
-	b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(o.pid), "comm"))
+	const known = 15 // TASK_COMM_LEN - 1, linux/sched.h
+	dir := filepath.Join("/proc", strconv.Itoa(o.pid))
+	b, err := os.ReadFile(filepath.Join(dir, "comm"))
 	if err != nil {
 		return "a process"
 	}
-	return string(bytes.TrimSpace(b))
+	name := string(bytes.TrimSpace(b))
+	if program, err := os.Readlink(filepath.Join(dir, "exe")); err == nil && len(name) == known && strings.HasPrefix(filepath.Base(program), name) {
+		return filepath.Base(program)
+	}
+	return name
 }

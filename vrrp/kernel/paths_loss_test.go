@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"os"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,17 +158,4 @@ func TestPathsThatCannotComeBack(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		wantKinds(t, k, runner.PathRemoved, runner.AddressFailed)
 	})
-}
-
-func TestWho(t *testing.T) {
-	for port, want := range map[uint32]string{
-		0: "the kernel", 1 << 31: "somebody else", 1<<31 - 1: "a process that has ended (pid 2147483647)",
-	} {
-		if got := who(port); got != want {
-			t.Errorf("port %d: %q, want %q", port, got, want)
-		}
-	}
-	if got := who(uint32(os.Getpid())); !strings.HasSuffix(got, fmt.Sprintf("(pid %d)", os.Getpid())) || strings.HasPrefix(got, "a process") {
-		t.Errorf("this process is called %q", got)
-	}
 }

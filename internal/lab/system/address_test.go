@@ -1,7 +1,6 @@
 package system
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"syscall"
@@ -112,74 +111,4 @@ func TestLinkFlap(t *testing.T) {
 	p.lb1.LinkUp("eth0")
 	p.ownedBy(p.lb1, takeover)
 	p.state(v2, vrrp.StateBackup)
-}
-
-// The interface is renamed away and back, moved into a bridge and out of it,
-// made anew, and its address changes:
-// a fault with its reason each time, a repair by itself, and never an exit.
-func TestInterfaceIsRepaired(t *testing.T) {
-	p := newPair(t)
-	v := p.lb1.Vipd(config())
-	p.ownedBy(p.lb1, settle)
-	ip := func(args string) {
-		t.Helper()
-		if out, err := p.lb1.Run("ip", strings.Fields(args)...); err != nil {
-			t.Fatalf("ip %s: %v\n%s", args, err, out)
-		}
-	}
-	fault := func(want vrrp.Reason) {
-		t.Helper()
-		lab.WaitFor(t, fmt.Sprintf("fault because of %v, without the VIP", want), settle, func() error {
-			if in := p.instance(v); in.State != vrrp.StateFault || in.LastReason != want {
-				return fmt.Errorf("%v because of %v", in.State, in.LastReason)
-			}
-			if p.lb1.Holds(addr(vip)) {
-				return errors.New("the VIP is there")
-			}
-			return nil
-		})
-	}
-	ip("link set eth0 down")
-	ip("link set eth0 name wan0")
-	ip("link set wan0 up")
-	fault(vrrp.ReasonNoInterface)
-	ip("link set wan0 down")
-	ip("link set wan0 name eth0")
-	ip("link set eth0 up")
-	p.ownedBy(p.lb1, settle)
-
-	ip("address del 192.0.2.1/24 dev eth0")
-	fault(vrrp.ReasonNoAddress)
-	ip("address add 192.0.2.21/24 dev eth0")
-	p.ownedBy(p.lb1, settle)
-	since := time.Now()
-	lab.WaitFor(t, "adverts come from the new address", settle, func() error {
-		for _, a := range p.wire.Adverts(p.lb1, since) {
-			if a.Src == addr("192.0.2.21") {
-				return nil
-			}
-		}
-		return errors.New("none does")
-	})
-
-	ip("link add br0 type bridge forward_delay 0")
-	ip("link set br0 up")
-	ip("link set eth0 master br0")
-	fault(vrrp.ReasonEnslaved)
-	if in := p.instance(v); in.LastDetail != "bridge br0" {
-		t.Errorf("the fault names %q", in.LastDetail)
-	}
-	ip("link set eth0 nomaster")
-	p.ownedBy(p.lb1, settle)
-
-	ip("link del eth0")
-	fault(vrrp.ReasonNoInterface)
-	p.lb1.Attach("lan", "192.0.2.22/24")
-	ip("link set eth1 down")
-	ip("link set eth1 name eth0")
-	ip("link set eth0 up")
-	p.ownedBy(p.lb1, settle)
-	if !v.Running() {
-		t.Error("vipd has ended")
-	}
 }

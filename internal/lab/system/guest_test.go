@@ -37,7 +37,10 @@ func TestGuestHosts(t *testing.T) {
 	inGuest(t, []testing.InternalTest{
 		{Name: "BadFilesLeaveTheTable", F: testBadFilesLeaveTheTable},
 		{Name: "Bases", F: testBases},
+		{Name: "InterfaceMovesIntoABond", F: testInterfaceMovesIntoABond},
 		{Name: "Unit", F: testUnit},
+		{Name: "Networkd", F: testNetworkd},
+		{Name: "ReloadOfRandomPairs", F: testReloadOfRandomPairs},
 	})
 }
 

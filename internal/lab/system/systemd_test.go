@@ -31,26 +31,32 @@ type unit struct {
 	v2 *lab.Vipd
 }
 
-func newUnit(t *testing.T) *unit {
+// newUnit starts it, after other units, with more files of the machine.
+func newUnit(t *testing.T, hcl string, files map[string]string, others ...string) *unit {
 	shipped, err := filepath.Abs("../../../packaging/vipd.service")
 	if err != nil {
 		t.Fatal(err)
 	}
 	u := &unit{pair: newPair(t)}
-	hcl := slowly()
-	u.sd = u.lb1.Systemd(map[string]string{
+	all := map[string]string{
 		"/usr/sbin/vipd":                              lab.Binary(t),
 		"/etc/vipd/vipd.hcl":                          u.lb1.WriteFile("unit.hcl", hcl),
 		"/etc/systemd/system/vipd.service":            shipped,
 		"/etc/systemd/system/vipd.service.d/lab.conf": u.lb1.WriteFile("lab.conf", unitOverride),
-	})
+	}
+	for place, text := range files {
+		all[place] = u.lb1.WriteFile(filepath.Base(place), text)
+	}
+	u.sd = u.lb1.Systemd(all)
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := u.sd.Run("cat", "/run/vipd.log")
 			t.Log(log)
 		}
 	})
-	u.run("systemctl", "start", "vipd")
+	for _, other := range append(others, "vipd") {
+		u.run("systemctl", "start", other)
+	}
 	u.v2 = u.lb2.Vipd(hcl)
 	u.ownedBy(u.lb1, patience)
 	u.state(u.v2, vrrp.StateBackup)
@@ -86,7 +92,7 @@ func (u *unit) pid() (pid int) {
 // The shipped unit under a real systemd: start returns when the daemon is
 // ready, reload reaches it, its watchdog and its last will work, stop is clean.
 func testUnit(t *testing.T) {
-	u := newUnit(t)
+	u := newUnit(t, slowly(), nil)
 	if p := u.sd.Show("vipd", "Type", "ActiveState", "WatchdogUSec"); p["ActiveState"] != "active" || p["Type"] != "notify" || p["WatchdogUSec"] != "2s" {
 		t.Errorf("unit: %v", p)
 	}

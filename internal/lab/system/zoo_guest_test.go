@@ -29,7 +29,7 @@ func testBadFilesLeaveTheTable(t *testing.T) {
 	b := newBalancer(t)
 	v := b.start(services("", ""))
 	before, status := tableBytes(t, b.lb), b.status(v)
-	eachBadFile(t, v, func(_ int, name string, diags conf.Diagnostics) {
+	eachBadFile(t, v, func(name string, diags conf.Diagnostics) {
 		refuse(t, v, name, diags)
 		if now := tableBytes(t, b.lb); now != before {
 			t.Fatalf("%s: the table was\n%s\nis\n%s", name, before, now)

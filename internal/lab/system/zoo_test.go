@@ -19,13 +19,9 @@ import (
 	"github.com/vipd/vipd/internal/lab"
 )
 
-// one in so many bad files comes as a signal, and one by the command: those
-// have to be waited for.
-const oneIn = 10
-
 // eachBadFile makes every file of testdata/bad that is an error the
 // configuration of a running daemon, one after the other.
-func eachBadFile(t *testing.T, v *lab.Vipd, do func(n int, name string, diags conf.Diagnostics)) {
+func eachBadFile(t *testing.T, v *lab.Vipd, do func(name string, diags conf.Diagnostics)) {
 	t.Helper()
 	names, err := filepath.Glob("../../../testdata/bad/*.hcl")
 	if err != nil || len(names) == 0 {
@@ -40,7 +36,7 @@ func eachBadFile(t *testing.T, v *lab.Vipd, do func(n int, name string, diags co
 		v.Host.WriteFile("vipd.hcl", string(text))
 		cfg, diags := daemon.LoadConfig([]string{v.Config}, "", v.Host.Name)
 		if cfg == nil {
-			do(n, filepath.Base(name), diags)
+			do(filepath.Base(name), diags)
 			n++
 		}
 	}
@@ -49,7 +45,7 @@ func eachBadFile(t *testing.T, v *lab.Vipd, do func(n int, name string, diags co
 	}
 }
 
-// refuse asks for a reload and wants it refused for all the reasons there are.
+// refuse is hangUp by the control socket, which is what the command asks.
 func refuse(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	t.Helper()
 	code, body, err := v.Post("/v1/reload")
@@ -65,7 +61,7 @@ func refuse(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	}
 }
 
-// refuseCommand is refuse by the command.
+// refuseCommand is refuse by the command itself.
 func refuseCommand(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	t.Helper()
 	c := v.Host.Start(lab.Binary(t), "reload", "--runtime-dir", v.Runtime)
@@ -79,17 +75,21 @@ func refuseCommand(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostic
 	}
 }
 
-// hangUp sends SIGHUP and waits until the daemon has refused its file.
-func hangUp(t *testing.T, v *lab.Vipd, name string) {
+// hangUp sends SIGHUP and wants the file refused for all the reasons there are.
+func hangUp(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	t.Helper()
 	failed := reloads(t, v).Failed
 	v.Signal(syscall.SIGHUP)
+	var r api.Reload
 	lab.WaitFor(t, name+" is refused at SIGHUP", settle, func() error {
-		if r := reloads(t, v); r.Failed == failed || r.OK {
+		if r = reloads(t, v); r.Failed == failed || r.OK {
 			return fmt.Errorf("reload %+v", r)
 		}
 		return nil
 	})
+	if diff := cmp.Diff(diags, r.Diagnostics); diff != "" {
+		t.Errorf("%s: diagnostics (-want +got):\n%s", name, diff)
+	}
 }
 
 // networkOf is all that a daemon may change of a host's network, as text; the
@@ -109,27 +109,19 @@ func networkOf(t *testing.T, h *lab.Host) string {
 	return regexp.MustCompile(`valid_lft \d+sec|preferred_lft \d+sec|expires \d+sec`).ReplaceAllString(all.String(), "lease")
 }
 
-// Every bad file there is: the running configuration stays, the command exits
-// with 1 and tells all that is wrong, and the kernel is as it was.
+// Every bad file there is, by signal and by command: the running configuration
+// stays, the command exits with 1 and tells all that is wrong, and the kernel is
+// as it was, and was never anything else.
 func TestBadFilesChangeNothing(t *testing.T) {
 	p := newPair(t)
-	v := p.lb1.Vipd(config(`route "203.0.113.0/24" { via = "192.0.2.9" }`, "rule {\n priority = 1000\n table = 100\n from = \"192.0.2.100/32\"\n }"))
-	p.ownedBy(p.lb1, settle)
-	before := p.instance(v)
-	lab.WaitFor(t, "the route is there", settle, func() error {
-		if out, err := p.lb1.Run("ip", "route"); err != nil || !strings.Contains(out, "203.0.113.0/24") {
-			return fmt.Errorf("%q, %v", out, err)
-		}
-		return nil
-	})
-	network := networkOf(t, p.lb1)
-	eachBadFile(t, v, func(n int, name string, diags conf.Diagnostics) {
-		refuse(t, v, name, diags)
-		switch n % oneIn {
-		case 0:
-			hangUp(t, v, name)
-		case 1:
-			refuseCommand(t, v, name, diags)
+	v := p.lb1.Vipd(config(append(belongings, lasting)...))
+	lab.WaitFor(t, "lb1 has the VIP, the route and the rule", settle, func() error { return lacking(p.lb1) })
+	before, network, changes := p.instance(v), networkOf(t, p.lb1), p.lb1.Changes()
+	eachBadFile(t, v, func(name string, diags conf.Diagnostics) {
+		hangUp(t, v, name, diags)
+		refuseCommand(t, v, name, diags)
+		for _, change := range changes.Take() {
+			t.Errorf("%s: %s", name, change)
 		}
 	})
 	if now := networkOf(t, p.lb1); now != network {
