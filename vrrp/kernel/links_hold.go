@@ -64,7 +64,7 @@ func (l *Links) want(h *vrrp.Hold, have snapshot) {
 			p := place{part.iface, a}
 			e, _ := l.table.get(p)
 			if _, host := l.look(have, index, p); !e.owned && !host {
-				e.owned, l.dirty = true, true
+				e.owned, e.lease, l.dirty = true, h.Lease, true
 				l.table.set(p, e)
 			}
 		}
@@ -92,10 +92,12 @@ func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
 	if err = errors.Join(err, indexErr); err == nil && promotes(part.addresses, h.Lease) {
 		err = l.promoteFirst(part.iface, index)
 	}
+	ended := false // leases that become permanent
 	for _, a := range part.addresses {
 		how := manner{h.Lease, l.settleSite(h.ID, a)}
 		p := place{part.iface, a}
 		e, _ := l.table.get(p)
+		was := e.lease
 		e.id, e.epoch, e.deadline = h.ID, h.Epoch, h.Deadline
 		if !e.present {
 			e.lease = h.Lease
@@ -111,6 +113,10 @@ func (l *Links) holdPart(h *vrrp.Hold, part part, have snapshot, err error) {
 			e.due = l.opt.now().Add(retryPause)
 		}
 		l.table.set(p, e)
+		ended = ended || was > 0 && e.lease == 0
+	}
+	if ended {
+		l.restoreIdle(part.iface)
 	}
 }
 
@@ -197,7 +203,7 @@ func (l *Links) refresh(h *vrrp.Hold, p place) (late bool) {
 		return true
 	}
 	e.epoch, e.deadline = h.Epoch, h.Deadline
-	now := l.opt.now()
+	now, was := l.opt.now(), e.lease
 	// A lease that has ended must not be revived: the notice is on its way.
 	lapsed := vrrp.LeaseEnded(vrrp.LifetimeUnknown, e.refreshed, e.lease, now)
 	permanent := h.Lease == 0 && e.lease == 0
@@ -209,6 +215,10 @@ func (l *Links) refresh(h *vrrp.Hold, p place) (late bool) {
 		}
 	}
 	l.table.set(p, e)
+	if was > 0 && e.lease == 0 {
+		l.restoreIdle(p.iface)
+		l.save()
+	}
 	return false
 }
 

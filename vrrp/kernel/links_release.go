@@ -50,7 +50,7 @@ func (l *Links) drop(p place, e entry) {
 	l.table.delete(p)
 }
 
-// restoreIdle gives an interface without addresses of ours its setting back.
+// restoreIdle gives an interface without leases its setting back.
 func (l *Links) restoreIdle(iface string) {
 	if l.table.leased(iface) {
 		return

@@ -96,6 +96,36 @@ func TestPermanentAddressesAreNotRefreshedAndNeedNoSetting(t *testing.T) {
 	})
 }
 
+// The setting goes with the last lease: what stays for ever does not need it.
+func TestSafety_1_6_SettingGoesWithTheLastLease(t *testing.T) {
+	permanent := func(refresh bool, addrs ...netip.Prefix) *vrrp.Hold {
+		h := hold(1, addrs...)
+		h.Lease, h.Refresh = 0, refresh
+		return h
+	}
+	for name, refresh := range map[string]bool{"held anew": false, "refreshed": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				k := world(t)
+				k.links.Hold(hold(1, vip(100), vip(101)))
+				k.did()
+				k.links.Hold(permanent(refresh, vip(100)))
+				want(t, "one becomes permanent", k.did(), "refresh 192.0.2.100/24")
+				k.links.Hold(permanent(refresh, vip(101)))
+				want(t, "the other, too", k.did(), "refresh 192.0.2.101/24, sysctl 0, save")
+			})
+		})
+	}
+	bubble(t, func(t *testing.T) {
+		k := world(t)
+		k.links.Hold(hold(1, vip(100)))
+		k.links.Hold(permanent(false, vip(101)))
+		k.did()
+		k.links.Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Epoch: 1})
+		want(t, "release of the lease", k.did(), "remove 192.0.2.100/24, sysctl 0, save")
+	})
+}
+
 func TestSafety_1_9_StaleHoldsAreDropped(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		k := world(t)

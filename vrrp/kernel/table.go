@@ -108,12 +108,13 @@ func (t *table) owns(p place) bool {
 	return ok && e.owned
 }
 
-// leased tells whether an interface has addresses of ours.
+// leased tells whether an interface has addresses of ours that may end by
+// themselves. Nobody knows that of what an earlier life left.
 func (t *table) leased(iface string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for p, e := range t.entries {
-		if p.iface == iface && e.owned {
+		if p.iface == iface && e.owned && (e.lease > 0 || e.found) {
 			return true
 		}
 	}
