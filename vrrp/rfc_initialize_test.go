@@ -73,6 +73,12 @@ func TestFaultReasons(t *testing.T) {
 
 			g = newMaster(t, settings())
 			g.step(bad)
+			if tt.want == "no_address" { // that counts when an advert is due
+				g.seen()
+				g.wait(999 * time.Millisecond)
+				g.seen("announce 192.0.2.100/24 x1") // the second of a new master
+				g.wait(time.Millisecond)
+			}
 			g.seen("release 192.0.2.100/24", "master → fault "+tt.want)
 			if !g.out.Next.IsZero() {
 				t.Error("a deadline is pending in fault")
@@ -84,6 +90,39 @@ func TestFaultReasons(t *testing.T) {
 			g.step(bad)
 			g.seen("backup → fault " + tt.want)
 		})
+	}
+}
+
+// Programs that configure networks take an interface's address away for a moment:
+// a master that has nothing to say meanwhile stays one, its group with it. Who
+// speaks to it, or its own next advert, finds it mute.
+func TestAddressThatBlinks(t *testing.T) {
+	t.Parallel()
+	without := func() *vrrp.Link {
+		l := linkUp("eth0")
+		l.Primary = netip.Addr{}
+		return l
+	}
+	g := newMaster(t, settings())
+	g.wait(10 * time.Second)
+	g.seen(g.log...)
+	g.step(without())
+	g.sleep(999 * time.Millisecond)
+	g.seen()
+	moved := linkUp("eth0")
+	moved.Primary = netip.MustParseAddr("192.0.2.7")
+	g.step(moved)
+	g.sleep(time.Millisecond)
+	g.step(&vrrp.Tick{})
+	g.seen("advert v3 priority 100 from 192.0.2.7", "refresh 192.0.2.100/24 6s")
+
+	for name, priority := range map[string]uint8{"a better": 200, "a worse": 50, "an equal": 100, "a leaving": 0} {
+		g := newMaster(t, settings())
+		g.step(without())
+		g.advert(higher, priority)
+		if s := g.status(); s.State != vrrp.StateFault || s.LastReason != vrrp.ReasonNoAddress {
+			t.Errorf("%s master is heard: %v because of %v", name, s.State, s.LastReason)
+		}
 	}
 }
 

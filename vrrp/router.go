@@ -93,6 +93,8 @@ type router struct {
 	headerSigner           headerSigner
 	trailerSigner          trailerSigner
 
+	// mute is set while a master without a source address has to say something.
+	mute bool
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
 	counters    Counters
@@ -208,6 +210,9 @@ func (r *router) tick(now time.Time) {
 // advertOnTime sends the periodic advert. The next one keeps the cadence
 // unless this one left more than an interval late.
 func (r *router) advertOnTime(now time.Time) {
+	if r.losesVoice(now) {
+		return
+	}
 	r.noteLateness(now.Sub(r.deadline))
 	if !r.sendFailing {
 		r.forgetRemark(ReportSendFailed)

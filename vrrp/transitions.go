@@ -77,7 +77,7 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 		return cause{reason: ReasonEnslaved, detail: link.Master}, false
 	case !link.Up:
 		return cause{reason: ReasonInterfaceDown}, false
-	case !r.source().IsValid():
+	case !r.source().IsValid() && (r.state != StateMaster || r.mute):
 		return cause{reason: ReasonNoAddress}, false
 	}
 	if r.standby != nil && r.standby.Force {
@@ -87,6 +87,20 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 		return why, false
 	}
 	return cause{}, true
+}
+
+// losesVoice ends the mastership of a router that has to say something and has
+// no source address, and reports whether it did. Until then a missing one does
+// no harm: programs that configure networks remove an interface's address and
+// add it again in one go, as systemd-networkd does at every reconfiguration.
+func (r *router) losesVoice(now time.Time) bool {
+	if r.source().IsValid() {
+		return false
+	}
+	r.mute = true
+	r.reconsider(now)
+	r.mute = false
+	return r.state != StateMaster
 }
 
 // start begins the election (RFC 9568 §6.4.1). Only the address owner and a
