@@ -73,10 +73,10 @@ func TestFaultReasons(t *testing.T) {
 
 			g = newMaster(t, settings())
 			g.step(bad)
-			if tt.want == "no_address" { // that counts when an advert is due
+			if tt.want == "no_address" { // that counts at the second advert
 				g.seen()
-				g.wait(999 * time.Millisecond)
-				g.seen("announce 192.0.2.100/24 x1") // the second of a new master
+				g.wait(1999 * time.Millisecond)
+				g.seen("announce 192.0.2.100/24 x1", "refresh 192.0.2.100/24 6s", "announce 192.0.2.100/24 x1")
 				g.wait(time.Millisecond)
 			}
 			g.seen("release 192.0.2.100/24", "master → fault "+tt.want)
@@ -107,13 +107,12 @@ func TestAddressThatBlinks(t *testing.T) {
 	g.wait(10 * time.Second)
 	g.seen(g.log...)
 	g.step(without())
-	g.sleep(999 * time.Millisecond)
-	g.seen()
+	g.wait(1999 * time.Millisecond)
+	g.seen("refresh 192.0.2.100/24 6s")
 	moved := linkUp("eth0")
 	moved.Primary = netip.MustParseAddr("192.0.2.7")
 	g.step(moved)
-	g.sleep(time.Millisecond)
-	g.step(&vrrp.Tick{})
+	g.wait(time.Millisecond)
 	g.seen("advert v3 priority 100 from 192.0.2.7", "refresh 192.0.2.100/24 6s")
 
 	for name, priority := range map[string]uint8{"a better": 200, "a worse": 50, "an equal": 100, "a leaving": 0} {

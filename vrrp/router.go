@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -95,6 +96,8 @@ type router struct {
 
 	// mute is set while a master without a source address has to say something.
 	mute bool
+	// omitted are the periodic adverts in a row that had no source address.
+	omitted int
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
 	counters    Counters
@@ -210,19 +213,32 @@ func (r *router) tick(now time.Time) {
 // advertOnTime sends the periodic advert. The next one keeps the cadence
 // unless this one left more than an interval late.
 func (r *router) advertOnTime(now time.Time) {
-	if r.losesVoice(now) {
-		return
+	if !r.omits() {
+		if r.losesVoice(now) {
+			return
+		}
+		r.noteLateness(now.Sub(r.deadline))
+		if !r.sendFailing {
+			r.forgetRemark(ReportSendFailed)
+		}
+		r.sendFailing, r.omitted = false, 0
+		r.advertise(now)
 	}
-	r.noteLateness(now.Sub(r.deadline))
-	if !r.sendFailing {
-		r.forgetRemark(ReportSendFailed)
-	}
-	r.sendFailing = false
-	r.advertise(now)
 	r.deadline = r.deadline.Add(r.cfg.AdvertInterval)
 	if !r.deadline.After(now) {
 		r.deadline = now.Add(r.cfg.AdvertInterval)
 	}
+}
+
+// omits reports whether the periodic advert is left out for want of a source
+// address: peers that are configured alike wait for one more.
+func (r *router) omits() bool {
+	const late, last = 1, 1 // the one before may just have been sent; another must still come
+	if r.source().IsValid() || r.omitted+late+last >= int(cmp.Or(r.cfg.DownAdverts, DefaultDownAdverts)) {
+		return false
+	}
+	r.omitted++
+	return true
 }
 
 // advertise sends one advert and, in strict mode, the refresh that hangs on

@@ -91,7 +91,7 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 
 // losesVoice ends the mastership of a router that has to say something and has
 // no source address, and reports whether it did. Until then a missing one does
-// no harm: programs that configure networks remove an interface's address and
+// no harm, and it may be back at once: programs that configure networks remove an interface's address and
 // add it again in one go, as systemd-networkd does at every reconfiguration.
 func (r *router) losesVoice(now time.Time) bool {
 	if r.source().IsValid() {
@@ -151,7 +151,7 @@ func (r *router) takeoverCause(now time.Time) cause {
 func (r *router) becomeMaster(now time.Time, why cause) {
 	r.epoch = r.engine.nextEpoch()
 	r.forgetMaster()
-	r.undecided, r.wants, r.summoned = false, false, false
+	r.undecided, r.wants, r.summoned, r.omitted = false, false, false, 0
 	if !r.engine.parting {
 		r.sendAdvert(r.priority)
 		r.deadline = now.Add(r.cfg.AdvertInterval)

@@ -16,6 +16,10 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
+// calm is an interval at which even a slow guest has its address back before the
+// second advert is due.
+const calm = "3s"
+
 // manager is another program that takes a director's interfaces for its own.
 type manager struct {
 	name  string // of the process
@@ -35,7 +39,7 @@ type managed struct {
 }
 
 func newManaged(t *testing.T, m manager) *managed {
-	hcl := strings.Replace(config(belongings...), interval.String(), "1s", 1)
+	hcl := strings.Replace(config(belongings...), interval.String(), calm, 1)
 	g := &managed{unit: newUnit(t, hcl, m.files, m.units...), manager: m}
 	g.whole()
 	g.before = g.own()
@@ -58,14 +62,14 @@ func (g *managed) whole() {
 	lab.WaitFor(g.t, "lb1 has the VIP, the route and the rule", patience, func() error { return lacking(g.lb1) })
 }
 
-var toldWho = regexp.MustCompile(`kind=(address|path)_removed .*detail="removed by ([^"]*)"`)
+var toldWho = regexp.MustCompile(`detail="removed by ([^"]*)".* kind=(address|path)_removed `)
 
 // removed counts what was told to be removed, by what and who.
 func (g *managed) removed() map[string]int {
 	all := make(map[string]int)
 	for _, found := range toldWho.FindAllStringSubmatch(g.run("cat", "/run/vipd.log"), -1) {
-		who, _, _ := strings.Cut(found[2], " (pid")
-		all[found[1]+" by "+who]++
+		who, _, _ := strings.Cut(found[1], " (pid")
+		all[found[2]+" by "+who]++
 	}
 	return all
 }
@@ -101,7 +105,7 @@ func (g *managed) test() {
 		}
 		return nil
 	})
-	if log := g.run("cat", "/run/vipd.log"); !regexp.MustCompile(`kind=address_contested .*now by ` + g.name).MatchString(log) {
+	if log := g.run("cat", "/run/vipd.log"); !regexp.MustCompile(`now by ` + g.name + `.* kind=address_contested `).MatchString(log) {
 		g.t.Errorf("the alarm does not name %s", g.name)
 	}
 	g.whole()
