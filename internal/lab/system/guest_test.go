@@ -39,8 +39,6 @@ func TestGuestHosts(t *testing.T) {
 		{Name: "Bases", F: testBases},
 		{Name: "InterfaceMovesIntoABond", F: testInterfaceMovesIntoABond},
 		{Name: "Unit", F: testUnit},
-		{Name: "Networkd", F: testNetworkd},
-		{Name: "ReloadOfRandomPairs", F: testReloadOfRandomPairs},
 	})
 }
 

@@ -40,6 +40,7 @@ type managed struct {
 
 func newManaged(t *testing.T, m manager) *managed {
 	hcl := strings.Replace(config(belongings...), interval.String(), calm, 1)
+	m.files["/etc/systemd/system/vipd.service.d/lab.conf"] = strings.Replace(unitOverride, "WatchdogSec=2s", "WatchdogSec=0", 1)
 	g := &managed{unit: newUnit(t, hcl, m.files, m.units...), manager: m}
 	g.whole()
 	g.before = g.own()
@@ -49,12 +50,16 @@ func newManaged(t *testing.T, m manager) *managed {
 // own is what the unit says of its instance.
 func (g *managed) own() (in api.Instance) {
 	g.t.Helper()
-	var st api.Status
-	out, _ := g.sd.Run("vipd", "status", "--json") // exit status 1 when there is a problem
-	if err := json.Unmarshal([]byte(out), &st); err != nil || len(st.Instances) != 1 {
-		g.t.Fatalf("status: %v\n%s", err, out)
-	}
-	return st.Instances[0]
+	lab.WaitFor(g.t, "the unit tells its status", patience, func() error {
+		var st api.Status
+		out, _ := g.sd.Run("vipd", "status", "--json") // exit status 1 when there is a problem
+		if err := json.Unmarshal([]byte(out), &st); err != nil || len(st.Instances) != 1 {
+			return fmt.Errorf("%v: %s", err, out)
+		}
+		in = st.Instances[0]
+		return nil
+	})
+	return in
 }
 
 func (g *managed) whole() {
