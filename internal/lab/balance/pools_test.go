@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,6 +21,8 @@ import (
 type pools struct {
 	site
 	hosts string
+	pipe  string // notify_fifo
+	lines string // what came from it
 }
 
 func (p *pools) config() string {
@@ -39,7 +42,7 @@ func (p *pools) config() string {
 }
 `, name, address, more, check, weight, p.addrs[0], p.addrs[1])
 	}
-	return `version = 1
+	return fmt.Sprintf("version = 1\nglobal { notify_fifo = %q }\n", p.pipe) + `
 ipvs { resolve_interval = "1s" }
 vrrp_instance "late" {
   interface       = "eth1"
@@ -83,7 +86,10 @@ virtual_server "named" {
 // testPools: what the rules of pools do to the kernel's table and to clients.
 func testPools(t *testing.T) {
 	p := &pools{site: site{network: newNetwork(t, "direct", false)}}
-	p.hook = filepath.Join(p.lb.Dir(), "hook")
+	p.hook, p.pipe = filepath.Join(p.lb.Dir(), "hook"), filepath.Join(p.lb.Dir(), "fifo")
+	if err := syscall.Mkfifo(p.pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for i := 101; i <= 108; i++ {
 		vip := fmt.Sprintf("192.0.2.%d", i)
 		p.lb.AddAddress("eth0", vip+"/24")
@@ -99,13 +105,20 @@ func testPools(t *testing.T) {
 		"192.0.2.100:80": "100 100", "192.0.2.101:80": "10 10", "192.0.2.102:80": "1 1", "192.0.2.103:80": "1 1",
 		"192.0.2.107:80": "1 -", "192.0.2.108:80": "100 100", "192.0.2.110:80": "1 1",
 	})
+	reader, err := os.OpenFile(p.pipe, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
 	p.group()
 	p.here()
 	p.moving()
 	p.late()
 	p.paced()
 	p.dead()
+	p.piped(reader, "RS [192.0.2.11]:tcp:80 [192.0.2.100]:tcp:80 DOWN", "RS [192.0.2.12]:tcp:80 [192.0.2.100]:tcp:80 DOWN", "VS [192.0.2.100]:tcp:80 DOWN")
 	p.ramp()
+	p.piped(reader, "RS [192.0.2.12]:tcp:80 [192.0.2.100]:tcp:80 UP", "VS [192.0.2.100]:tcp:80 UP")
 	p.told()
 }
 
@@ -175,6 +188,28 @@ func (p *pools) group() {
 			p.Errorf("no %q in the table: %v\n%s", line, err, out)
 		}
 	}
+}
+
+// piped: readers of keepalived's pipe are told in its words.
+func (p *pools) piped(reader *os.File, lines ...string) {
+	p.Helper()
+	buf := make([]byte, 4096)
+	lab.WaitFor(p, "lines in the pipe", 20*time.Second, func() error {
+		for {
+			_ = reader.SetReadDeadline(time.Now().Add(50 * time.Millisecond)) // a pipe has a poller
+			n, err := reader.Read(buf)
+			if err != nil {
+				break // all was read
+			}
+			p.lines += string(buf[:n])
+		}
+		for _, l := range lines {
+			if !strings.Contains("\n"+p.lines, "\n"+l+"\n") {
+				return fmt.Errorf("no %q in\n%s", l, p.lines)
+			}
+		}
+		return nil
+	})
 }
 
 // here: the director itself is the real server. The kernel finds out for each
