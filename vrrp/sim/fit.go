@@ -29,20 +29,13 @@ func (m *member) fit() bool {
 	if len(all) == 0 {
 		all = []*vrrp.Config{m.config}
 	}
-	var tracks []vrrp.Track
-	for _, g := range m.node.groups {
-		if slices.Contains(g.Members, m.config.ID) {
-			tracks = g.Tracks
-		}
-	}
 	for _, c := range all {
 		forced := func(o vrrp.Standby) bool { return o.ID == c.ID && o.Force }
 		if !m.node.usable(c.ID.Interface) || slices.ContainsFunc(m.node.orders, forced) || m.node.stranded(c) {
 			return false
 		}
-		tracks = slices.Concat(tracks, c.Tracks)
 	}
-	return !slices.ContainsFunc(tracks, m.node.faulty)
+	return !slices.ContainsFunc(m.tracks(), m.node.faulty)
 }
 
 // stranded reports whether an interface is down that carries addresses of the

@@ -87,12 +87,6 @@ func (m *member) obstacles() (all []string) {
 	if len(configs) == 0 {
 		configs = []*vrrp.Config{own}
 	}
-	var tracks []vrrp.Track
-	for _, g := range m.node.groups {
-		if slices.Contains(g.Members, own.ID) {
-			tracks = g.Tracks
-		}
-	}
 	for _, c := range configs {
 		forced := func(o vrrp.Standby) bool { return o.ID == c.ID && o.Force }
 		switch unusable := !m.node.usable(c.ID.Interface); {
@@ -103,14 +97,13 @@ func (m *member) obstacles() (all []string) {
 		case slices.ContainsFunc(m.node.orders, forced):
 			all = append(all, "fault because an operator put it on standby")
 		}
-		tracks = slices.Concat(tracks, c.Tracks)
 		for _, o := range c.Options {
 			if l := m.node.links[o.Interface]; o.Interface != "" && !o.Untracked && l != nil && !l.Up {
 				all = append(all, "fault because something it depends on is down (interface "+o.Interface)
 			}
 		}
 	}
-	for _, t := range tracks {
+	for _, t := range m.tracks() {
 		if m.node.faulty(t) {
 			all = append(all, "fault because something it depends on is down ("+t.ID.String())
 		}
