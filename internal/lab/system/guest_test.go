@@ -27,6 +27,7 @@ func TestGuest(t *testing.T) {
 		{Name: "KeptRestart", F: testKeptRestart},
 		{Name: "UpgradeOfServices", F: testUpgradeOfServices},
 		{Name: "Safety_4_4_ServiceRemovedWhileDown", F: testSafety_4_4_ServiceRemovedWhileDown},
+		{Name: "TrackedVirtualServer", F: testTrackedVirtualServer},
 		{Name: "Safety_4_5_StartGate", F: testSafety_4_5_StartGate},
 		{Name: "ExampleDirectRouting", F: testExampleDirectRouting},
 		{Name: "ExampleNAT", F: testExampleNAT},

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -50,6 +51,31 @@ func testQuiescentServer(t *testing.T) {
 		len(rs.Checks) != 1 || rs.Checks[0].Last.Class != healthcheck.ClassStatus {
 		t.Errorf("status of the service: %+v", st)
 	}
+}
+
+// An instance that tracks its own virtual server has the address only while that
+// has a real server.
+func testTrackedVirtualServer(t *testing.T) {
+	b := newBalancer(t)
+	v := b.start(strings.Replace(services("", ""), "virtual_address =", "track \"virtual_server\" \"web\" {}\n  virtual_address =", 1))
+	holds := func(want bool) {
+		t.Helper()
+		lab.WaitFor(t, fmt.Sprintf("lb1 has the VIP: %v", want), settle, func() error {
+			if b.lb.Holds(netip.MustParseAddr(vip)) != want {
+				return errors.New("it is not so")
+			}
+			return nil
+		})
+	}
+	for _, web := range b.webs {
+		web.Stop()
+	}
+	holds(false)
+	if out, err := vipctl(t, v, "explain", "web"); err != nil || !strings.Contains(out, "fault because something it depends on is down (virtual_server web)") {
+		t.Errorf("explain says %v\n%s", err, out)
+	}
+	b.webs[1].Start()
+	holds(true)
 }
 
 // quiescent = false: a failed real server is removed.
