@@ -79,9 +79,10 @@ soak: deps bin/vipd ## SOAKTIME of reloads, upgrades, kills, freezes and flaps w
 worlds: bin/vipd ## every scenario that can be run for real, with keepalived too, into docs/worlds.md (root)
 	@VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/worlds -count=1 -timeout 20m -parallel 8 -full -page $(CURDIR)/docs/worlds.md
 
-scripts: ## a million random scripts of faults, and every short one, in virtual time: about an hour
-	@GOGC=2000 $(GO) test ./internal/simulate -run TestScripts -count=1 -v -timeout 0 -scripts $(SCRIPTS) -each 1000
-	@$(GO) test ./vrrp/sim -run TestExplore -count=1 -v -timeout 0 -deep
+scripts: ## a million random scripts of faults, and every short one, in virtual time, into docs/scripts.md: about half an hour
+	@GOGC=2000 $(GO) test ./internal/simulate -run 'TestScripts$$' -count=1 -v -timeout 0 -scripts $(SCRIPTS) -each 1000 \
+	-page $(CURDIR)/docs/scripts.md -commit $(VERSION)
+	@$(GO) test ./vrrp/sim -run 'TestExplore$$' -count=1 -v -timeout 0 -deep -page $(CURDIR)/docs/scripts.md
 
 lint: ## formatting and vet
 	@test -z "$$(gofmt -l . | tee /dev/stderr)"

@@ -3,6 +3,7 @@ package sim_test
 import (
 	"flag"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -120,7 +121,10 @@ func explore(t *testing.T, nodes, depth, packets int) (walked int) {
 	return walked
 }
 
-var deep = flag.Bool("deep", false, "let TestExplore walk hundreds of thousands of paths")
+var (
+	deep = flag.Bool("deep", false, "let TestExplore walk hundreds of thousands of paths")
+	page = flag.String("page", "", "add what TestExplore walked to this file")
+)
 
 // TestExplore walks all paths: with two and with three routers, one fault at
 // any step and one lost or late packet; with -deep later packets too, and two
@@ -134,7 +138,24 @@ func TestExplore(t *testing.T) {
 	for _, tt := range depths {
 		t.Run(fmt.Sprintf("%d routers, %d faults, %d packets", tt.nodes, tt.depth, tt.packets), func(t *testing.T) {
 			t.Parallel()
-			t.Logf("%d paths", explore(t, tt.nodes, tt.depth, tt.packets))
+			walked := explore(t, tt.nodes, tt.depth, tt.packets)
+			t.Logf("%d paths", walked)
+			if *page != "" {
+				note(t, fmt.Sprintf("| paths of %d routers with up to %d faults, each of the first %d packets lost or late | %d |\n", tt.nodes, tt.depth, tt.packets, walked))
+			}
 		})
+	}
+}
+
+// note adds a row to the page.
+func note(t *testing.T, row string) {
+	t.Helper()
+	f, err := os.OpenFile(*page, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString(row); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -223,14 +223,14 @@ func (st *stage) step(s sim.Step) {
 		}
 	case "link", "reload", "standby", "active", "track":
 		st.nodes[s.Args[0]].do(s.Name, s.Args[1:])
-	case "start", "stop", "kill", "poweroff", "pause", "resume":
+	case "start": // how long a process takes to begin is no part of the scenario
+		for _, name := range s.Args {
+			st.nodes[name].start()
+			st.nodes[name].begun()
+		}
+	case "stop", "kill", "poweroff", "pause", "resume":
 		for _, name := range s.Args {
 			st.nodes[name].do(s.Name, nil)
-		}
-		if s.Name == "start" { // how long a process takes to begin is no part of the scenario
-			for _, name := range s.Args {
-				st.nodes[name].begun()
-			}
 		}
 	default:
 		st.t.Errorf("%s has no meaning for real", s.Name)
@@ -240,8 +240,6 @@ func (st *stage) step(s sim.Step) {
 // do carries out a command on one node.
 func (n *node) do(command string, args []string) {
 	switch command {
-	case "start":
-		n.start()
 	case "stop":
 		n.process().Signal(syscall.SIGTERM)
 	case "kill":
@@ -280,6 +278,7 @@ func (n *node) start() {
 // begun waits until the daemon runs its instances.
 func (n *node) begun() {
 	if n.foreign {
+		n.keepalived.WaitLog("Entering ", patience)
 		return
 	}
 	lab.WaitFor(n.stage.t, "vipd of "+n.Name+" has begun", patience, func() error {
