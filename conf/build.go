@@ -51,6 +51,7 @@ func (b *builder) global(n *node) {
 		Dump:             b.dump(n),
 		Startup:          b.hook(n, "startup"),
 		Shutdown:         b.hook(n, "shutdown"),
+		FilesChanged:     b.hook(n, "files_changed"),
 		Mail:             b.mail(n.all("mail")),
 	}
 	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -171,13 +172,16 @@ func (b *builder) check(n *node) healthcheck.Check {
 			Retry: get[time.Duration](n, "retry_interval"), DownInterval: get[time.Duration](n, "down_interval"),
 			Warmup: get[time.Duration](n, "warmup"), Cheap: int(get[int64](n, "cheap")),
 			Flaps: int(get[int64](n, "flaps")), FlapWindow: get[time.Duration](n, "flap_window"),
-			Latency: b.latency(n), LogFailures: get[bool](n, "log_failures"),
+			Latency: b.latency(n), LogFailures: get[bool](n, "log_failures"), LogFile: get[string](n, "log_file"),
 		},
 		Port: uint16(get[int64](n, "port")), Address: get[netip.Addr](n, "address"),
 	}
 	i := slices.IndexFunc(checkKinds, func(k checkKind) bool { return k.kind == kind })
 	if params := checkKinds[i].params; params != nil {
 		c.Settings.Params = params(n)
+	}
+	if file := c.Timing.LogFile; file != "" && !filepath.IsAbs(file) {
+		b.errorf("relative_path", n.at("log_file"), "write its whole path", "log_file %q is not absolute", file)
 	}
 	b.checkSettings(n, c)
 	b.checkPairs(n)

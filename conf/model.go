@@ -77,7 +77,9 @@ type Global struct {
 	Scripts                     Scripts
 	// Startup and Shutdown run before anything else, and after everything.
 	Startup, Shutdown Hook
-	Mail              *Mail // nil = none
+	// FilesChanged runs when one of the files changed and settled.
+	FilesChanged Hook
+	Mail         *Mail // nil = none
 }
 
 // Process says how one of the daemon's processes runs. The zero value leaves

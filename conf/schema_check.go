@@ -61,6 +61,7 @@ var timingAttrs = []*attr{
 	{name: "latency_floor", kind: kindInt, min: 1, max: 100, def: "20", help: "Percent of the weight that `latency_target` leaves however slow a server is."},
 	{name: "latency_step", kind: kindInt, min: 1, max: 100, def: "10", help: "Percentage points that one result moves the weight at most. A change that is smaller is not made."},
 	{name: "log_failures", kind: kindBool, def: "false", help: "Log every failure, not only that a server goes down."},
+	{name: "log_file", kind: kindString, help: "File that gets a line for every result, as `monitorfile` of ldirectord: `[time] [pid] kind address port [up|down] what was found`."},
 	{name: "address", kind: kindIP, defNote: "the real server's", help: "Address to probe."},
 	{name: "depends_on", kind: kindString,
 		help: "Name of a top-level check. While that is down this check says nothing, and the real server stays as it is."},

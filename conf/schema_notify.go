@@ -15,7 +15,7 @@ var notifyBlock = &block{
 		{name: "deleted", kind: kindStrings, help: "… when a reload removes the instance."},
 		{name: "any", kind: kindStrings, help: "… on every change, after the one for the state, with keepalived's further arguments: `INSTANCE` or `GROUP`, name, state (`MASTER`, `BACKUP`, `FAULT`, `STOP`, `DELETED`), priority."},
 		{name: "lower_priority", kind: kindStrings, help: "… when a master hears an advert that loses against its own."},
-		{name: "priority_changes", kind: kindBool, def: "false", help: "Run `any`, and write to the pipes, also when only the priority changes."},
+		{name: "priority_changes", kind: kindBool, def: "false", help: "Write to the pipes also when only the priority changes."},
 		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these programs."},
 		{name: "mail", kind: kindBool, def: "false", help: "Send an e-mail on every change (`global.mail`)."},
 	},

@@ -60,7 +60,8 @@ var globalBlock = &block{
 	},
 	blocks: []*block{scriptsBlock, mailBlock, pipeBlock, dumpBlock, processBlock,
 		hookBlock("startup", "Program that runs before anything else; vipd goes on when it has ended."),
-		hookBlock("shutdown", "Program that runs at a stop, after everything else."), {
+		hookBlock("shutdown", "Program that runs at a stop, after everything else."),
+		hookBlock("files_changed", "Program that runs when the files of the configuration have changed on disk and settled, after the reload if `autoreload` does one."), {
 			name: "log", once: true, help: "The log of the daemon.",
 			attrs: []*attr{
 				{name: "level", kind: kindWord, def: `"info"`, words: []string{"debug", "info", "warn", "error"},

@@ -58,6 +58,7 @@ func (w *writer) check(m maker, c check) {
 		m.pairs("latency_target", w.Target, "latency_floor", w.Floor, "latency_step", w.Step)
 	}
 	m.set("log_failures", t.LogFailures)
+	m.set("log_file", t.LogFile)
 	m.set("address", c.Address)
 	if c.DependsOn != nil && w.name(*c.DependsOn) {
 		m.set("depends_on", c.DependsOn.Name)

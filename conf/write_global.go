@@ -38,7 +38,7 @@ func (w *writer) global() maker {
 		k.set("json", d.JSON)
 		k.set("json_version", d.Version)
 	}
-	for name, h := range map[string]Hook{"startup": g.Startup, "shutdown": g.Shutdown} {
+	for name, h := range map[string]Hook{"startup": g.Startup, "shutdown": g.Shutdown, "files_changed": g.FilesChanged} {
 		if len(h.Command) > 0 {
 			k := m.child(name)
 			k.set("command", h.Command)

@@ -82,6 +82,8 @@ type Timing struct {
 
 	// LogFailures tells of every failure, not only of changes of the verdict.
 	LogFailures bool `json:",omitzero"`
+	// LogFile gets a line for every result; empty = none.
+	LogFile string `json:",omitzero"`
 }
 
 // Check is one configured check.

@@ -24,6 +24,9 @@ func (r *reader) checks(v *service, rs *server, target netip.AddrPort) []healthc
 			Timing:  timingOf(m, c.kind),
 			Address: or(c.address, netip.Addr{}), Port: uint16(or(c.port, 0)),
 		}
+		if !needsPort(c.kind) {
+			base.Port = 0
+		}
 		base.Timing.LogFailures = or(first(c.logFailures, r.global.logFailures), false)
 		for _, one := range r.kinds(c, m, base) {
 			if target.Port() == 0 && one.Port == 0 && needsPort(c.kind) {

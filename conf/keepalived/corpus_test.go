@@ -2,14 +2,10 @@ package keepalived
 
 import (
 	"bufio"
-	"bytes"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"golang.org/x/tools/txtar"
 
 	"github.com/vipd/vipd/conf"
 )
@@ -131,35 +127,8 @@ func writtenAndRead(t *testing.T, file string, cfg *conf.Config) {
 // TestTwinsAreWritten does so with all configurations that run under keepalived
 // and vipd.
 func TestTwinsAreWritten(t *testing.T) {
-	names, err := filepath.Glob(filepath.Join("..", "..", "testdata", "twin", "*.txtar"))
-	if err != nil || len(names) < 40 {
-		t.Fatalf("%d twins, %v", len(names), err)
-	}
-	for _, name := range names {
-		archive, err := txtar.ParseFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		files := map[string][]byte{}
-		for _, f := range archive.Files {
-			files[f.Name] = bytes.ReplaceAll(f.Data, []byte("LAB/"), []byte("/lab/"))
-		}
-		o := outside()
-		o.Hostname = "lb"
-		o.Read = func(file string) ([]byte, error) {
-			if text, is := files[filepath.Base(file)]; is {
-				return text, nil
-			}
-			return nil, fs.ErrNotExist
-		}
-		o.Glob = func(pattern string) (out []string, err error) {
-			for file := range files {
-				if is, _ := filepath.Match(filepath.Base(pattern), file); is {
-					out = append(out, file)
-				}
-			}
-			return out, nil
-		}
+	for name, archive := range twins(t) {
+		o, files := twinOptions(archive)
 		if files["keepalived.conf"] == nil {
 			continue
 		}

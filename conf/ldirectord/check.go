@@ -135,6 +135,9 @@ func (t *translator) check(s *service, c checkType, r real, parent *conf.Block) 
 	if c.cheap > 0 {
 		out.Set("cheap", c.cheap)
 	}
+	if file := s.text("monitorfile"); file != "" {
+		out.SetAt("log_file", file, s.where("monitorfile"))
+	}
 	if c.tls {
 		out.Set("tls", "on")
 	}

@@ -2,6 +2,7 @@ package ldirectord
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/vipd/vipd/conf"
 )
@@ -17,23 +18,11 @@ var needless = map[string]string{
 	"readdquiescent": "a quiescent server is always in the table, with weight 0",
 }
 
-// missing are directives whose effect is lost, and what to use instead.
-var missing = map[string]string{
-	"callback":    "`vipd events` tells of every reload",
-	"execute":     "name the further file on the command line as well: one daemon runs all of them",
-	"monitorfile": "`vipd events` prints every change of a real server",
-}
-
 // remark tells what of a block has no equal.
 func (t *translator) remark(b *block) {
 	for key, why := range needless {
 		if b.has(key) && (key != "readdquiescent" || b.text(key) == "yes") {
 			t.notef(b.where(key), "%s has no effect: %s", key, why)
-		}
-	}
-	for key, instead := range missing {
-		if b.has(key) && b.text(key) != "" {
-			t.warnf("no_equal", b.where(key), instead, "%s has no equal here and is left out", key)
 		}
 	}
 	t.alertStatus(b)
@@ -43,17 +32,7 @@ func (t *translator) remark(b *block) {
 // virtual servers say of it.
 func (t *translator) global(all *block, blocks []*block) {
 	t.remark(all)
-	for _, old := range []string{"timeout", "connecttimeout"} {
-		if !all.has(old) {
-			continue
-		}
-		t.warnf("old_key", all.where(old), "checktimeout and negotiatetimeout", "%s is of version 1 and sets both timeouts", old)
-		for _, key := range []string{"checktimeout", "negotiatetimeout"} {
-			if !all.has(key) {
-				all.set[key] = all.set[old]
-			}
-		}
-	}
+	t.oldTimeouts(all)
 	g := &conf.Block{Type: "global"}
 	if all.text("autoreload") == "yes" {
 		g.SetAt("autoreload", true, all.where("autoreload"))
@@ -64,9 +43,63 @@ func (t *translator) global(all *block, blocks []*block) {
 	if dir := all.text("maintenancedir"); dir != "" {
 		g.SetAt("maintenance_dir", dir, all.where("maintenancedir"))
 	}
+	t.callback(g, all)
 	t.mail(g, all, blocks)
 	if len(g.Attrs)+len(g.Blocks) > 0 {
 		t.doc.Blocks = append(t.doc.Blocks, g)
+	}
+}
+
+// callback is a program that gets the name of the file when that has changed.
+func (t *translator) callback(g *conf.Block, all *block) {
+	path, at := all.text("callback"), all.where("callback")
+	switch {
+	case path == "":
+	case strings.Contains(path, " "):
+		t.warnf("differs", at, "write a script that has the arguments", "ldirectord takes %q for the name of one file, spaces and all, and never runs it", path)
+	default:
+		g.Add("files_changed").At(at).SetAt("command", []string{path, at.File}, at)
+	}
+}
+
+// ofDaemon are the global directives that concern the daemon as a whole.
+var ofDaemon = []string{"autoreload", "callback", "cleanstop", "maintenancedir", "emailalert", "emailalertfrom", "emailalertfreq", "emailalertstatus", "smtp"}
+
+// guest takes the global directives of a configuration that another one
+// executes, and what of its virtual servers concerns the daemon.
+func (t *translator) guest(its, main *block, blocks []*block) {
+	t.remark(its)
+	t.oldTimeouts(its)
+	mailing := its.has("emailalert")
+	for _, key := range ofDaemon {
+		if its.has(key) && its.text(key) != main.text(key) {
+			t.warnf("differs", its.where(key), "set it in "+its.at.File, "one daemon runs both configurations: %s is that of the one that executes this", key)
+		}
+		delete(its.set, key)
+		if s, has := main.set[key]; has && (mailing || !strings.Contains(key, "email")) {
+			its.set[key] = s
+		}
+	}
+	for _, b := range blocks {
+		if b.has("emailalert") && !t.mails {
+			t.warnf("differs", b.where("emailalert"), "set emailalert in "+its.at.File, "there are no mails: the configuration that executes this has no emailalert")
+			delete(b.set, "emailalert")
+		}
+	}
+}
+
+// oldTimeouts reads the timeouts of version 1.
+func (t *translator) oldTimeouts(all *block) {
+	for _, old := range []string{"timeout", "connecttimeout"} {
+		if !all.has(old) {
+			continue
+		}
+		t.warnf("old_key", all.where(old), "checktimeout and negotiatetimeout", "%s is of version 1 and sets both timeouts", old)
+		for _, key := range []string{"checktimeout", "negotiatetimeout"} {
+			if !all.has(key) {
+				all.set[key] = all.set[old]
+			}
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 
@@ -23,10 +24,16 @@ func Load(files []string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 		return nil, diags
 	}
 	cfg, more := conf.LoadDocument(doc, texts, o)
+	files = append(slices.Clone(files), executed(files, texts)...)
 	if cfg != nil {
 		cfg.Files = files
 	}
 	return cfg, inOrder(append(diags, more...), files)
+}
+
+// executed are the files that others name, of all that were read.
+func executed(files []string, texts map[string][]byte) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(texts)), func(name string) bool { return slices.Contains(files, name) })
 }
 
 // inOrder sorts by file and line.
@@ -47,26 +54,62 @@ func Translate(files []string, o conf.Options) (*conf.Document, map[string][]byt
 	if services, err := o.Read("/etc/services"); err == nil {
 		t.ports = parseServices(string(services))
 	}
-	var blocks []*block
 	all := newBlock(conf.Origin{})
+	var blocks []*block
 	for _, name := range files {
-		text, err := o.Read(name)
-		if err != nil {
-			var path *fs.PathError
-			if errors.As(err, &path) {
-				err = path.Err
-			}
-			t.add(conf.Error, conf.CodeUnreadable, conf.Origin{File: name}, "", "read "+name+": "+err.Error())
-			continue
-		}
-		t.texts[name] = text
-		blocks = append(blocks, t.parse(name, string(text), all)...)
+		blocks = append(blocks, t.file(name, all, conf.Origin{File: name})...)
 	}
 	t.global(all, blocks)
 	for _, b := range blocks {
 		t.virtual(b, all)
 	}
-	return t.doc, t.texts, inOrder(t.diags, files)
+	t.execute(all)
+	return t.doc, t.texts, inOrder(t.diags, append(slices.Clone(files), executed(files, t.texts)...))
+}
+
+// file reads a file's global directives into all and returns its virtual
+// servers. at is where the file is asked for.
+func (t *translator) file(name string, all *block, at conf.Origin) []*block {
+	text, err := t.opts.Read(name)
+	if err != nil {
+		var path *fs.PathError
+		if errors.As(err, &path) {
+			err = path.Err
+		}
+		t.add(conf.Error, conf.CodeUnreadable, at, "", "read "+name+": "+err.Error())
+		return nil
+	}
+	t.texts[name] = text
+	return t.parse(name, string(text), all)
+}
+
+// homes are where ldirectord looks for a configuration by its name, before it
+// takes the name for a path.
+var homes = []string{"/etc/ha.d/", "/etc/ha.d/conf/"}
+
+// execute adds the virtual servers of the files that all names, which ldirectord
+// runs a copy of itself for: each with the global directives of its own file,
+// except for those that concern the daemon as a whole.
+func (t *translator) execute(all *block) {
+	for _, named := range all.executes {
+		name := named.text
+		for _, home := range homes {
+			if _, err := t.opts.Read(home + named.text); err == nil {
+				name = home + named.text
+				break
+			}
+		}
+		if _, again := t.texts[name]; again {
+			continue // ldirectord starts no second one of a configuration that runs
+		}
+		its := newBlock(named.at)
+		blocks := t.file(name, its, named.at)
+		t.guest(its, all, blocks)
+		for _, b := range blocks {
+			t.virtual(b, its)
+		}
+		t.execute(its)
+	}
 }
 
 // translator makes a document of blocks of directives.
@@ -76,4 +119,5 @@ type translator struct {
 	doc   *conf.Document
 	ports map[string]int // by "name/protocol"
 	names map[string]bool
+	mails bool // the daemon sends mails
 }

@@ -83,6 +83,7 @@ func (t *translator) mail(g *conf.Block, all *block, blocks []*block) {
 		host = localMailer
 		t.notef(at.at, "without smtp ldirectord runs a mail program; here the mail server of this host, port %s, gets the mails", mailPort)
 	}
+	t.mails = true
 	m := g.Add("mail").At(at.at)
 	m.SetAt("to", to, at.at)
 	m.SetAt("from", t.sender(all), all.where("emailalertfrom"))

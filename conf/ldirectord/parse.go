@@ -22,6 +22,8 @@ type block struct {
 	set     map[string]setting
 	reals   []setting
 	real6   []bool // of each, whether it is a real6
+	// executes are further configurations, of the global directives.
+	executes []setting
 }
 
 func newBlock(at conf.Origin) *block {
@@ -184,6 +186,10 @@ func (p *parser) directive(at conf.Origin, body string, b *block) {
 	}
 	if remark != "" {
 		p.warnf("odd_number", at, "write the number alone", "%s = %s %s", key, text, remark)
+	}
+	if key == "execute" {
+		b.executes = append(b.executes, setting{value, at})
+		return
 	}
 	if prev, again := b.set[key]; again {
 		p.warnf("set_twice", at, "", "%s is set twice; this one counts, not that of line %d", key, prev.at.Line)

@@ -218,8 +218,8 @@ func (t *translator) pool(s *service, all *block, out *conf.Block) {
 			protocol = "fwm"
 		}
 		q := out.Add("quorum").At(at)
-		q.SetAt("on_up", []string{command, "stop", target, protocol}, at)
-		q.SetAt("on_down", []string{command, "start", target, protocol}, at)
+		q.SetAt("on_up", shell(command, "stop", target, protocol), at)
+		q.SetAt("on_down", shell(command, "start", target, protocol), at)
 	}
 	if s.text("checktype") == "off" {
 		return // ldirectord activates no fallback either
@@ -243,6 +243,17 @@ func (t *translator) pool(s *service, all *block, out *conf.Block) {
 		}
 		r.block(out.Add("fallback", r.address(s.port)), forward)
 	}
+}
+
+// plainPath matches a command that a shell would take for one word.
+var plainPath = regexp.MustCompile(`^[A-Za-z0-9_/.,:@%+-]+$`)
+
+// shell is a command that ldirectord gives to a shell with words behind it.
+func shell(command string, words ...string) []string {
+	if plainPath.MatchString(command) {
+		return append([]string{command}, words...)
+	}
+	return []string{"/bin/sh", "-c", command + " " + strings.Join(words, " ")}
 }
 
 // tail puts the checks and the real servers.

@@ -32,7 +32,7 @@ type Options struct {
 	// not at all for the zero time. Each call replaces what the last one said.
 	Alarm func(at time.Time)
 	// OnUpdate, if any, is told each change of a verdict or an advice, and each
-	// failure of the keys that want it, in order, from one goroutine. It may take its time: no probe waits for it.
+	// failure or result of the keys that want it, in order, from one goroutine. It may take its time: no probe waits for it.
 	OnUpdate func(Update)
 	// Limit bounds how many probes are busy at the same time; 0 = 256. A
 	// probe that has been waiting for its server for more than Patience no
@@ -56,6 +56,7 @@ type Update struct {
 	Key      healthcheck.Key
 	Old, New healthcheck.Verdict
 	Last     healthcheck.Result // the one that changed it
+	Routine  bool               // nothing changed: it is for the log file alone
 }
 
 // Runner runs the probes of a set of keys. Its methods may be called from any

@@ -232,7 +232,7 @@ func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
 	e.answer(f.result)
 	s.turnRound()
 	tell := changed || e.health.Advice() != advice || e.key.Timing.LogFailures && !f.result.OK()
-	return Update{Key: e.key, Old: old, New: v, Last: f.result}, tell
+	return Update{Key: e.key, Old: old, New: v, Last: f.result, Routine: !tell}, tell || e.key.Timing.LogFile != ""
 }
 
 // status returns the snapshot of all entries.

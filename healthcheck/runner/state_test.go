@@ -58,16 +58,20 @@ func TestEveryFailureIsToldThatIsWanted(t *testing.T) {
 	now := time.Now()
 	for _, tt := range []struct {
 		wanted bool
+		file   string
 		class  healthcheck.Class
 		told   bool
-	}{{false, healthcheck.ClassTimeout, false}, {true, healthcheck.ClassTimeout, true}} {
+	}{
+		{false, "", healthcheck.ClassTimeout, false}, {true, "", healthcheck.ClassTimeout, true},
+		{false, "/log", healthcheck.ClassTimeout, true}, {false, "/log", healthcheck.ClassOK, true}, {true, "/log", healthcheck.ClassTimeout, true},
+	} {
 		s, f := launch(t, now)
 		k := f.entry.key
-		k.Timing.LogFailures, k.Timing.Fall = tt.wanted, 3
+		k.Timing.LogFailures, k.Timing.LogFile, k.Timing.Fall, k.Timing.Rise = tt.wanted, tt.file, 3, 3
 		f.entry.key, f.entry.health = k, healthcheck.NewHealth(k.Timing)
 		f.result = healthcheck.Result{Class: tt.class, At: now}
 		u, told := s.land(f, now.Add(time.Second))
-		if told != tt.told || u.Old != u.New {
+		if told != tt.told || u.Old != u.New || u.Routine == tt.wanted {
 			t.Errorf("%+v: told %v, update %+v", tt, told, u)
 		}
 	}

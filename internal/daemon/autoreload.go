@@ -23,22 +23,23 @@ type fileWatch struct {
 	settled int    // looks since seen changed
 }
 
-// look takes the fingerprint of the files as they are and as they were when
-// they were last loaded, and reports whether they are new and have settled.
-func (w *fileWatch) look(now, loaded string) bool {
+// look takes the fingerprint of the files as they are and reports whether they
+// have settled.
+func (w *fileWatch) look(now string) bool {
 	if now != w.seen {
 		w.seen, w.settled = now, 0
 		return false
 	}
 	w.settled++
-	return now != loaded && w.settled >= autoReloadQuiet
+	return w.settled >= autoReloadQuiet
 }
 
 // autoReload reloads when the files change, while the configuration asks for
-// it. Every set of files is tried once: a broken file is not retried until it
-// changes again.
+// it, and runs the program that is told of changes. Every set of files is tried
+// once: a broken file is not retried until it changes again.
 func (s *supervisor) autoReload(ctx context.Context) {
 	var watch fileWatch
+	told := s.filesNow()
 	tick := time.NewTicker(autoReloadEvery)
 	defer tick.Stop()
 	for {
@@ -47,9 +48,18 @@ func (s *supervisor) autoReload(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if s.config().Global.AutoReload && watch.look(s.filesNow(), s.filesLoaded()) {
+		now := s.filesNow()
+		if !watch.look(now) {
+			continue
+		}
+		if s.config().Global.AutoReload && now != s.filesLoaded() {
 			s.info("reload", "configuration files have changed", nil)
 			s.reloadConfig(ctx, reloadRequest{})
+		}
+		if now != told {
+			told = s.filesNow() // a reload may have named others
+			g := s.config().Global
+			runHook(s.opt, g.Scripts.User, g.FilesChanged, "files_changed")
 		}
 	}
 }

@@ -30,6 +30,7 @@ type checkerRole struct {
 
 	maintenance *maintenance
 	retell      atomic.Bool // the supervisor may know nothing: tell it everything
+	logTroubles sync.Once   // that log files cannot be written is said once
 
 	mu        sync.Mutex
 	config    checkerConfig // the last one
@@ -218,6 +219,12 @@ func (c *checkerRole) observe(u checks.Update) {
 		if one, err := tellable(m); err == nil {
 			_ = c.peer.Notify(noticeVerdict, one)
 		}
+	}
+	if u.Key.Timing.LogFile != "" {
+		c.logResult(u)
+	}
+	if u.Routine {
+		return
 	}
 	if u.Old == u.New && !u.Last.OK() {
 		c.send("info", "check", fmt.Sprintf("%s check of %s failed: %s", u.Key.Settings.Kind, targetText(u.Key.Target), u.Last.Reason), map[string]any{

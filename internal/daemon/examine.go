@@ -3,6 +3,8 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"slices"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/doctor"
@@ -28,8 +30,19 @@ func ExamineRealServer(vip netip.Addr, method string) ([]doctor.Finding, error) 
 }
 
 func thisHost() *doctor.Host {
-	return doctor.ThisHost(func(iface string) string {
-		other, _ := kernel.OtherDaemon(iface)
-		return other
-	})
+	others := newOtherDaemons()
+	all := others.listeners
+	others.listeners = func(iface string) []kernel.Listener { return slices.DeleteFunc(all(iface), isVipd) }
+	return doctor.ThisHost(others.running)
+}
+
+// isVipd reports whether a process runs this very program: the daemon whose
+// machine is examined is not in its own way.
+func isVipd(l kernel.Listener) bool {
+	own, err := os.Stat("/proc/self/exe")
+	if err != nil {
+		return false
+	}
+	its, err := os.Stat(fmt.Sprintf("/proc/%d/exe", l.PID))
+	return err == nil && os.SameFile(own, its)
 }

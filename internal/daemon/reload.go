@@ -83,6 +83,7 @@ func (s *supervisor) sameFiles(req reloadRequest) (api.Reload, bool) {
 	notifyReloading()
 	defer notifySystemd(daemon.SdNotifyReady)
 	s.noteFiles(s.filesNow(), cfg.Files)
+	s.notify.again()
 	s.info("reload", "reload applied, 0 changes: the files are the same", map[string]any{"changes": 0})
 	return s.reloaded(r), true
 }

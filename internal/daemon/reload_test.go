@@ -2,8 +2,11 @@ package daemon
 
 import (
 	"encoding/json"
+	"errors"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -135,7 +138,7 @@ func TestFileWatchWaitsUntilFilesSettle(t *testing.T) {
 		{"c", false}, {"c", false},
 		{"d", false}, {"c", false}, {"c", false}, {"c", false}, // back to what was tried
 	} {
-		got := w.look(c.files, loaded)
+		got := w.look(c.files) && c.files != loaded
 		if got != c.want {
 			t.Errorf("look %d at %q: %v, want %v", i, c.files, got, c.want)
 		}
@@ -154,6 +157,29 @@ func TestAutoReload(t *testing.T) {
 	for deadline := time.Now().Add(20 * time.Second); r.status().Reload.Count < 2; time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("a changed file was not loaded")
+		}
+	}
+}
+
+// The program is told of every change on disk, reloaded or not.
+func TestFilesChanged(t *testing.T) {
+	r := startDaemon(t)
+	told := filepath.Join(t.TempDir(), "told")
+	hook := strings.Replace(quietConfig, "global {", "global {\n  files_changed {\n    command = [\"/usr/bin/touch\", \""+told+"\"]\n  }", 1)
+	r.write(hook)
+	r.reload("")
+	for _, text := range []string{hook + "\n", "broken {"} {
+		if err := os.Remove(told); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			t.Fatal(err)
+		}
+		r.write(text)
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+			if _, err := os.Stat(told); err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Fatalf("nobody was told of the change to %q", text)
+			}
 		}
 	}
 }

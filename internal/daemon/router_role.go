@@ -255,18 +255,13 @@ func (r *routerRole) refuseTraffic(routers []vrrp.Config) {
 	}
 }
 
-// refuseOthers marks the routers whose interface already carries another VRRP
-// daemon of this host: the likeliest mistake of a migration is to start the
-// new one beside the old one.
+// refuseOthers marks the routers that another VRRP daemon of this host already
+// runs: the likeliest mistake of a migration is to start the new one beside the
+// old one.
 func refuseOthers(routers []vrrp.Config, refused map[vrrp.RouterID]string) {
-	seen := make(map[string]string)
+	others := newOtherDaemons()
 	for _, c := range routers {
-		desc, asked := seen[c.ID.Interface]
-		if !asked {
-			desc, _ = kernel.OtherDaemon(c.ID.Interface)
-			seen[c.ID.Interface] = desc
-		}
-		if desc != "" {
+		if desc := others.running(c.ID); desc != "" {
 			refused[c.ID] = desc
 		}
 	}

@@ -71,11 +71,11 @@ func (x *examination) instances(cfg *conf.Config) {
 		for _, vip := range r.Held() {
 			x.prefix(r.Name, r.ID.Interface, vip, have)
 		}
+		if other := x.OtherDaemon(r.ID); other != "" {
+			x.add(Problem, r.Name, "stop and disable it", "another VRRP daemon of this host runs virtual router %d on %s: %s", r.ID.VRID, r.ID.Interface, other)
+		}
 	}
 	for _, iface := range interfaces(cfg) {
-		if other := x.OtherDaemon(iface); other != "" {
-			x.add(Problem, iface, "stop and disable it", "another VRRP daemon is at work on %s: %s", iface, other)
-		}
 		x.bridge(iface)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
 )
 
 // Level of a finding.
@@ -49,12 +50,13 @@ type Host struct {
 	Output    func(name string, args ...string) string
 	Route     func(netip.Addr) (Route, error)
 	Addresses func(iface string) ([]netip.Prefix, error)
-	// OtherDaemon describes another VRRP daemon on an interface, or "".
-	OtherDaemon func(iface string) string
+	// OtherDaemon describes another VRRP daemon of this host that runs a virtual
+	// router, or "".
+	OtherDaemon func(vrrp.RouterID) string
 }
 
 // ThisHost returns the machine that we run on.
-func ThisHost(otherDaemon func(iface string) string) *Host {
+func ThisHost(otherDaemon func(vrrp.RouterID) string) *Host {
 	return &Host{
 		Root: "/",
 		Run:  func(name string, args ...string) error { return exec.Command(name, args...).Run() },

@@ -33,14 +33,14 @@ func machine(t *testing.T, files map[string]string) *Host {
 		Addresses: func(string) ([]netip.Prefix, error) {
 			return []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, nil
 		},
-		OtherDaemon: func(string) string { return "" },
+		OtherDaemon: func(vrrp.RouterID) string { return "" },
 	}
 }
 
 // site is a director with one of everything.
 func site() *conf.Config {
 	return &conf.Config{
-		Routers: []vrrp.Config{{Name: "web", ID: vrrp.RouterID{Interface: "eth0"}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.100/24")}}},
+		Routers: []vrrp.Config{{Name: "web", ID: vrrp.RouterID{Interface: "eth0", VRID: 51}, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.100/24")}}},
 		Services: []conf.Service{{Config: ipvs.Config{
 			Name: "web", Scheduler: "wlc", Key: ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort("192.0.2.100:80")},
 			RealServers: []ipvs.RealServer{{Address: netip.MustParseAddrPort("192.0.2.11:80"), Forward: ipvs.Direct}},
@@ -79,7 +79,7 @@ func TestDirector(t *testing.T) {
 		"no interface": {files: healthy, change: func(h *Host, _ *conf.Config) {
 			h.Addresses = func(string) ([]netip.Prefix, error) { return nil, errors.New("gone") }
 		}, want: "interface eth0: gone"},
-		"second daemon":         {files: healthy, change: func(h *Host, _ *conf.Config) { h.OtherDaemon = func(string) string { return "keepalived (12)" } }, want: "another VRRP daemon is at work on eth0: keepalived (12)"},
+		"second daemon":         {files: healthy, change: func(h *Host, _ *conf.Config) { h.OtherDaemon = func(vrrp.RouterID) string { return "keepalived (12)" } }, want: "another VRRP daemon of this host runs virtual router 51 on eth0: keepalived (12)"},
 		"starts at boot":        {files: with(map[string]string{"etc/systemd/system/multi-user.target.wants/ldirectord.service": ""}), want: "ldirectord starts at boot too"},
 		"starts from rc":        {files: with(map[string]string{"etc/rc3.d/S20heartbeat": ""}), want: "heartbeat starts at boot too, from /etc/init.d"},
 		"snooping":              {files: with(map[string]string{"sys/class/net/eth0/bridge/multicast_snooping": "1", "sys/class/net/eth0/bridge/multicast_querier": "0", "sys/class/net/eth0/bridge/stp_state": "0"}), want: "snoops IGMP"},

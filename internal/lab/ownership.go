@@ -33,7 +33,7 @@ func (l *Lab) Ownership(addr string, hosts ...*Host) *Ownership {
 	l.tb.Helper()
 	o := &Ownership{addr: netip.MustParseAddr(addr), hosts: hosts}
 	for _, h := range hosts {
-		conn, err := netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: int(h.ns.fd), Groups: unix.RTMGRP_IPV4_IFADDR})
+		conn, err := h.Watch(unix.RTMGRP_IPV4_IFADDR)
 		if err != nil {
 			l.tb.Fatalf("watch addresses of %s: %v", h.Name, err)
 		}
@@ -44,6 +44,12 @@ func (l *Lab) Ownership(addr string, hosts ...*Host) *Ownership {
 		go o.watch(h, conn)
 	}
 	return o
+}
+
+// Watch subscribes to groups of the host's routing messages (RTMGRP_* of
+// linux/rtnetlink.h). The caller closes the connection.
+func (h *Host) Watch(groups uint32) (*netlink.Conn, error) {
+	return netlink.Dial(unix.NETLINK_ROUTE, &netlink.Config{NetNS: int(h.ns.fd), Groups: groups})
 }
 
 // watch follows one host until its connection is closed.

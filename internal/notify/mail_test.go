@@ -202,6 +202,8 @@ func TestWhatIsMailed(t *testing.T) {
 		{Change{State: Master}, some, true},
 		{Change{State: Master}, nil, false},
 		{Change{State: Lower}, all, false},
+		{Change{State: Stop}, all, true},
+		{Change{State: Stop}, &conf.Mail{Style: conf.MailKeepalived}, false},
 		{Change{State: Backup, PriorityOnly: true}, all, false},
 	} {
 		if got := mailed(tt.change, tt.mail); got != tt.want {

@@ -136,9 +136,10 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 	}
 }
 
-// mailed tells whether a change is one for mail.
+// mailed tells whether a change is one for mail. keepalived sends none at a stop.
 func mailed(c Change, m *conf.Mail) bool {
-	return m != nil && !c.PriorityOnly && c.State != Lower && !(m.NoFaults && c.State == Fault)
+	return m != nil && !c.PriorityOnly && c.State != Lower && !(m.NoFaults && c.State == Fault) &&
+		!(m.Style == conf.MailKeepalived && c.State == Stop)
 }
 
 // Line writes a line about a virtual or real server to the pipes.
@@ -179,7 +180,10 @@ func programsFor(c Change, to conf.Notify) [][]string {
 	own := map[State][]string{
 		Master: to.Master, Backup: to.Backup, Fault: to.Fault, Stop: to.Stop, Deleted: to.Deleted, Lower: to.LowerPriority,
 	}[c.State]
-	if len(own) > 0 && !c.PriorityOnly {
+	if c.PriorityOnly { // as in keepalived it is for pipes
+		return nil
+	}
+	if len(own) > 0 {
 		all = append(all, own)
 	}
 	if len(to.Any) > 0 {

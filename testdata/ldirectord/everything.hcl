@@ -4,6 +4,11 @@ global {
   keep_table_on_stop = true
   maintenance_dir    = "/etc/ha.d/maintenance"
 
+  # everything.cf:7
+  files_changed {
+    command = ["/usr/local/sbin/copy", "everything.cf"]
+  }
+
   # everything.cf:18
   mail {
     to       = ["ops@example.com", "shop@example.com"]
@@ -48,6 +53,7 @@ virtual_server "Shop-secure" {
     timeout      = "3s"
     fall         = 2
     cheap        = 4
+    log_file     = "/var/log/shop"
     path         = "/health?full=1"
     virtual_host = "shop.example.com"
     expect       = "ok|fine"
@@ -82,6 +88,7 @@ virtual_server "Shop-secure" {
       timeout      = "3s"
       fall         = 2
       cheap        = 4
+      log_file     = "/var/log/shop"
       path         = "/status"
       virtual_host = "shop.example.com"
       expect       = "fine"
@@ -325,4 +332,28 @@ virtual_server "192.0.2.12-9000" {
   }
 
   real_server "192.0.2.51:9000" {} # everything.cf:98
+}
+
+# second.cf:7
+virtual_server "192.0.2.12-80" {
+  address   = "192.0.2.12:80"
+  scheduler = "wrr"
+  forward   = "direct"
+  quiescent = false
+  alpha     = true
+
+  # second.cf:10
+  quorum {
+    on_up   = ["/bin/sh", "-c", "/usr/local/sbin/alone now stop 192.0.2.12:80 tcp"]
+    on_down = ["/bin/sh", "-c", "/usr/local/sbin/alone now start 192.0.2.12:80 tcp"]
+  }
+
+  # second.cf:9
+  check "tcp" {
+    interval = "3s"
+    timeout  = "9s"
+    fall     = 1
+  }
+
+  real_server "192.0.2.51:80" {} # second.cf:8
 }

@@ -25,6 +25,7 @@ virtual_server "s0" {
       latency_floor = 30
       latency_step = 5
       log_failures = true
+      log_file = "/var/log/checks"
       port = 8080
       source = "192.0.2.2"
       interface = "eth0"

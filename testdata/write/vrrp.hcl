@@ -68,6 +68,10 @@ global {
     command = ["/usr/bin/true", "up"]
     timeout = "20s"
   }
+  files_changed {
+    command = ["/usr/local/sbin/copy", "vipd.hcl"]
+    timeout = "20s"
+  }
   shutdown {
     command = ["/usr/bin/true", "down"]
     timeout = "5s"

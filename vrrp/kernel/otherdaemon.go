@@ -11,16 +11,27 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
-// OtherDaemon tells whether another process of this network namespace
-// listens to VRRP on an interface, as keepalived or FRR do, and describes it:
-// "keepalived (pid 123)". This process and those given are not counted.
+// Listener is a process that listens to VRRP.
+type Listener struct {
+	PID  int
+	Name string // of its program
+}
+
+// String describes it: "keepalived (pid 123)".
+func (l Listener) String() string { return fmt.Sprintf("%s (pid %d)", l.Name, l.PID) }
+
+// OtherListeners returns the other processes of this network namespace that
+// listen to VRRP on an interface, as keepalived and FRR do. This process and
+// those given are not counted.
 //
-// A raw socket of protocol 112 counts when it is bound to the interface or to
-// none, or when the kernel does not let us see to what it is bound.
-func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
+// A raw socket of protocol 112 counts when it is bound to the interface, to one
+// on top of it or to none, or when the kernel does not let us see to what it is
+// bound.
+func OtherListeners(iface string, notCounting ...int) []Listener {
 	sockets := make(map[uint64]bool)
 	for _, table := range []string{"raw", "raw6"} {
 		// A kernel without IPv6 has no second table.
@@ -28,22 +39,24 @@ func OtherDaemon(iface string, notCounting ...int) (desc string, found bool) {
 		maps.Copy(sockets, some)
 	}
 	if len(sockets) == 0 {
-		return "", false
+		return nil
 	}
-	ignore := map[int]bool{os.Getpid(): true}
+	seen := map[int]bool{os.Getpid(): true}
 	for _, pid := range notCounting {
-		ignore[pid] = true
+		seen[pid] = true
 	}
 	owners, err := socketOwners(sockets)
 	if err != nil {
-		return "", false
+		return nil
 	}
+	var out []Listener
 	for _, o := range owners {
-		if !ignore[o.pid] && o.listensOn(iface) {
-			return o.String(), true
+		if !seen[o.pid] && o.listensOn(iface) {
+			seen[o.pid] = true
+			out = append(out, o.listener())
 		}
 	}
-	return "", false
+	return out
 }
 
 // rawSockets returns the inodes of all raw sockets of protocol 112. In
@@ -137,11 +150,24 @@ func (o socketOwner) listensOn(iface string) bool {
 	}
 	defer unix.Close(fd)
 	device, err := unix.GetsockoptString(fd, unix.SOL_SOCKET, unix.SO_BINDTODEVICE)
-	return err != nil || device == "" || device == iface
+	return err != nil || device == "" || device == iface || onTopOf(device, iface)
 }
 
+// onTopOf tells whether an interface, such as one with a virtual MAC address,
+// sends by another one.
+func onTopOf(device, iface string) bool {
+	upper, err := netlink.LinkByName(device)
+	if err != nil {
+		return false
+	}
+	lower, err := netlink.LinkByName(iface)
+	return err == nil && upper.Attrs().ParentIndex == lower.Attrs().Index
+}
+
+func (o socketOwner) listener() Listener { return Listener{PID: o.pid, Name: o.command()} }
+
 // String is "keepalived (pid 123)".
-func (o socketOwner) String() string { return fmt.Sprintf("%s (pid %d)", o.command(), o.pid) }
+func (o socketOwner) String() string { return o.listener().String() }
 
 // command returns the name of the process. The kernel knows the first 15 bytes
 // of it; the rest is that of the program.

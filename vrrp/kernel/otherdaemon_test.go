@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,8 +41,8 @@ func TestKeepalived_IsFoundOnItsInterface(t *testing.T) {
 	w := newWire()
 	defer w.close()
 	must(t, w.Listen([]runner.Port{port0}))
-	if desc, found := OtherDaemon("eth0"); found {
-		t.Errorf("found %q before anything was started", desc)
+	if found := OtherListeners("eth0"); len(found) > 0 {
+		t.Errorf("found %v before anything was started", found)
 	}
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "keepalived.conf")
@@ -62,19 +61,18 @@ func TestKeepalived_IsFoundOnItsInterface(t *testing.T) {
 		must(t, cmd.Process.Signal(syscall.SIGTERM))
 		_ = cmd.Wait() // ended by the signal
 	}()
-	var desc string
-	await(t, "keepalived to be found", func() (found bool) {
-		desc, found = OtherDaemon("eth0")
-		return found
+	var found []Listener
+	await(t, "keepalived to be found", func() bool {
+		found = OtherListeners("eth0")
+		return len(found) > 0
 	})
-	var pid int
-	if _, err := fmt.Sscanf(desc, "keepalived (pid %d)", &pid); err != nil {
-		t.Errorf("described as %q, want keepalived (pid …)", desc)
+	if len(found) != 1 || found[0].Name != "keepalived" || found[0].PID == 0 {
+		t.Fatalf("found %v, want one keepalived", found)
 	}
-	if desc, found := OtherDaemon("eth1"); found {
-		t.Errorf("found %q on an interface that it does not use", desc)
+	if more := OtherListeners("eth1"); len(more) > 0 {
+		t.Errorf("found %v on an interface that it does not use", more)
 	}
-	if desc, found := OtherDaemon("eth0", pid, cmd.Process.Pid); found {
-		t.Errorf("found %q, which was not to be counted", desc)
+	if more := OtherListeners("eth0", found[0].PID, cmd.Process.Pid); len(more) > 0 {
+		t.Errorf("found %v, which was not to be counted", more)
 	}
 }

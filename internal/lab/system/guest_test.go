@@ -40,6 +40,7 @@ func TestGuestHosts(t *testing.T) {
 		{Name: "Bases", F: testBases},
 		{Name: "InterfaceMovesIntoABond", F: testInterfaceMovesIntoABond},
 		{Name: "Unit", F: testUnit},
+		{Name: "KeepalivedUnit", F: testKeepalivedUnit},
 	})
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -99,8 +100,9 @@ func TestSecondDaemonIsRefused(t *testing.T) {
 	p.unmoved(v, before)
 }
 
-// Another VRRP daemon on the interface, the likeliest mistake of a migration:
-// the instance stays in fault and says why.
+// Another daemon of the host runs the virtual router, the likeliest mistake of a
+// migration: the instance stays in fault and says why. Another virtual router
+// of the interface is not concerned; doctor says the same.
 func TestKeepalived_OnTheSameHost(t *testing.T) {
 	lab.Need(t, lab.Root, lab.Tool("keepalived"))
 	p := newPair(t)
@@ -118,10 +120,23 @@ vrrp_instance web {
 }
 `)
 	p.ownedBy(p.lb1, settle)
-	v := p.lb1.Vipd(config())
-	in := p.state(v, vrrp.StateFault)
-	if in.LastReason != vrrp.ReasonOtherDaemon {
-		t.Errorf("fault because of %v (%s)", in.LastReason, in.LastDetail)
+	v := p.lb1.Vipd(config() + strings.NewReplacer(`"web"`, `"other"`, "vrid            = 51", "vrid = 52", vip, "192.0.2.101").Replace(config()[len(directors):]))
+	lab.WaitFor(t, "the router that nobody runs is master", settle, func() error {
+		for _, in := range p.status(v).Instances {
+			if in.Name == "other" && in.State == vrrp.StateMaster {
+				return nil
+			}
+		}
+		return errors.New("it is not")
+	})
+	for _, in := range p.status(v).Instances {
+		if in.Name == "web" && (in.State != vrrp.StateFault || in.LastReason != vrrp.ReasonOtherDaemon) {
+			t.Errorf("%v because of %v (%s)", in.State, in.LastReason, in.LastDetail)
+		}
+	}
+	said, _ := p.lb1.Run(lab.Binary(t), "doctor", "-f", v.Config, "--director", "lb1") // its exit status is that of the machine
+	if !strings.Contains(said, "runs virtual router 51 on eth0: keepalived") || strings.Contains(said, "virtual router 52") {
+		t.Errorf("doctor says:\n%s", said)
 	}
 	p.steady(p.lb1, 10*interval)
 	if !ka.Running() {

@@ -52,6 +52,14 @@ var differences = []difference{
 		"who is told about the quorum must learn that nothing serves", "ipvs TestKeepalived_QuorumAtStart",
 	},
 	{
+		"states-on-reload", "with fifo_write_vrrp_states_on_reload a reload writes the states of groups only", "it writes those of instances, too",
+		"the keyword promises the states, and an instance without a group has no other line", "",
+	},
+	{
+		"mail-at-start", "a mail tells of every virtual server that is up after the start", "none: mails tell what goes down, and that it is up again",
+		"nobody reads what comes with every start", "",
+	},
+	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
 		"a dead or frozen daemon cannot hold an address that its successor serves", "internal/lab/system TestKilledDirector",
 	},

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -32,7 +33,7 @@ const (
 )
 
 const (
-	converge = 60 * time.Second       // until the state must be as wanted
+	converge = 2 * time.Minute        // until the state must be as wanted
 	every    = 150 * time.Millisecond // between two looks
 	// calm is for how long a state stays as it is before it is recorded, and
 	// patience for how much longer where the guest's one processor is shared.
@@ -60,6 +61,11 @@ type stage struct {
 	hasIPVS bool
 	before  []string
 	heard   map[string]int
+
+	changed atomic.Bool // the kernel has told of a change
+	asked   time.Time   // when machine was asked for
+	machine []string    // what ip and ipvsadm said
+	table   string      // the kernel's own view of IPVS then
 }
 
 func newStage(t *testing.T, c *testCase, daemon string) *stage {
@@ -75,10 +81,13 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	s.wire.listen(t, s.world, "eth1", "wan")
 	s.servers = startServers(t, s.world)
 	s.mail = startMailbox(t, s.world)
-	for name, text := range c.files {
-		s.put(name, text)
+	for _, files := range []map[string]string{c.files, clientFiles(t)} {
+		for name, text := range files {
+			s.put(name, text)
+		}
 	}
 	s.pipe()
+	s.watch()
 	state, err := s.state()
 	if err != nil {
 		t.Fatalf("look at the machine: %v", err)
@@ -166,6 +175,9 @@ func (s *stage) record(step *step) {
 		quiet += patience
 	}
 	for since, start := time.Now(), time.Now(); time.Since(since) < quiet || time.Since(start) < 2*quiet; time.Sleep(every) {
+		if time.Since(start) > converge {
+			s.t.Fatalf("after %q, the state is never calm:\n%s", step.name(), strings.Join(last, "\n"))
+		}
 		got, err := s.state()
 		if err != nil {
 			s.t.Fatal(err)
@@ -218,6 +230,10 @@ func (s *stage) do(verb string, args []string) {
 		s.peer = s.world.Keepalived(s.c.files[args[0]])
 	case "peerless":
 		s.peer.Kill()
+	case "freeze":
+		s.peer.Signal(syscall.SIGSTOP)
+	case "thaw":
+		s.peer.Signal(syscall.SIGCONT)
 	default:
 		s.t.Fatalf("unknown step %q", verb)
 	}

@@ -1,6 +1,7 @@
 package twin
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // What ip(8) is asked, in one process per family.
@@ -20,13 +24,74 @@ var (
 	addressLine = regexp.MustCompile(`^\d+: (\S+)\s+inet6? (.*?)\\\s+valid_lft (\S+)`)
 	linkLine    = regexp.MustCompile(`^\d+: ([^:@]+)@([^:]+): <([^>]*)>.*\\\s+link/ether (\S+)`)
 	linkKind    = regexp.MustCompile(` (macvlan mode \S+|ipvlan\s+mode \S+( \S+)?|vrf table \d+)`)
+	remaining   = regexp.MustCompile(`expires \d+sec`)
 	ruleLine    = regexp.MustCompile(`^(\d+):\t(.*)$`)
 )
+
+// stale is how old what ip and ipvsadm said may be although the kernel has told
+// of no change: starting programs is what costs most in the guest.
+const stale = time.Second
 
 // state returns what the daemon has made of its machine and what it has said
 // since the last step, one line per fact, sorted. What was there before the
 // daemon came is left out.
 func (s *stage) state() ([]string, error) {
+	table, err := s.ipvsText()
+	if err != nil {
+		return nil, err
+	}
+	if s.changed.Swap(false) || table != s.table || time.Since(s.asked) > stale {
+		s.asked, s.table = time.Now(), table
+		if s.machine, err = s.kernelFacts(); err != nil {
+			return nil, err
+		}
+	}
+	out := slices.DeleteFunc(slices.Clone(s.machine), func(l string) bool { return slices.Contains(s.before, l) })
+	out = append(append(append(out, s.wire.lines()...), s.said()...), s.mail.lines()...)
+	for i := range out {
+		out[i] = strings.ReplaceAll(out[i], s.lb.Dir(), dirWord)
+	}
+	slices.Sort(out)
+	return out, nil
+}
+
+// watch notes when the kernel tells of a change of the director's addresses,
+// links, routes or rules.
+func (s *stage) watch() {
+	s.t.Helper()
+	conn, err := s.lb.Watch(unix.RTMGRP_LINK | unix.RTMGRP_IPV4_IFADDR | unix.RTMGRP_IPV6_IFADDR | unix.RTMGRP_IPV4_ROUTE |
+		unix.RTMGRP_IPV6_ROUTE | unix.RTMGRP_IPV4_RULE | 1<<(unix.RTNLGRP_IPV6_RULE-1))
+	if err != nil {
+		s.t.Fatalf("watch %s: %v", s.lb.Name, err)
+	}
+	s.t.Cleanup(func() { conn.Close() })
+	go func() {
+		for {
+			_, err := conn.Receive()
+			s.changed.Store(true)
+			if err != nil && !errors.Is(err, unix.ENOBUFS) { // closed
+				return
+			}
+		}
+	}()
+}
+
+// ipvsText is the kernel's own view of the table, which shows most changes
+// without a program.
+func (s *stage) ipvsText() (text string, err error) {
+	if !s.hasIPVS {
+		return "", nil
+	}
+	err = s.lb.Do(func() error {
+		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
+		text = string(b)
+		return err
+	})
+	return text, err
+}
+
+// kernelFacts asks ip and ipvsadm.
+func (s *stage) kernelFacts() ([]string, error) {
 	var out []string
 	for family, ask := range map[string]string{"-4": askIPv4, "-6": askIPv6} {
 		lines, err := s.askIP(family, ask)
@@ -35,22 +100,14 @@ func (s *stage) state() ([]string, error) {
 		}
 		out = append(out, lines...)
 	}
-	if s.hasIPVS {
-		text, err := s.ask("ipvsadm", "-Sn")
-		if err != nil {
-			return nil, err
-		}
-		for _, l := range splitLines(text) {
-			out = append(out, "ipvs "+l)
-		}
+	if !s.hasIPVS {
+		return out, nil
 	}
-	out = slices.DeleteFunc(out, func(l string) bool { return slices.Contains(s.before, l) })
-	out = append(append(append(out, s.wire.lines()...), s.said()...), s.mail.lines()...)
-	for i := range out {
-		out[i] = strings.ReplaceAll(out[i], s.lb.Dir(), dirWord)
+	text, err := s.ask("ipvsadm", "-Sn")
+	for _, l := range splitLines(text) {
+		out = append(out, "ipvs "+l)
 	}
-	slices.Sort(out)
-	return out, nil
+	return out, err
 }
 
 // ask runs a program on the director and returns what it prints.
@@ -107,7 +164,7 @@ func kernelFact(family, line string) string {
 	if strings.Contains(line, "table local") || strings.Contains(line, "proto kernel") || regexp.MustCompile(`^\d+: `).MatchString(line) {
 		return ""
 	}
-	return "route " + family + " " + strings.ReplaceAll(line, "\\", "")
+	return "route " + family + " " + remaining.ReplaceAllString(strings.ReplaceAll(line, "\\", ""), "expires")
 }
 
 // said returns what programs and pipes were told since the last step.
