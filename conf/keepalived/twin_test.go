@@ -21,6 +21,7 @@ var unshown = []struct{ pattern, why string }{
 	{"global_defs/vrrp_iptables", "Debian's keepalived is built without iptables and ends with it"},
 	{"vrrp_instance/virtual_ipaddress*/autojoin", "the kernel takes it for addresses of groups only, which nobody can hold"},
 	{"virtual_server/real_server/SMTP_CHECK/host/*", "the old form of the settings of the check, which are shown; they are read by the same code"},
+	{"virtual_server/real_server/[THS]*/bind_port", "the second connection from a port waits for the end of the first one to be over, a minute: such checks fail"},
 	{"global_defs/lvs_id", unknownThere},
 	{"global_defs/set_supplementary_groups", unknownThere},
 	{"global_defs/json_version", unknownThere},

@@ -82,6 +82,10 @@ func (s *supervisor) poolChanged(c poolChange) {
 	}
 }
 
+// removalPatience is how long a machine that is busy otherwise may let the
+// removal wait: a table that is left behind stays for ever.
+const removalPatience = 2 * time.Second
+
 // removalBound is how long the removal of all services may take: half a
 // millisecond for each where system calls are slowest.
 func (s *supervisor) removalBound() time.Duration {
@@ -90,7 +94,7 @@ func (s *supervisor) removalBound() time.Duration {
 	for i := range cfg.Services {
 		services += 1 + len(cfg.Services[i].Also)
 	}
-	return time.Duration(services) * 2 * time.Millisecond
+	return removalPatience + time.Duration(services)*2*time.Millisecond
 }
 
 // virtualAddresses are all addresses that may be on a real server too: those
