@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -49,7 +51,7 @@ written.`,
 					return usage(err)
 				}
 			}
-			if err := reportMigration(cmd, c.json, report == "json", output, text, diags); err != nil {
+			if err := reportMigration(cmd, c.json, report == "json", args, output, text, diags); err != nil {
 				return problem(err)
 			}
 			if code := diagnosticsExit(diags); code != 0 {
@@ -89,7 +91,7 @@ func writeNew(name string, text []byte) error {
 	return nil
 }
 
-func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, output string, text []byte, diags conf.Diagnostics) error {
+func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, files []string, output string, text []byte, diags conf.Diagnostics) error {
 	m := migration{OK: text != nil, Diagnostics: diags}
 	if diags == nil {
 		m.Diagnostics = conf.Diagnostics{}
@@ -101,6 +103,7 @@ func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, output string,
 		m.Next = []string{"vipd check " + output, "vipd plan " + output}
 	default:
 		m.HCL = string(text)
+		m.Next = []string{strings.Join(slices.Concat([]string{"vipd migrate"}, files, []string{"-o /etc/vipd/vipd.hcl"}), " ")}
 	}
 	out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	switch {

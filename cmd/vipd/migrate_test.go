@@ -50,7 +50,7 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, report, code := migrate(t, in)
-	if code != 0 || !strings.Contains(text, "# director.cf:3\nvirtual_server \"192.0.2.10-80\"") || !strings.Contains(report, "director.cf:2: note") || !strings.Contains(report, "0 warnings, 1 notes") {
+	if code != 0 || !strings.Contains(text, "# director.cf:3\nvirtual_server \"192.0.2.10-80\"") || !strings.Contains(report, "director.cf:2: note") || !strings.Contains(report, "0 warnings, 1 notes") || !strings.Contains(report, "next: vipd migrate "+in+" -o ") {
 		t.Errorf("exit %d\n%s\n%s", code, text, report)
 	}
 

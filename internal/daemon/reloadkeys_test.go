@@ -25,7 +25,7 @@ var otherValue = map[string]conf.Expr{
 	"vrrp_instance version": "3", "vrrp_instance excluded_address": `["192.0.2.12/24", "192.0.2.13/24"]`, "vrrp_sync_group members": `["inside", "web"]`,
 	"auth secret": `"other"`, "auth active_key": "1", "key secret": `"0123456789abcdef0123456789abcdeX"`, "unicast peers": `["192.0.2.88"]`,
 	"track_ping targets": `["192.0.2.1", "192.0.2.2", "192.0.2.4"]`, "track_script command": `["/usr/bin/false"]`, "track_file path": `"/run/other"`,
-	"track_process program": `"/usr/sbin/other"`, "startup command": `["/usr/bin/false"]`, "shutdown command": `["/usr/bin/false"]`,
+	"track_process program": `"/usr/sbin/other"`, "startup command": `["/usr/bin/false"]`, "shutdown command": `["/usr/bin/false"]`, "files_changed command": `["/usr/bin/false"]`,
 	"mail to": `["other@example.com"]`, "mail from": `"other@example.com"`, "mail server": `"other.example.com:25"`,
 	"mail username": `"other"`, "mail password_file": `"/etc/other"`,
 	"route type": `"prohibit"`, "hop via": `"192.0.2.9"`, "hop interface": `"eth6"`, "rule priority": "1234", "rule action": `"prohibit"`, "rule table": "77",

@@ -24,6 +24,12 @@ type testCase struct {
 	files   map[string]string
 	steps   []step
 	differs []string
+	// daemons are those that run the case: the original, vipd and, where the
+	// prose says "Converted too.", vipd with what `vipd migrate` makes of the file.
+	daemons []string
+	// rarely is set where the prose says "Runs with make twin." and with nothing
+	// else: the guest has no time for all.
+	rarely bool
 }
 
 // step is something that happens to the director.
@@ -34,6 +40,12 @@ type step struct {
 }
 
 const vipdSuffix = ", vipd"
+
+// What the prose of a case may say of it.
+const (
+	convertedLine = "Converted too."
+	rarelyLine    = "Runs with make twin."
+)
 
 var differsLine = regexp.MustCompile(`(?m)^Differs: (.*)\.$`)
 
@@ -83,6 +95,7 @@ func parseCase(path string, text []byte) (*testCase, error) {
 	if m := differsLine.FindSubmatch(c.archive.Comment); m != nil {
 		c.differs = strings.Split(string(m[1]), ", ")
 	}
+	c.rarely = bytes.Contains(c.archive.Comment, []byte(rarelyLine))
 	for _, f := range c.archive.Files {
 		words := strings.Fields(f.Name)
 		if len(words) == 1 && strings.Contains(f.Name, ".") {
@@ -98,6 +111,10 @@ func parseCase(path string, text []byte) (*testCase, error) {
 			continue
 		}
 		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
+	}
+	c.daemons = []string{c.original(), vipd}
+	if bytes.Contains(c.archive.Comment, []byte(convertedLine)) {
+		c.daemons = append(c.daemons, converted)
 	}
 	if !slices.ContainsFunc(c.steps, func(s step) bool { return s.verb == "start" }) {
 		return nil, fmt.Errorf("nothing starts")

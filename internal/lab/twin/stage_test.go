@@ -1,7 +1,9 @@
 package twin
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,10 +23,12 @@ const (
 	keepalived = "keepalived"
 	ldirectord = "ldirectord"
 	vipd       = "vipd"
+	converted  = "converted" // vipd with what it makes of the file
 )
 
 // Files of the director.
 const (
+	convertedConf  = "converted.hcl"
 	keepalivedConf = "keepalived.conf"
 	ldirectordConf = "ldirectord.cf"
 	notesFile      = "note.txt" // what programs append to
@@ -139,7 +143,11 @@ func (s *stage) run() {
 			s.record(step)
 			continue
 		}
-		if err := s.expect(step.want[s.daemon]); err != nil {
+		want := step.want[s.daemon]
+		if s.daemon == converted {
+			want = step.want[vipd]
+		}
+		if err := s.expect(want); err != nil {
 			s.t.Fatalf("after %q, %v", step.name(), err)
 		}
 	}
@@ -205,6 +213,9 @@ func (s *stage) do(verb string, args []string) {
 		s.stop()
 	case "reload":
 		s.put(s.conf(), s.c.files[args[0]])
+		if s.daemon == converted {
+			s.convert()
+		}
 		s.proc.Signal(syscall.SIGHUP)
 	case "dead":
 		s.servers.stop(args[0])
@@ -261,6 +272,9 @@ func (s *stage) start() {
 		flags = append(flags, "--vrrp")
 	}
 	switch {
+	case s.daemon == converted:
+		s.convert()
+		s.proc = s.lb.Start(lab.Binary(s.t), append([]string{"run", "-f", file(convertedConf)}, dirs...)...)
 	case s.c.original() == ldirectord && s.daemon == ldirectord:
 		s.proc = s.lb.Start("ldirectord", "-d", conf, "start")
 	case s.c.original() == ldirectord:
@@ -269,6 +283,18 @@ func (s *stage) start() {
 		s.proc = s.lb.Start("keepalived", flags...)
 	default:
 		s.proc = s.lb.Start(lab.Binary(s.t), append(append([]string{"keepalived"}, flags...), dirs...)...)
+	}
+}
+
+// convert makes the file of vipd's own language, in the place of the last one.
+func (s *stage) convert() {
+	s.t.Helper()
+	out := filepath.Join(s.lb.Dir(), convertedConf)
+	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	if said, err := s.lb.Run(lab.Binary(s.t), "migrate", filepath.Join(s.lb.Dir(), s.conf()), "-o", out); err != nil {
+		s.t.Fatalf("convert %s: %v\n%s", s.conf(), err, said)
 	}
 }
 

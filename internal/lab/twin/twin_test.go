@@ -3,7 +3,6 @@ package twin
 import (
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,10 +26,6 @@ const (
 	atOnceGuest = 4
 )
 
-// always are the cases that run in the guest with all other tests. Its one slow
-// processor, shared with others, has no time for more: `make twin` runs all.
-var always = []string{"flush", "group", "ha-suspend", "misc-dynamic"}
-
 // TestRouters: the same virtual routers under keepalived and vipd.
 func TestRouters(t *testing.T) {
 	lab.Need(t, lab.Root, lab.Tool("keepalived"))
@@ -49,7 +44,7 @@ func TestGuest(t *testing.T) {
 	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"), lab.Tool("ldirectord"))
 	all := os.Getenv("VIPD_LAB_TWINS") != "" || update || os.Getenv("VIPD_LAB_CASES") != ""
 	runCases(t, atOnceGuest, func(c *testCase) bool {
-		return c.needsIPVS() && (all || slices.Contains(always, c.name()))
+		return c.needsIPVS() && (all || !c.rarely)
 	})
 }
 
@@ -72,10 +67,13 @@ func runCases(t *testing.T, atOnce int, wanted func(*testCase) bool) {
 	all.Wait()
 }
 
-// runTwins runs a case under both daemons at once.
+// runTwins runs a case under all its daemons at once.
 func runTwins(t *testing.T, c *testCase) {
 	var both sync.WaitGroup
-	for _, daemon := range []string{c.original(), vipd} {
+	for _, daemon := range c.daemons {
+		if update && daemon == converted {
+			continue // its states are those of vipd
+		}
 		both.Go(func() {
 			t.Run(daemon, func(t *testing.T) { newStage(t, c, daemon).run() })
 		})
