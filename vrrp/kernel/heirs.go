@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"slices"
@@ -55,52 +56,74 @@ func (h *heirs) take(iface string, ip netip.Addr, now time.Time) net.HardwareAdd
 // handOn tells the network once more, for the addresses that have left an
 // interface, what their heirs told it. A host that asked after an heir's
 // announcement and before the address left may have had our answer; FRR
-// announces itself only once.
+// announces itself only once. Errors are left alone: the heirs were heard, and
+// most had heard them too.
 func (h *heirs) handOn(iface string, gone []netip.Prefix) {
-	now := Now()
-	for _, p := range gone {
-		mac := h.take(iface, p.Addr(), now)
-		ifi, err := net.InterfaceByName(iface)
-		if mac == nil || err != nil {
-			continue
-		}
-		// Errors are left alone: the heir was heard, and most had heard it too.
-		if p.Addr().Is6() {
-			_ = advertiseFor(*ifi, p.Addr(), mac)
-		} else {
-			_ = announceFor(ifi, p.Addr(), mac)
-		}
+	four, six := h.takeAll(iface, gone)
+	ifi, err := net.InterfaceByName(iface)
+	if err != nil {
+		return
+	}
+	if len(four) > 0 {
+		_ = announceFor(ifi, four)
+	}
+	if len(six) > 0 {
+		_ = advertiseFor(*ifi, six)
 	}
 }
 
-// announceFor sends a gratuitous ARP about an address of another host.
-func announceFor(ifi *net.Interface, ip netip.Addr, mac net.HardwareAddr) error {
-	b, err := gratuitousARP(mac, ip)
-	if err != nil {
-		return err
+// takeAll returns who has addresses now that were on an interface, by family.
+func (h *heirs) takeAll(iface string, gone []netip.Prefix) (four, six map[netip.Addr]net.HardwareAddr) {
+	four, six = make(map[netip.Addr]net.HardwareAddr), make(map[netip.Addr]net.HardwareAddr)
+	now := Now()
+	for _, p := range gone {
+		mac := h.take(iface, p.Addr(), now)
+		switch {
+		case mac == nil:
+		case p.Addr().Is4():
+			four[p.Addr()] = mac
+		default:
+			six[p.Addr()] = mac
+		}
 	}
+	return four, six
+}
+
+// announceFor sends gratuitous ARPs about addresses of other hosts. One socket
+// sends all: closing one takes the kernel long.
+func announceFor(ifi *net.Interface, owners map[netip.Addr]net.HardwareAddr) error {
 	c, err := listenARP(ifi)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	_, err = c.WriteTo(b, &packet.Addr{HardwareAddr: broadcast})
-	return err
+	var errs []error
+	for ip, mac := range owners {
+		b, err := gratuitousARP(mac, ip)
+		if err == nil {
+			_, err = c.WriteTo(b, &packet.Addr{HardwareAddr: broadcast})
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }
 
-// advertiseFor sends a neighbour advertisement about an address of another
-// host, which is the router now if this one was.
-func advertiseFor(ifi net.Interface, ip netip.Addr, mac net.HardwareAddr) error {
-	b, err := neighbourAdvertisement(mac, ip, forwards(ifi.Name))
-	if err != nil {
-		return err
-	}
+// advertiseFor sends neighbour advertisements about addresses of other hosts,
+// which are routers now if this one was.
+func advertiseFor(ifi net.Interface, owners map[netip.Addr]net.HardwareAddr) error {
 	c, err := listenNeighbours(ifi)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	to := &ipv6.ControlMessage{IfIndex: ifi.Index, HopLimit: ndHopLimit}
-	_, err = c.WriteTo(b, to, &net.IPAddr{IP: allNodes.AsSlice(), Zone: ifi.Name})
-	return err
+	how := &ipv6.ControlMessage{IfIndex: ifi.Index, HopLimit: ndHopLimit}
+	var errs []error
+	for ip, mac := range owners {
+		b, err := neighbourAdvertisement(mac, ip, forwards(ifi.Name))
+		if err == nil {
+			_, err = c.WriteTo(b, how, &net.IPAddr{IP: allNodes.AsSlice(), Zone: ifi.Name})
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

@@ -42,8 +42,8 @@ func TestSafety_2_5_HeirsAreAnnouncedAgain(t *testing.T) {
 	ifi, err := net.InterfaceByName("peer")
 	must(t, err)
 	heir := net.HardwareAddr{2, 0, 0, 0, 0, 0x99}
-	must(t, announceFor(ifi, vip(100).Addr(), heir))
-	must(t, advertiseFor(*ifi, vipSix.Addr(), heir))
+	must(t, announceFor(ifi, map[netip.Addr]net.HardwareAddr{vip(100).Addr(): heir}))
+	must(t, advertiseFor(*ifi, map[netip.Addr]net.HardwareAddr{vipSix.Addr(): heir}))
 	await(t, "the heirs to be heard", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
