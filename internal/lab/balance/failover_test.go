@@ -2,6 +2,8 @@ package balance
 
 import (
 	"fmt"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -24,6 +26,7 @@ type twins struct {
 	lbs    [2]*lab.Host
 	v      [2]*lab.Vipd
 	reals  [2]string
+	hcl    string
 }
 
 // pairConfig serves on the outside; masquerading, the real servers come back
@@ -72,7 +75,7 @@ virtual_server "web" {
 `, inside, method, reals[0], reals[1])
 }
 
-func newTwins(t *testing.T, method string) *twins {
+func newTwins(t *testing.T, method string, more ...string) *twins {
 	t.Helper()
 	l := lab.New(t)
 	l.Bridge("out", "192.0.2.0/24")
@@ -100,11 +103,14 @@ func newTwins(t *testing.T, method string) *twins {
 		}
 		rs.WebServer(":80", "alive\n")
 	}
+	p.hcl = pairConfig(method, p.reals) + strings.Join(more, "")
 	for i := range p.v {
-		p.v[i] = p.lbs[i].Vipd(pairConfig(method, p.reals))
+		p.start(i)
 	}
 	return p
 }
+
+func (p *twins) start(i int) { p.v[i] = p.lbs[i].Vipd(p.hcl) }
 
 // master returns nil when director i is master of everything and runs the
 // sync daemons that go with it.
@@ -124,28 +130,74 @@ func (p *twins) master(i int) error {
 	return nil
 }
 
-func failover(t *testing.T, method string) {
-	p := newTwins(t, method)
-	lab.WaitFor(t, "lb1 is master", 20*time.Second, func() error { return p.master(0) })
-	lab.WaitFor(t, "the service answers", 20*time.Second, func() error {
+// kept are connections that a client keeps, and who answers on them.
+type kept struct {
+	*testing.T
+	conns [4]*lab.HeldConn
+	by    [4]string
+}
+
+// hold waits until lb1 serves, and opens connections through it that the other
+// director hears of.
+func (p *twins) hold() *kept {
+	p.Helper()
+	lab.WaitFor(p, "lb1 is master", 20*time.Second, func() error { return p.master(0) })
+	lab.WaitFor(p, "the service answers", 20*time.Second, func() error {
 		if f := p.client.Fetch("192.0.2.100:80"); f.Lost() {
 			return fmt.Errorf("lost: %v", f.Err)
 		}
 		return nil
 	})
-	var held [4]*lab.HeldConn
-	var by [4]string
-	for i := range held {
-		held[i] = p.client.Hold("192.0.2.100:80")
+	k := &kept{T: p.T}
+	for i := range k.conns {
+		k.conns[i] = p.client.Hold("192.0.2.100:80")
 		for range 4 {
-			backend, err := held[i].Ask()
+			backend, err := k.conns[i].Ask()
 			if err != nil {
-				t.Fatal(err)
+				p.Fatal(err)
 			}
-			by[i] = backend
+			k.by[i] = backend
 		}
 	}
 	time.Sleep(3 * time.Second) // the kernel sends connections every two seconds at the latest
+	return k
+}
+
+// live checks that the connections go on with the same real servers.
+func (k *kept) live() {
+	k.Helper()
+	for i, conn := range k.conns {
+		lab.WaitFor(k, fmt.Sprintf("connection %d lives on", i), 10*time.Second, func() error {
+			backend, err := conn.Ask()
+			if err == nil && backend != k.by[i] {
+				k.Errorf("connection %d went from %s to %s", i, k.by[i], backend)
+			}
+			return err
+		})
+	}
+}
+
+// testRestart: a restart of one of two directors with keep_on_stop is at worst a
+// failover and the way back; its table is never empty and no connection ends.
+func testRestart(t *testing.T) {
+	p := newTwins(t, "direct", "global { keep_on_stop = true }\n")
+	k := p.hold()
+	p.v[0].Signal(syscall.SIGTERM)
+	if status, err := p.v[0].Wait(10 * time.Second); status != 0 || err != nil {
+		t.Fatalf("exit status %d, %v", status, err)
+	}
+	if n := len(p.lbs[0].IPVS()); n != 1 {
+		t.Errorf("%d services after the stop", n)
+	}
+	p.start(0)
+	k.live()
+	lab.WaitFor(t, "lb1 is master again", 30*time.Second, func() error { return p.master(0) })
+	k.live()
+}
+
+func failover(t *testing.T, method string) {
+	p := newTwins(t, method)
+	k := p.hold()
 	p.v[0].Kill()
 	p.lbs[0].LinkDown("eth0")
 	if method == "masquerade" {
@@ -153,13 +205,5 @@ func failover(t *testing.T, method string) {
 	}
 	took := lab.WaitFor(t, "lb2 is master", 20*time.Second, func() error { return p.master(1) })
 	t.Logf("lb2 took over after %s", took)
-	for i := range held {
-		lab.WaitFor(t, fmt.Sprintf("connection %d lives on", i), 10*time.Second, func() error {
-			backend, err := held[i].Ask()
-			if err == nil && backend != by[i] {
-				t.Errorf("connection %d went from %s to %s", i, by[i], backend)
-			}
-			return err
-		})
-	}
+	k.live()
 }

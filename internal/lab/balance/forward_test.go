@@ -29,6 +29,7 @@ func TestGuest(t *testing.T) {
 	t.Run("Operator", testOperator)
 	t.Run("Pools", testPools)
 	t.Run("Failover", testFailover)
+	t.Run("Restart", testRestart)
 }
 
 // network is one director with two real servers and a client.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"testing"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type served struct {
 type gap struct {
 	began time.Time
 	took  time.Duration
+	open  bool // no answer has come since
 }
 
 // longest is 0 when everything was answered.
@@ -47,29 +49,54 @@ func (s *stage) watch() func() served {
 		ping := s.client.Ping(vip, pingEvery)
 		return func() served {
 			sent, lost := ping.Stop()
-			return served{"pings", sent, len(lost), gaps(lost, pingEvery)}
+			all := make([]request, 0, len(lost))
+			for i, at := range lost {
+				if i > 0 && at.Sub(lost[i-1]) > 2*pingEvery {
+					all = append(all, request{at: lost[i-1].Add(pingEvery)})
+				}
+				all = append(all, request{at, true})
+			}
+			return served{"pings", sent, len(lost), gaps(all)}
 		}
 	}
 	load := s.client.Load(service, requestEvery, mostRequests)
 	return func() served {
 		all := load.Stop()
-		var lost []time.Time
-		for _, f := range all.Lost() {
-			lost = append(lost, f.At)
+		requests := make([]request, 0, len(all))
+		for _, f := range all {
+			requests = append(requests, request{f.At, f.Lost()})
 		}
-		return served{"requests", len(all), len(lost), gaps(lost, requestEvery)}
+		return served{"requests", len(all), len(all.Lost()), gaps(requests)}
 	}
 }
 
-// gaps are the series of losses that follow each other at the pace.
-func gaps(lost []time.Time, pace time.Duration) (all []gap) {
-	slices.SortFunc(lost, time.Time.Compare)
-	for i, at := range lost {
-		if i == 0 || at.Sub(lost[i-1]) > 2*pace {
-			all = append(all, gap{began: at})
+// request is one of the client's.
+type request struct {
+	at   time.Time
+	lost bool
+}
+
+// gaps are the times from a lost request to the next one that was answered.
+func gaps(requests []request) (all []gap) {
+	slices.SortFunc(requests, func(a, b request) int { return a.at.Compare(b.at) })
+	for _, r := range requests {
+		last := len(all) - 1
+		switch {
+		case last >= 0 && all[last].open:
+			all[last].took, all[last].open = r.at.Sub(all[last].began), r.lost
+		case r.lost:
+			all = append(all, gap{began: r.at, open: true})
 		}
-		all[len(all)-1].took = at.Sub(all[len(all)-1].began) + pace
 	}
 	slices.SortFunc(all, func(a, b gap) int { return cmp.Compare(b.took, a.took) })
 	return all
+}
+
+func TestGaps(t *testing.T) {
+	at := func(ms int) time.Time { return time.UnixMilli(int64(ms)) }
+	got := gaps([]request{{at(0), false}, {at(700), true}, {at(50), true}, {at(300), false}, {at(800), true}, {at(1500), false}, {at(1600), true}})
+	want := []gap{{at(700), 800 * time.Millisecond, false}, {at(50), 250 * time.Millisecond, false}, {at(1600), 0, true}}
+	if !slices.Equal(got, want) {
+		t.Errorf("gaps %v, want %v", got, want)
+	}
 }

@@ -4,7 +4,9 @@ package system
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -63,6 +65,65 @@ func newUnit(t *testing.T, hcl string, files map[string]string, others ...string
 	return u
 }
 
+// archive is where a version of the package lies.
+func archive(version string) string { return "/var/tmp/vipd_" + version + ".deb" }
+
+// pack makes a package of a binary with the shipped unit and maintainer script.
+func (u *unit) pack(version, binary string) string {
+	u.t.Helper()
+	root := filepath.Join(u.lb1.Dir(), "package-"+version)
+	control := u.lb1.WriteFile("control", "Package: vipd\nVersion: "+version+"\nArchitecture: all\nMaintainer: vipd\nDescription: vipd\n")
+	for to, from := range map[string]string{
+		"DEBIAN/control":                      control,
+		"DEBIAN/postinst":                     "../../../packaging/postinst",
+		"usr/lib/systemd/system/vipd.service": "../../../packaging/vipd.service",
+		"usr/sbin/vipd":                       binary,
+	} {
+		content, err := os.ReadFile(from)
+		if err == nil {
+			err = os.MkdirAll(filepath.Dir(filepath.Join(root, to)), 0o755)
+		}
+		if err == nil {
+			err = os.WriteFile(filepath.Join(root, to), content, 0o755)
+		}
+		if err != nil {
+			u.t.Fatal(err)
+		}
+	}
+	if out, err := u.lb1.Run("dpkg-deb", "-Znone", "--root-owner-group", "--build", root, root+".deb"); err != nil {
+		u.t.Fatalf("%v\n%s", err, out)
+	}
+	if err := os.RemoveAll(root); err != nil {
+		u.t.Fatal(err)
+	}
+	return root + ".deb"
+}
+
+// packageUpgrade installs other versions over the running one: a good one, as
+// which the daemon goes on, and one that is no vipd. Nobody notices.
+func (u *unit) packageUpgrade() {
+	u.t.Helper()
+	began, backup, pid := time.Now(), u.instance(u.v2), u.pid()
+	roles := u.run("pgrep", "-P", fmt.Sprint(pid))
+	u.run("dpkg", "--install", archive("2"))
+	now := u.run("pgrep", "-P", fmt.Sprint(pid))
+	if now == roles || now == "" {
+		u.t.Errorf("the processes are %q, were %q", now, roles)
+	}
+	if out := u.run("dpkg", "--install", archive("3")); !strings.Contains(out, "vipd goes on as the version before") {
+		u.t.Errorf("installed what is no vipd: %s", out)
+	}
+	u.run("dpkg", "--install", archive("2"))
+	u.steady(u.lb1, time.Second)
+	if p := u.sd.Show("vipd", "ActiveState", "NRestarts"); p["ActiveState"] != "active" || p["NRestarts"] != "0" || u.pid() != pid {
+		u.t.Errorf("unit: %v, process %d, was %d", p, u.pid(), pid)
+	}
+	if n := u.zeros(u.lb1, began); n > 0 {
+		u.t.Errorf("%d adverts with priority 0", n)
+	}
+	u.unmoved(u.v2, backup)
+}
+
 // run runs a program beside the unit.
 func (u *unit) run(arg ...string) string {
 	u.t.Helper()
@@ -89,13 +150,15 @@ func (u *unit) pid() (pid int) {
 	return pid
 }
 
-// The shipped unit under a real systemd: start returns when the daemon is
-// ready, reload reaches it, its watchdog and its last will work, stop is clean.
+// The shipped unit and maintainer script under a real systemd: start returns when
+// the daemon is ready, a package upgrade is one of the daemon, reload reaches it,
+// its watchdog and its last will work, stop is clean.
 func testUnit(t *testing.T) {
 	u := newUnit(t, slowly(), nil)
 	if p := u.sd.Show("vipd", "Type", "ActiveState", "WatchdogUSec"); p["ActiveState"] != "active" || p["Type"] != "notify" || p["WatchdogUSec"] != "2s" {
 		t.Errorf("unit: %v", p)
 	}
+	u.packageUpgrade()
 	u.run("sed", "-i", "s/priority = 150/priority = 160/", "/etc/vipd/vipd.hcl")
 	u.run("systemctl", "reload", "vipd")
 	lab.WaitFor(t, "the reload has arrived", patience, func() error {
