@@ -282,6 +282,9 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	s.info("daemon", "ready", nil)
 	go debug.FreeOSMemory() // what reading the configuration took
+	if s.inherited != nil {
+		tightenWatchdog()
+	}
 	notifySystemd(daemon.SdNotifyReady)
 	roles.Go(func() { s.autoReload(life) })
 	roles.Go(func() { s.reloadOnSignal(life, s.signals.reload) })

@@ -87,6 +87,22 @@ func watchdogTicks() <-chan time.Time {
 	return time.Tick(period / 2)
 }
 
+// loosenWatchdog gives a binary that is executed the time to begin, and the one
+// before it that to come back, before the watchdog barks (sd_notify(3)).
+func loosenWatchdog() { setWatchdog(func(time.Duration) time.Duration { return 3 * takeOverBound }) }
+
+// tightenWatchdog takes that back.
+func tightenWatchdog() {
+	setWatchdog(func(configured time.Duration) time.Duration { return configured })
+}
+
+// setWatchdog changes the period of the watchdog, if there is one.
+func setWatchdog(period func(configured time.Duration) time.Duration) {
+	if configured, err := daemon.SdWatchdogEnabled(false); err == nil && configured > 0 {
+		notifySystemd(fmt.Sprintf("WATCHDOG_USEC=%d", period(configured).Microseconds()))
+	}
+}
+
 // watchdogBound is how long the router may take to answer before we let the
 // watchdog run out.
 const watchdogBound = 2 * time.Second

@@ -140,11 +140,13 @@ func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error
 		h.Roles = append(h.Roles, r)
 	}
 	notifyReloading()
+	loosenWatchdog()
 	settleNotices()
 	// What is ignored stays so until the new binary listens.
 	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	err = h.execute(s.opt.RuntimeDir, binary)
 	s.signals.listen()
+	tightenWatchdog()
 	notifySystemd(daemon.SdNotifyReady)
 	return err
 }

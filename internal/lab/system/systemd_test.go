@@ -18,7 +18,7 @@ import (
 // unitOverride is what the trial of the unit changes: a watchdog that barks
 // sooner and a log that the test can show.
 const unitOverride = `[Service]
-WatchdogSec=2s
+WatchdogSec=4s
 StandardOutput=append:/run/vipd.log
 StandardError=append:/run/vipd.log
 `
@@ -99,21 +99,22 @@ func (u *unit) pack(version, binary string) string {
 	return root + ".deb"
 }
 
-// packageUpgrade installs other versions over the running one: a good one, as
-// which the daemon goes on, and one that is no vipd. Nobody notices.
+// packageUpgrade installs other versions over the running one: one that is no
+// vipd, and a good one, as which the daemon goes on. Nobody notices.
 func (u *unit) packageUpgrade() {
 	u.t.Helper()
 	began, backup, pid := time.Now(), u.instance(u.v2), u.pid()
 	roles := u.run("pgrep", "-P", fmt.Sprint(pid))
-	u.run("dpkg", "--install", archive("2"))
-	now := u.run("pgrep", "-P", fmt.Sprint(pid))
-	if now == roles || now == "" {
-		u.t.Errorf("the processes are %q, were %q", now, roles)
-	}
-	if out := u.run("dpkg", "--install", archive("3")); !strings.Contains(out, "vipd goes on as the version before") {
+	if out := u.run("dpkg", "--install", archive("2")); !strings.Contains(out, "vipd goes on as the version before") {
 		u.t.Errorf("installed what is no vipd: %s", out)
 	}
-	u.run("dpkg", "--install", archive("2"))
+	if now := u.run("pgrep", "-P", fmt.Sprint(pid)); now != roles {
+		u.t.Errorf("the processes are %q, were %q", now, roles)
+	}
+	u.run("dpkg", "--install", archive("3"))
+	if now := u.run("pgrep", "-P", fmt.Sprint(pid)); now == roles || now == "" {
+		u.t.Errorf("the processes are %q, were %q", now, roles)
+	}
 	u.steady(u.lb1, time.Second)
 	if p := u.sd.Show("vipd", "ActiveState", "NRestarts"); p["ActiveState"] != "active" || p["NRestarts"] != "0" || u.pid() != pid {
 		u.t.Errorf("unit: %v, process %d, was %d", p, u.pid(), pid)
