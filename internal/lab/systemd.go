@@ -81,6 +81,18 @@ func (s *Systemd) Run(arg ...string) (string, error) {
 	return s.Host.Run("nsenter", append([]string{"-t", strconv.Itoa(s.pid1), "-m", "-u", "-p", "-r", "-w"}, arg...)...)
 }
 
+// Copy puts a copy of a file where the units see it.
+func (s *Systemd) Copy(from, to string) {
+	s.Host.lab.tb.Helper()
+	b, err := os.ReadFile(from)
+	if err == nil {
+		err = os.WriteFile(fmt.Sprintf("/proc/%d/root%s", s.pid1, to), b, 0o644)
+	}
+	if err != nil {
+		s.Host.lab.tb.Fatalf("copy %s: %v", from, err)
+	}
+}
+
 // Show returns properties of a unit as `systemctl show` gives them.
 func (s *Systemd) Show(unit string, properties ...string) map[string]string {
 	s.Host.lab.tb.Helper()

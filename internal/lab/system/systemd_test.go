@@ -39,6 +39,7 @@ func newUnit(t *testing.T, hcl string, files map[string]string, others ...string
 	if err != nil {
 		t.Fatal(err)
 	}
+	lab.Need(t, lab.Tool("dpkg-deb"))
 	u := &unit{pair: newPair(t)}
 	all := map[string]string{
 		"/usr/sbin/vipd":                              lab.Binary(t),
@@ -65,11 +66,9 @@ func newUnit(t *testing.T, hcl string, files map[string]string, others ...string
 	return u
 }
 
-// archive is where a version of the package lies.
-func archive(version string) string { return "/var/tmp/vipd_" + version + ".deb" }
-
-// pack makes a package of a binary with the shipped unit and maintainer script.
-func (u *unit) pack(version, binary string) string {
+// install makes a package of a binary with the shipped unit and maintainer script,
+// installs it and returns what was said.
+func (u *unit) install(version, binary string) string {
 	u.t.Helper()
 	root := filepath.Join(u.lb1.Dir(), "package-"+version)
 	control := u.lb1.WriteFile("control", "Package: vipd\nVersion: "+version+"\nArchitecture: all\nMaintainer: vipd\nDescription: vipd\n")
@@ -93,10 +92,9 @@ func (u *unit) pack(version, binary string) string {
 	if out, err := u.lb1.Run("dpkg-deb", "-Znone", "--root-owner-group", "--build", root, root+".deb"); err != nil {
 		u.t.Fatalf("%v\n%s", err, out)
 	}
-	if err := os.RemoveAll(root); err != nil {
-		u.t.Fatal(err)
-	}
-	return root + ".deb"
+	const archive = "/var/tmp/vipd.deb"
+	u.sd.Copy(root+".deb", archive)
+	return u.run("dpkg", "--install", archive)
 }
 
 // packageUpgrade installs other versions over the running one: one that is no
@@ -105,13 +103,13 @@ func (u *unit) packageUpgrade() {
 	u.t.Helper()
 	began, backup, pid := time.Now(), u.instance(u.v2), u.pid()
 	roles := u.run("pgrep", "-P", fmt.Sprint(pid))
-	if out := u.run("dpkg", "--install", archive("2")); !strings.Contains(out, "vipd goes on as the version before") {
+	if out := u.install("1", "/bin/false"); !strings.Contains(out, "vipd goes on as the version before") {
 		u.t.Errorf("installed what is no vipd: %s", out)
 	}
 	if now := u.run("pgrep", "-P", fmt.Sprint(pid)); now != roles {
 		u.t.Errorf("the processes are %q, were %q", now, roles)
 	}
-	u.run("dpkg", "--install", archive("3"))
+	u.install("2", lab.Binary(u.t))
 	if now := u.run("pgrep", "-P", fmt.Sprint(pid)); now == roles || now == "" {
 		u.t.Errorf("the processes are %q, were %q", now, roles)
 	}
@@ -156,7 +154,7 @@ func (u *unit) pid() (pid int) {
 // its watchdog and its last will work, stop is clean.
 func testUnit(t *testing.T) {
 	u := newUnit(t, slowly(), nil)
-	if p := u.sd.Show("vipd", "Type", "ActiveState", "WatchdogUSec"); p["ActiveState"] != "active" || p["Type"] != "notify" || p["WatchdogUSec"] != "2s" {
+	if p := u.sd.Show("vipd", "Type", "ActiveState", "WatchdogUSec"); p["ActiveState"] != "active" || p["Type"] != "notify" || p["WatchdogUSec"] != "4s" {
 		t.Errorf("unit: %v", p)
 	}
 	u.packageUpgrade()
