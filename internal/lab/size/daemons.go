@@ -16,10 +16,10 @@ const (
 type daemon struct {
 	command []string
 	file    string // its configuration
-	// reloaded is what its log has a line with per reload; empty = it does not
-	// tell.
-	reloaded string
-	config   func(services, reals int, weight int) string
+	// started and reloaded are what its log has a line with per start and
+	// reload; empty = it does not tell.
+	started, reloaded string
+	config            func(services, reals int, weight int) string
 }
 
 var daemons = map[string]func(vipd, dir string) daemon{"vipd": vipdDaemon, "keepalived": keepalivedDaemon}
@@ -28,17 +28,18 @@ func vipdDaemon(vipd, dir string) daemon {
 	file := filepath.Join(dir, "vipd.hcl")
 	return daemon{
 		command: []string{vipd, "run", "-f", file, "--runtime-dir", filepath.Join(dir, "run"), "--state-dir", filepath.Join(dir, "state")},
-		file:    file, reloaded: "reload applied",
+		file:    file, started: "msg=ready", reloaded: "reload applied",
 		config: func(services, reals, weight int) string {
 			var b strings.Builder
-			fmt.Fprintf(&b, "version = 1\nvrrp_instance \"size\" {\n  interface = \"%s\"\n  vrid = 51\n  priority = 150\n  version = 3\n  advert_interval = \"100ms\"\n", iface)
+			// The table is verified when the step for that comes, not by chance.
+			fmt.Fprintf(&b, "version = 1\nipvs { verify_interval = \"0s\" }\nvrrp_instance \"size\" {\n  interface = \"%s\"\n  vrid = 51\n  priority = 150\n  version = 3\n  advert_interval = \"100ms\"\n", iface)
 			fmt.Fprintf(&b, "  virtual_address = [\"%s/32\"]\n  excluded_address = [\n", virtual(0))
 			for i := 1; i < services; i++ {
 				fmt.Fprintf(&b, "    \"%s/32\",\n", virtual(i))
 			}
 			fmt.Fprintf(&b, "  ]\n}\n")
 			spread(services, reals, func(i int, rs []string) {
-				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n  check \"tcp\" { interval = \"1h\" }\n", i, virtual(i))
+				fmt.Fprintf(&b, "virtual_server \"s%d\" {\n  address = \"%s:80\"\n  forward = \"masquerade\"\n  check \"tcp\" {\n    interval = \"1h\"\n    warmup = \"%s\"\n  }\n", i, virtual(i), warmup(i))
 				for j, a := range rs {
 					fmt.Fprintf(&b, "  real_server \"%s\" { weight = %d }\n", a, firstWeight(i, j, weight))
 				}
@@ -66,13 +67,23 @@ func keepalivedDaemon(_, dir string) daemon {
 			spread(services, reals, func(i int, rs []string) {
 				fmt.Fprintf(&b, "virtual_server %s 80 {\n  delay_loop 3600\n  lb_algo wlc\n  lb_kind NAT\n  protocol TCP\n", virtual(i))
 				for j, a := range rs {
-					fmt.Fprintf(&b, "  real_server %s 80 {\n    weight %d\n    TCP_CHECK {\n      connect_timeout 3\n    }\n  }\n", a, firstWeight(i, j, weight))
+					fmt.Fprintf(&b, "  real_server %s 80 {\n    weight %d\n    inhibit_on_failure\n    TCP_CHECK {\n      connect_timeout 3\n    }\n  }\n", a, firstWeight(i, j, weight))
 				}
 				b.WriteString("}\n")
 			})
 			return b.String()
 		},
 	}
+}
+
+// warmup is over how long vipd spreads the first checks of a service, as
+// keepalived does. A weight that changes counts from the first check on: that
+// of the first service comes at once.
+func warmup(i int) string {
+	if i == 0 {
+		return "1s"
+	}
+	return "1h"
 }
 
 // virtual is the address of service i.

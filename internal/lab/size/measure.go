@@ -34,6 +34,7 @@ const (
 	reloadSame    = "reload, the same file"
 	reloadComment = "reload, another comment"
 	reloadWeight  = "reload, one weight changed"
+	verifyTable   = "verify the table" // which keepalived never does
 	startKilled   = "start on the table of a killed daemon"
 	stopAll       = "stop"
 )
@@ -80,9 +81,13 @@ func (m *measurement) run(report func(step) error) (err error) {
 		{reloadSame, hangup},
 		{reloadComment, rewrite(first + "# Another comment.\n")},
 		{reloadWeight, rewrite(changed)},
+		{verifyTable, m.verify},
 		{startKilled, m.start},
 		{stopAll, func() error { return m.cmd.Process.Signal(syscall.SIGTERM) }},
 	} {
+		if s.name == verifyTable && (m.Daemon != "vipd" || !m.ipvs) {
+			continue
+		}
 		took, err := m.measure(s.name, s.do)
 		if err != nil && !errors.Is(err, errCut) {
 			return fmt.Errorf("%s: %w\n%s", s.name, err, m.lastWords())
@@ -101,7 +106,11 @@ func (m *measurement) run(report func(step) error) (err error) {
 func (m *measurement) measure(name string, do func() error) (step, error) {
 	s := step{cell: m.cell, Name: name, Late: -1}
 	starts, stops := name == startEmpty || name == startKilled, name == stopAll
-	late, reloads := m.late(), m.reloads()
+	tells := m.daemon.reloaded
+	if starts {
+		tells = m.daemon.started
+	}
+	late, told := m.late(), m.told(tells)
 	m.adverts.since()
 	m.watch.writes()
 	packets, before, began := m.watch.packets(), m.cpu(), time.Now()
@@ -119,7 +128,9 @@ func (m *measurement) measure(name string, do func() error) (step, error) {
 	if stops {
 		at, used, err = m.awaitEnd()
 	} else {
-		at, used, err = m.rest(func() bool { return m.done(starts, reloads) })
+		at, used, err = m.rest(func() bool {
+			return name == verifyTable || (tells == "" || m.told(tells) > told) && (!starts || m.trouble(false) == "")
+		})
 	}
 	s.Cut, s.Elapsed = err != nil, at.Sub(began)
 	s.CPU = max(used-before-time.Duration(m.adverting*float64(s.Elapsed)), 0)
@@ -132,6 +143,15 @@ func (m *measurement) measure(name string, do func() error) (step, error) {
 		s.Late = now - late
 	}
 	return s, err
+}
+
+// verify makes vipd compare its table with the kernel's.
+func (m *measurement) verify() error {
+	out, err := exec.Command(m.daemon.command[0], "verify", "--runtime-dir", filepath.Join(m.dir, "run")).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	return nil
 }
 
 // measureAdverting measures what the daemon takes to send adverts alone.
@@ -170,19 +190,10 @@ const (
 	quiet = look / 4
 )
 
-// done reports whether a start has put everything into the kernel, or another
-// reload has come to its end.
-func (m *measurement) done(starts bool, reloads int) bool {
-	if starts {
-		return m.trouble(false) == ""
-	}
-	return m.daemon.reloaded == "" || m.reloads() > reloads
-}
-
-// reloads counts those that the daemon has told of.
-func (m *measurement) reloads() int {
+// told counts how often the daemon has said something.
+func (m *measurement) told(what string) int {
 	b, _ := os.ReadFile(m.log()) // none before the first start
-	return bytes.Count(b, []byte(m.daemon.reloaded))
+	return bytes.Count(b, []byte(what))
 }
 
 // rest waits until the daemon has done its work and rests. It returns when that
@@ -196,11 +207,12 @@ func (m *measurement) rest(isDone func() bool) (time.Time, time.Duration, error)
 		}
 		time.Sleep(look)
 		now := m.cpu()
-		if now-last > quiet || !done {
+		busy := now-last > quiet
+		if busy || !done {
 			at, used = time.Now(), now
 		}
 		last = now
-		done = done || isDone()
+		done = done || !busy && isDone() // not while it works: to look takes time, too
 	}
 	return at, used, nil
 }

@@ -9,7 +9,7 @@ import (
 const head = `# Benchmarks
 
 Written by ` + "`make bench`" + ` at %s: IPVS tables of different sizes in the guest of the lab (user-mode Linux 6.1, one slow CPU, real ip_vs), vipd and keepalived one after the other in the same guest.
-One virtual router holds the addresses of all services and sends an advert every 100 ms. Both check every real server by TCP once an hour. Time is until the daemon rests; CPU and memory are those of all its processes; of the CPU of reloads and stops, what adverts alone take in that time is subtracted.
+One virtual router holds the addresses of all services and sends an advert every 100 ms. Both check every real server by TCP once an hour, the first time at random within one; the table that vipd verifies every 30 s by default it verifies in a step of its own. Time is until the daemon rests; CPU and memory are those of all its processes; of the CPU of reloads and stops, what adverts alone take in that time is subtracted.
 "Writes" are the operations on the kernel's table that were asked for, counted on the netlink monitor like "netlink", the packets between all programs and the kernel in both directions (one packet of vipd carries up to 128 operations).
 "Gap" is the longest time between two adverts on the wire, by the kernel's time stamps. Only comparisons within one run mean anything.
 `
@@ -27,7 +27,7 @@ func render(all []step, goals []goal, commit string) string {
 	}
 	for _, size := range sizesOf(all) {
 		fmt.Fprintf(&b, "\n## %d services, %d real servers\n\n%s", size.Services, size.Reals, columns)
-		for _, name := range []string{startEmpty, reloadSame, reloadComment, reloadWeight, startKilled, stopAll} {
+		for _, name := range []string{startEmpty, reloadSame, reloadComment, reloadWeight, verifyTable, startKilled, stopAll} {
 			for _, s := range all {
 				if s.Name == name && s.Place == inGuest && s.Services == size.Services && s.Reals == size.Reals {
 					b.WriteString(s.row())
