@@ -16,17 +16,17 @@ type Changes struct {
 	marks   int
 }
 
-// mark is a network of which one address after another marks how far the
-// kernel's notices have been told.
-const mark = "127.77.0."
+// mark begins the addresses of which one after another marks how far the kernel's
+// notices have been told.
+const mark = "127.77."
 
 // Changes begins to follow.
 func (h *Host) Changes() *Changes {
 	h.lab.tb.Helper()
 	c := &Changes{watcher: h.Start("ip", "-4", "-o", "monitor", "link", "address", "route", "rule")}
 	WaitFor(h.lab.tb, "ip monitor of "+h.Name+" follows", 10*time.Second, func() error {
-		h.AddAddress("lo", mark+"0/32")
-		h.DeleteAddress("lo", mark+"0/32")
+		h.AddAddress("lo", mark+"0.0/32")
+		h.DeleteAddress("lo", mark+"0.0/32")
 		if c.watcher.Log() == "" {
 			return errors.New("it does not")
 		}
@@ -41,7 +41,7 @@ func (c *Changes) Take() (lines []string) {
 	h := c.watcher.Host
 	h.lab.tb.Helper()
 	c.marks++
-	address := fmt.Sprint(mark, c.marks)
+	address := fmt.Sprintf("%s%d.%d", mark, c.marks/256, c.marks%256)
 	h.AddAddress("lo", address+"/32")
 	h.DeleteAddress("lo", address+"/32")
 	var log string
