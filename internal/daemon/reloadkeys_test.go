@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/healthcheck"
 )
 
 // identity are the keys that say which object it is: a change is another
@@ -115,9 +117,27 @@ func (a about) Errorf(format string, args ...any) {
 	a.T.Errorf("%s: "+format, append([]any{a.what}, args...)...)
 }
 
+// probed are the probes of every real server, without their timing. Those that stay
+// keep their state: healthcheck/runner, TestApplyKeepsTheStateOfKeysThatStay and
+// TestApplyWithOtherTimingKeepsTheVerdict.
+func probed(c *conf.Config) map[member][]healthcheck.Key {
+	out := make(map[member][]healthcheck.Key)
+	for _, s := range c.Services {
+		for _, rs := range s.RealServers {
+			keys := healthcheck.Keys(s.Checks[rs.Address], rs.Address)
+			for i := range keys {
+				keys[i].Timing = healthcheck.Timing{}
+			}
+			out[member{s.Key, rs.Address}] = keys
+		}
+	}
+	return out
+}
+
 // Every key of the language either is part of what something is, or changes in
 // place: no router leaves its state, no address that stays is touched, no service
-// or real server leaves the table. The plan says all of that before.
+// or real server leaves the table, no check starts anew unless something else is
+// asked. The plan says all of that before.
 func TestEveryKeyChangesInPlace(t *testing.T) {
 	tried := eachKeyEdit(t, func(e keyEdit) {
 		w := newReloadWorld().apply(e.have)
@@ -135,6 +155,16 @@ func TestEveryKeyChangesInPlace(t *testing.T) {
 			t.Errorf("%s: is part of an identity: %v", e.description, plan)
 		case !another && !turning[e.key]:
 			w.untouched(about{t, e.description}, before)
+		}
+		asked := slices.ContainsFunc(plan, func(c conf.Change) bool {
+			return slices.ContainsFunc(c.Fields, func(f conf.Field) bool { return f.Name == "checks" })
+		})
+		if had, has := probed(e.have), probed(e.want); !asked {
+			for m, keys := range had {
+				if now, stays := has[m]; stays && !reflect.DeepEqual(now, keys) {
+					t.Errorf("%s: starts the checks of %v anew, and the plan does not say so", e.description, m)
+				}
+			}
 		}
 	})
 	for key, ok := range tried {
