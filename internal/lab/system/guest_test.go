@@ -41,6 +41,7 @@ func TestGuestHosts(t *testing.T) {
 		{Name: "InterfaceMovesIntoABond", F: testInterfaceMovesIntoABond},
 		{Name: "Unit", F: testUnit},
 		{Name: "KeepalivedUnit", F: testKeepalivedUnit},
+		{Name: "Networkd", F: testNetworkd},
 	})
 }
 
