@@ -46,6 +46,8 @@ func (b *builder) global(n *node) {
 		KeepAll:          get[bool](n, "keep_on_stop"),
 		AllowOtherDaemon: get[string](n, "other_vrrp_daemon") == "allow",
 		RealTimePriority: int(get[int64](n, "realtime_priority")),
+		Umask:            b.umask(n),
+		StopTimeout:      get[time.Duration](n, "stop_timeout"),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
 		Pipes:            b.pipes(n),
 		Dump:             b.dump(n),
@@ -58,6 +60,7 @@ func (b *builder) global(n *node) {
 		b.errorf("bad_path", n.at("maintenance_dir"), "write the full path", "maintenance_dir %q is not an absolute path", dir)
 	}
 	b.processes(n)
+	b.buffers(n)
 	scripts := n.one("scripts")
 	b.cfg.Global.Scripts = Scripts{User: get[string](scripts, "user"), Timeout: get[time.Duration](scripts, "timeout")}
 }

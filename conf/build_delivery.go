@@ -16,12 +16,14 @@ func (b *builder) delivery(n *node, c *vrrp.Config) {
 	if a := get[netip.Addr](n, "group"); family(a) {
 		c.Delivery.Group = a
 	}
+	c.Delivery.Buffer = vrrp.ReceiveBuffer{Octets: int(get[int64](n, "receive_buffer")), MTUs: int(get[int64](n, "receive_buffer_packets"))}
 	if len(n.all("unicast")) == 0 && !get[bool](n, "unicast") {
 		return
 	}
 	u := n.one("unicast")
 	c.Delivery.TTL = uint8(get[int64](u, "ttl"))
 	c.Delivery.CheckSource = get[bool](u, "check_source")
+	c.Delivery.NeedPeers = get[bool](u, "need_peers")
 	peers := get[[]located[netip.Addr]](u, "peers")
 	if !u.has("peers") {
 		peers = b.otherDirectors(n)
@@ -59,6 +61,8 @@ func (b *builder) checkUnicast(n, u *node, c *vrrp.Config) {
 	}
 	global := func(p vrrp.Peer) bool { return p.Address.Is6() && !p.Address.IsLinkLocalUnicast() }
 	switch {
+	case len(c.Delivery.Peers) == 0 && c.Delivery.NeedPeers:
+		b.warnf("no_peers", at, "", "%s has no %s peer: it will be at fault", n, familyName(c.ID.Family))
 	case len(c.Delivery.Peers) == 0:
 		b.errorf("no_peers", at, "give every director block an address of that family, or the block unicast a list of peers",
 			"%s has no %s peer to send adverts to", n, familyName(c.ID.Family))

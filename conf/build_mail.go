@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -92,10 +93,42 @@ func (b *builder) processes(n *node) {
 			continue
 		}
 		*p = Process{Name: get[string](k, "name"), Nice: int(get[int64](k, "nice")), NoSwap: get[bool](k, "no_swap")}
+		p.RealTime, p.RunLimit = int(get[int64](k, "realtime_priority")), get[time.Duration](k, "run_limit")
+		if p.RealTime > 0 && k.labels[0] != "checker" {
+			b.errorf("not_checker", k.at("realtime_priority"), "global.realtime_priority is the router's", "process %q cannot have a realtime_priority here", k.labels[0])
+		}
 		for _, cpu := range get[[]located[int64]](k, "cpus") {
 			p.CPUs = append(p.CPUs, int(cpu.v))
 		}
 	}
+}
+
+// buffers sets the sizes of the kernel's sockets.
+func (b *builder) buffers(n *node) {
+	all := map[string]*Buffer{"answers": &b.cfg.Global.Answers, "notices": &b.cfg.Global.Notices, "processes": &b.cfg.Tracking.ProcessBuffer}
+	for _, k := range n.all("buffer") {
+		to := all[k.labels[0]]
+		if to == nil {
+			b.errorf("unknown_buffer", k.rngs[0], didYouMean(k.labels[0], slices.Sorted(maps.Keys(all))), "there is no buffer %q", k.labels[0])
+			continue
+		}
+		*to = Buffer{Size: int(get[int64](k, "size")), Force: get[bool](k, "force")}
+	}
+}
+
+// umask reads an octal number.
+func (b *builder) umask(n *node) *uint32 {
+	text := get[string](n, "umask")
+	if text == "" {
+		return nil
+	}
+	bits, err := strconv.ParseUint(text, 8, 9)
+	if err != nil {
+		b.errorf("bad_umask", n.at("umask"), `three octal digits, for example "022"`, "umask %q is not a set of permissions", text)
+		return nil
+	}
+	mask := uint32(bits)
+	return &mask
 }
 
 // maxCPU is the highest number of a processor that the kernel's sets have.

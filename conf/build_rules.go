@@ -11,6 +11,7 @@ func (b *builder) rules(n *node, c *vrrp.Config) {
 	c.PreemptDelay = get[time.Duration](n, "preempt_delay")
 	c.StartDelay = b.startDelay
 	c.ProbeDuplicates = get[bool](n, "probe_duplicates")
+	c.IgnoreCarrier = get[bool](n, "ignore_carrier")
 	c.LinkDown, c.LinkUp = get[time.Duration](n, "link_down_delay"), get[time.Duration](n, "link_up_delay")
 	c.NoAccept = !get[bool](n, "accept") && c.Priority != vrrp.PriorityOwner
 	if down := get[int64](n, "down_adverts"); down != vrrp.DefaultDownAdverts {

@@ -135,6 +135,10 @@ func (b *builder) realServer(service, n *node, s *Service, what, text string, at
 	case what == "fallback" && addr.Addr().IsLoopback():
 		rs.Forward = ipvs.Direct
 	}
+	if n.has("alpha") {
+		a := get[bool](n, "alpha")
+		rs.Alpha = &a
+	}
 	if n.has("quiescent") {
 		q := get[bool](n, "quiescent")
 		rs.Quiescent = &q

@@ -118,6 +118,10 @@ func (b *builder) trackFile(n *node) TrackFile {
 	if n.has("path") && !filepath.IsAbs(t.Path) {
 		b.errorf("relative_path", n.at("path"), "", "path %q is not absolute", t.Path)
 	}
+	if n.has("init") {
+		v := int(get[int64](n, "init"))
+		t.Init, t.Overwrite = &v, get[bool](n, "overwrite")
+	}
 	return t
 }
 
@@ -125,6 +129,10 @@ func (b *builder) trackProcess(n *node) TrackProcess {
 	t := TrackProcess{
 		Name: n.labels[0], Program: get[string](n, "program"), Quorum: int(get[int64](n, "quorum")), Most: int(get[int64](n, "quorum_max")),
 		Delay: get[time.Duration](n, "delay"), UpDelay: get[time.Duration](n, "up_delay"),
+		Full: get[bool](n, "full_command"),
+	}
+	if word := get[string](n, "match"); word != "begin" {
+		t.Match = ArgumentMatch(word)
 	}
 	if t.Most > 0 && t.Most < t.Quorum {
 		b.errorf("bad_quorum", n.at("quorum_max"), "", "quorum_max %d is below quorum %d", t.Most, t.Quorum)

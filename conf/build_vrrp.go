@@ -130,6 +130,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 		Repeat: int(get[int64](garp, "repeat")), Delay: get[time.Duration](garp, "delay"),
 		Refresh: get[time.Duration](garp, "refresh"), Interval: get[time.Duration](garp, "interval"), Pace: get[string](garp, "pace"),
 	}
+	c.Announce.Extra, c.Announce.ExtraAll = get[time.Duration](garp, "extra"), get[bool](garp, "extra_all")
 	if c.Announce.LowerRepeat = int(get[int64](garp, "lower_repeat")); c.Announce.LowerRepeat > 0 {
 		c.Announce.LowerDelay = get[time.Duration](garp, "lower_delay")
 	}

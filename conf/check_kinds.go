@@ -38,7 +38,7 @@ var httpAttrs = []*attr{
 	{name: "json_value", kind: kindString, help: "The value there, as text."},
 	{name: "redirects", kind: kindInt, min: 0, max: 10, def: "0", help: "Redirects to follow, always to the same server."},
 	{name: "keep_alive", kind: kindBool, def: "false", help: "Use the connection of the last probe again."},
-	{name: "version", kind: kindWord, def: `"1.1"`, words: []string{"1.1", "2"}, help: "Version of HTTP; 2 without TLS is by prior knowledge."},
+	{name: "version", kind: kindWord, def: `"1.1"`, words: []string{"1.0", "1.0C", "1.1", "2"}, help: "Version of HTTP; `1.0C` is 1.0 with `Connection: close`, 2 without TLS is by prior knowledge."},
 }
 
 var pathAttrs = []*attr{

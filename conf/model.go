@@ -75,6 +75,14 @@ type Global struct {
 	Supervisor, Router, Checker Process
 	Dump                        *Dump // keepalived's dumps; nil = none
 	Scripts                     Scripts
+	// Answers and Notices are the buffers of the router role for what the kernel
+	// answers and for what it tells by itself.
+	Answers, Notices Buffer
+	// Umask of the files that the daemon and its programs make; nil = as it is.
+	Umask *uint32
+	// StopTimeout is how long a role may take to leave before it is ended,
+	// beyond its hand-over; 0 = as long as usual.
+	StopTimeout time.Duration
 	// Startup and Shutdown run before anything else, and after everything.
 	Startup, Shutdown Hook
 	// FilesChanged runs when one of the files changed and settled.
@@ -89,6 +97,18 @@ type Process struct {
 	Nice   int    // -20..19, negative is before others
 	CPUs   []int  // that it may run on; none = all
 	NoSwap bool   // keep its memory out of the swap; the router's always is
+	// RealTime is a real-time priority, 1..99, and RunLimit how long a thread
+	// that has one may run without waiting for anything before the kernel ends
+	// the process; 0 = none. The router's priority is Global.RealTimePriority.
+	RealTime int
+	RunLimit time.Duration
+}
+
+// Buffer is the size of the receive buffer of a socket to the kernel, in octets;
+// 0 is as usual. Force exceeds what the system allows (net.core.rmem_max).
+type Buffer struct {
+	Size  int
+	Force bool
 }
 
 // Service is a virtual server with the checks of its real servers.
@@ -150,6 +170,9 @@ type IPVS struct {
 	VerifyInterval  time.Duration // 0 = never by itself
 	ResolveInterval time.Duration // 0 = at load only
 	Timeouts        ipvs.Timeouts
+
+	// FlushOnStart and FlushOnStop remove the services of others, too.
+	FlushOnStart, FlushOnStop bool
 
 	IPForward, SendRedirects, Conntrack, ExpireNoDest, ExpireTemplates *bool
 }

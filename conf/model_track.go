@@ -34,18 +34,34 @@ type TrackPing struct {
 type TrackFile struct {
 	Name string
 	Path string
+	// Init is written into the file at the start of the daemon, when there is
+	// no file yet or with Overwrite; nil writes nothing.
+	Init      *int
+	Overwrite bool
 }
 
 // TrackProcess is a program of which enough processes must run.
 type TrackProcess struct {
 	Name    string
 	Program string   // file name of the executable, or its path
-	Args    []string // leading arguments that must be the same
+	Args    []string // that must be the same, as Match says
+	Match   ArgumentMatch
+	Full    bool // Program is the first word of the command line as it is
 	Quorum  int
-	Most    int           // more than these are down, too; 0 = any number
+	Most    int           // more than these are down, too; 0 = any number, negative = none may run
 	Delay   time.Duration // how long a loss must last before it counts
 	UpDelay time.Duration // how long enough of them must run before it counts
 }
+
+// ArgumentMatch says how the arguments of a process are compared.
+type ArgumentMatch string
+
+// Ways to compare arguments.
+const (
+	MatchBegin  ArgumentMatch = ""       // further ones may follow
+	MatchExact  ArgumentMatch = "exact"  // these and no more
+	MatchPrefix ArgumentMatch = "prefix" // the last one need only begin the same
+)
 
 // Tracking is everything outside of the router role that elections depend on.
 type Tracking struct {
@@ -55,6 +71,8 @@ type Tracking struct {
 	Processes []TrackProcess
 	// Services names the virtual servers whose state is tracked.
 	Services []string
+	// ProcessBuffer is for what the kernel tells of processes.
+	ProcessBuffer Buffer
 }
 
 // SyncGroup is a set of instances that are master together or not at all.

@@ -1,6 +1,9 @@
 package conf
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // notifyBlock is in instances and groups.
 var notifyBlock = &block{
@@ -60,6 +63,18 @@ var processBlock = &block{
 		{name: "nice", kind: kindInt, def: "0", min: -20, max: 19, help: "Niceness; negative is before others."},
 		{name: "cpus", kind: kindInts, min: 0, max: maxCPU, defNote: "all", help: "Numbers of the processors that it may run on."},
 		{name: "no_swap", kind: kindBool, def: "false", help: "Keep its memory out of the swap. The router's always is."},
+		{name: "realtime_priority", kind: kindInt, def: "0", min: 0, max: 99, help: "Real-time priority (`SCHED_RR`) of the checker; 0: none. Programs that it starts have none. The router's is `global.realtime_priority`."},
+		{name: "run_limit", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),
+			help: "How long a thread with a real-time priority may run without waiting for anything; then the kernel ends the process (`RLIMIT_RTTIME`), and vipd starts it again. `\"0s\"`: no limit."},
+	},
+}
+
+var bufferBlock = &block{
+	name: "buffer", labels: []label{{"what", "`answers` and `notices` of the kernel about interfaces, addresses and routes, or news of `processes`"}},
+	help: "Receive buffer of a socket to the kernel, for hosts with a lot of interfaces or processes. What was missed is read again in any case.",
+	attrs: []*attr{
+		{name: "size", kind: kindInt, required: true, min: 1, max: math.MaxInt32, help: "Octets."},
+		{name: "force", kind: kindBool, def: "false", help: "Also above `net.core.rmem_max`."},
 	},
 }
 

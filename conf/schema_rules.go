@@ -10,6 +10,8 @@ var ruleAttrs = []*attr{
 		help: "How long the interface must be without carrier for that to count: one that flaps causes no transition. Shorter than `down_adverts` - 1 intervals, or the others take over before. With several instances on an interface the longest one counts."},
 	{name: "link_up_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(255 * time.Second),
 		help: "How long the interface must be back for that to count."},
+	{name: "ignore_carrier", kind: kindBool, def: "false",
+		help: "Run on while the interface is down or without carrier, for one whose state says nothing. A backup that hears nobody becomes master, so two may be when the network is cut. `track \"interface\"` can still change the priority."},
 	{name: "down_adverts", kind: kindInt, def: "3", min: 1, max: 100,
 		help: "How many adverts in a row must be missing until the master is taken for dead. All directors should agree."},
 	{name: "deviations", kind: kindStrings,

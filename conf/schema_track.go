@@ -70,6 +70,8 @@ var trackFileBlock = &block{
 	help:   "A file with a whole number, watched for changes. A file that is absent or empty counts as 0, one without a number as down.",
 	attrs: []*attr{
 		{name: "path", kind: kindString, required: true, help: "Absolute path."},
+		{name: "init", kind: kindInt, min: math.MinInt32, max: math.MaxInt32, help: "Number to write into the file when vipd starts and there is none."},
+		{name: "overwrite", kind: kindBool, def: "false", help: "Write `init` whatever is there."},
 	},
 }
 
@@ -79,9 +81,12 @@ var trackProcessBlock = &block{
 	help:   "A program that must run. The kernel tells of its end at once where it allows that (initial namespace, CAP_NET_ADMIN); otherwise the processes are looked at every second.",
 	attrs: []*attr{
 		{name: "program", kind: kindString, required: true, help: "Name of the executable, or its whole path."},
-		{name: "arguments", kind: kindStrings, help: "Arguments that its command line must begin with."},
+		{name: "arguments", kind: kindStrings, help: "Arguments that its command line must have, compared as `match` says."},
+		{name: "match", kind: kindWord, def: `"begin"`, words: []string{"begin", "exact", "prefix"},
+			help: "`begin`: other arguments may follow. `exact`: none may. `prefix`: the last one may also be longer than written."},
+		{name: "full_command", kind: kindBool, def: "false", help: "`program` is the first word of the command line just as it is written there."},
 		{name: "quorum", kind: kindInt, def: "1", min: 1, max: math.MaxInt16, help: "Processes that must run."},
-		{name: "quorum_max", kind: kindInt, min: 1, max: math.MaxUint16, help: "Processes that may run: more are taken for a failure."},
+		{name: "quorum_max", kind: kindInt, min: -1, max: math.MaxUint16, help: "Processes that may run: more are taken for a failure. -1: none may, whatever `quorum` is."},
 		{name: "delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "How long a loss must last before it counts, so that a restart does not."},
 		{name: "up_delay", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour), help: "How long enough processes must run before that counts."},
 	},

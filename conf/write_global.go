@@ -1,6 +1,8 @@
 package conf
 
 import (
+	"cmp"
+	"fmt"
 	"reflect"
 	"strconv"
 )
@@ -17,6 +19,10 @@ func (w *writer) global() maker {
 	m.set("keep_on_stop", g.KeepAll)
 	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
 	m.set("realtime_priority", g.RealTimePriority)
+	if g.Umask != nil {
+		m.set("umask", fmt.Sprintf("%04o", *g.Umask))
+	}
+	m.set("stop_timeout", g.StopTimeout)
 	m.set("maintenance_dir", g.MaintenanceDir)
 	w.pipes(m)
 	for _, p := range []struct {
@@ -29,6 +35,18 @@ func (w *writer) global() maker {
 			k.set("nice", p.Nice)
 			k.set("cpus", p.CPUs)
 			k.set("no_swap", p.NoSwap)
+			k.set("realtime_priority", p.RealTime)
+			k.set("run_limit", p.RunLimit)
+		}
+	}
+	for _, p := range []struct {
+		name string
+		Buffer
+	}{{"answers", g.Answers}, {"notices", g.Notices}, {"processes", w.cfg.Tracking.ProcessBuffer}} {
+		if p.Buffer != (Buffer{}) {
+			k := m.child("buffer", p.name)
+			k.set("size", p.Size)
+			k.set("force", p.Force)
 		}
 	}
 	if d := g.Dump; d != nil {
@@ -122,12 +140,19 @@ func (w *writer) tracking() []maker {
 		m.set("hold", t.Hold)
 	}
 	for _, t := range w.cfg.Tracking.Files {
-		add(trackFileBlock, t.Name).set("path", t.Path)
+		m := add(trackFileBlock, t.Name)
+		m.set("path", t.Path)
+		if t.Init != nil {
+			m.force("init", *t.Init)
+		}
+		m.set("overwrite", t.Overwrite)
 	}
 	for _, t := range w.cfg.Tracking.Processes {
 		m := add(trackProcessBlock, t.Name)
 		m.set("program", t.Program)
 		m.set("arguments", t.Args)
+		m.set("match", cmp.Or(string(t.Match), "begin"))
+		m.set("full_command", t.Full)
 		m.set("quorum", t.Quorum)
 		m.set("quorum_max", t.Most)
 		m.set("delay", t.Delay)
@@ -158,6 +183,8 @@ func (w *writer) kernel() []maker {
 	m.set("tcp_timeout", k.Timeouts.TCP)
 	m.set("tcp_fin_timeout", k.Timeouts.TCPFin)
 	m.set("udp_timeout", k.Timeouts.UDP)
+	m.set("flush_on_start", k.FlushOnStart)
+	m.set("flush_on_stop", k.FlushOnStop)
 	m.option("ip_forward", k.IPForward)
 	m.option("send_redirects", k.SendRedirects)
 	m.option("conntrack", k.Conntrack)

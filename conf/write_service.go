@@ -193,6 +193,7 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 			k.force("forward", rs.Forward.String())
 		}
 		k.option("quiescent", rs.Quiescent)
+		k.option("alpha", rs.Alpha)
 		k.set("upper_threshold", rs.UpperThreshold)
 		k.set("lower_threshold", rs.LowerThreshold)
 		told := s.Servers[rs.Address]

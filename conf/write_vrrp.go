@@ -106,6 +106,7 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 		m.set("down_adverts", c.DownAdverts)
 	}
 	m.set("probe_duplicates", c.ProbeDuplicates)
+	m.set("ignore_carrier", c.IgnoreCarrier)
 	m.set("accept", !c.NoAccept)
 	m.set("deviations", deviationWords(c.Deviations))
 	w.delivery(m, routers)
@@ -125,6 +126,8 @@ func (w *writer) delivery(m maker, routers []vrrp.Config) {
 	var peers []netip.Addr
 	var minTTL uint8
 	unicast := routers[0].Delivery
+	m.set("receive_buffer", unicast.Buffer.Octets)
+	m.set("receive_buffer_packets", unicast.Buffer.MTUs)
 	for _, r := range routers {
 		m.setFirst("source", r.Delivery.Source)
 		m.setFirst("group", r.Delivery.Group)
@@ -132,11 +135,15 @@ func (w *writer) delivery(m maker, routers []vrrp.Config) {
 			peers, minTTL = append(peers, p.Address), p.MinTTL
 		}
 	}
-	if len(peers) == 0 {
+	if len(peers) == 0 && !unicast.NeedPeers {
 		return
 	}
 	u := m.child("unicast")
 	u.set("peers", peers)
+	if len(peers) == 0 { // it has to be said
+		u.Set("peers", Expr("[]"))
+	}
+	u.set("need_peers", unicast.NeedPeers)
 	u.set("check_source", unicast.CheckSource)
 	if unicast.TTL != 0 {
 		u.set("ttl", unicast.TTL)
@@ -211,6 +218,8 @@ func (w *writer) garp(m maker, c vrrp.Config) {
 	g.set("interval", c.Announce.Interval)
 	g.set("pace", c.Announce.Pace)
 	g.set("interfaces", c.Announce.Interfaces)
+	g.set("extra", c.Announce.Extra)
+	g.set("extra_all", c.Announce.ExtraAll)
 	m.prune("garp")
 }
 

@@ -27,8 +27,12 @@ type HTTPVersion string
 
 // Versions of HTTP.
 const (
-	HTTP1 HTTPVersion = "1.1"
-	HTTP2 HTTPVersion = "2" // without TLS by prior knowledge (RFC 9113 section 3.3)
+	HTTP10 HTTPVersion = "1.0"
+	// HTTP10Close is 1.0 with the field that asks to close the connection, for
+	// servers that would keep it.
+	HTTP10Close HTTPVersion = "1.0C"
+	HTTP1       HTTPVersion = "1.1"
+	HTTP2       HTTPVersion = "2" // without TLS by prior knowledge (RFC 9113 section 3.3)
 )
 
 var defaultHTTP = HTTP{Version: HTTP1, Method: "GET", Paths: ListOf("/"), Status: "200-299"}
@@ -39,11 +43,18 @@ const maxRedirects = 10
 func (h HTTP) validate(s Settings, p *problems) {
 	h.validateRequest(s.Kind, p)
 	h.validateAnswer(p)
-	if h.Version != HTTP1 && h.Version != HTTP2 {
-		p.add("version", `use "1.1" or "2"`, "HTTP version %q is not supported", h.Version)
-	}
-	if h.Version == HTTP2 && (s.Kind == KindHTTPProxy || h.KeepAlive) {
-		p.add("version", "", "HTTP/2 is neither for http_proxy nor for keep_alive")
+	switch h.Version {
+	case HTTP10, HTTP10Close:
+		if h.KeepAlive {
+			p.add("version", "", "HTTP/1.0 is not for keep_alive")
+		}
+	case HTTP2:
+		if s.Kind == KindHTTPProxy || h.KeepAlive {
+			p.add("version", "", "HTTP/2 is neither for http_proxy nor for keep_alive")
+		}
+	case HTTP1:
+	default:
+		p.add("version", `use "1.0", "1.1" or "2"`, "HTTP version %q is not supported", h.Version)
 	}
 }
 

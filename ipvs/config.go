@@ -19,8 +19,8 @@ type RealServer struct {
 	Tunnel      TunnelSettings
 	// UpperThreshold and LowerThreshold are as in Destination.
 	UpperThreshold, LowerThreshold uint32
-	// Quiescent overrides the service's.
-	Quiescent *bool
+	// Quiescent and Alpha override the service's.
+	Quiescent, Alpha *bool
 }
 
 // Config describes one virtual server: a pool of real servers behind one or
@@ -120,6 +120,18 @@ func (c *Config) QuiescentServer(rs RealServer) bool {
 	}
 	return c.Quiescent
 }
+
+// AlphaServer reports whether a real server stays out until its checks say that
+// it is up.
+func (c *Config) AlphaServer(rs RealServer) bool {
+	if rs.Alpha != nil {
+		return *rs.Alpha
+	}
+	return c.Alpha
+}
+
+// anyAlpha reports whether there is a real server that does.
+func (c *Config) anyAlpha() bool { return slices.ContainsFunc(c.RealServers, c.AlphaServer) }
 
 // QuorumNeeded is the quorum with its default.
 func (c *Config) QuorumNeeded() int { return max(c.Quorum, 1) }

@@ -18,7 +18,7 @@ func (p *Pool) guard(servers []*server) {
 		switch {
 		case s.full == 0:
 			continue
-		case s.reason == ReasonDown && (s.proven || !p.cfg.Alpha):
+		case s.reason == ReasonDown && (s.proven || !p.cfg.AlphaServer(s.RealServer)):
 			down = append(down, s)
 		case s.reason == ReasonDown || s.reason == ReasonUnproven:
 			unproven++

@@ -153,7 +153,7 @@ func (p *Pool) exclude(s *server, why Reason) {
 func (p *Pool) weighUnknown(s *server, in Inputs, overridden bool) {
 	old, found := p.have(s.RealServer, in)
 	switch {
-	case p.cfg.Alpha && old.Weight == 0:
+	case p.cfg.AlphaServer(s.RealServer) && old.Weight == 0:
 		p.exclude(s, ReasonUnproven)
 		return
 	case found && !overridden && s.full > 0:

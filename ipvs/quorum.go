@@ -24,7 +24,7 @@ func (p *Pool) decideQuorum(d *Decision, servers []*server, suspended bool) {
 	d.FallbackActive = !d.Quorum && p.cfg.Fallback != nil
 	// With Alpha the fallback may serve before the first verdict, and whoever
 	// cares about the quorum must know, as keepalived has it.
-	replaced := p.cfg.Alpha && d.FallbackActive && !suspended
+	replaced := p.cfg.anyAlpha() && d.FallbackActive && !suspended
 	if before != quorumOpen || settled || replaced {
 		p.quorum = quorumDown
 		if d.Quorum {

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -38,7 +39,9 @@ type announcement struct {
 	started time.Time
 	// refresh is the next announcement of a lasting master.
 	refresh time.Time
-	set     Announce
+	// extra is the next one of addresses whose MAC no advert shows.
+	extra time.Time
+	set   Announce
 }
 
 // plan schedules everything after the first block, which is sent at once.
@@ -53,6 +56,9 @@ func (a *announcement) plan(now time.Time, set Announce, predecessor time.Durati
 	}
 	if set.Refresh > 0 {
 		a.refresh = now.Add(set.Refresh)
+	}
+	if set.Extra > 0 {
+		a.extra = now.Add(set.Extra)
 	}
 	a.add(now.Add(announceEarly), 1)
 	a.add(now.Add(announceSoon), 1)
@@ -72,10 +78,20 @@ func (a *announcement) add(at time.Time, repeat int) {
 
 // next returns when the next block is due, zero when none is left.
 func (a *announcement) next() time.Time {
+	lasting := earliest(a.refresh, a.extra)
 	if a.done == a.n {
-		return a.refresh
+		return lasting
 	}
-	return earliest(a.blocks[a.done].at, a.refresh)
+	return earliest(a.blocks[a.done].at, lasting)
+}
+
+// takeExtra reports whether the addresses are due whose MAC no advert shows.
+func (a *announcement) takeExtra(now time.Time) bool {
+	if !due(a.extra, now) {
+		return false
+	}
+	a.extra = now.Add(a.set.Extra)
+	return true
 }
 
 // take removes the blocks that are due and returns the repetitions to send
@@ -89,6 +105,17 @@ func (a *announcement) take(now time.Time) (repeat int) {
 		a.done++
 	}
 	return repeat
+}
+
+// extras are the addresses that Announce.Extra is for.
+func (c *Config) extras() []netip.Prefix {
+	var out []netip.Prefix
+	for _, p := range c.Held() {
+		if c.Announce.ExtraAll || c.VMAC.FromBase && c.CarrierOf(p) == c.VMAC.Name {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 // announce sends the first block and plans the others.

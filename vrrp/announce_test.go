@@ -87,3 +87,34 @@ func TestAnnounceRefresh(t *testing.T) {
 		t.Errorf("still something due at %v", g.out.Next)
 	}
 }
+
+// TestKeepalived_GARPExtra: addresses whose virtual MAC no advert shows, or all,
+// are announced again and again, and after a succession, too.
+func TestKeepalived_GARPExtra(t *testing.T) {
+	t.Parallel()
+	vmac := func(c *vrrp.Config) { c.VMAC = vrrp.VMAC{Name: "eth0", FromBase: true} }
+	plain := func(*vrrp.Config) {}
+	for _, tt := range []struct {
+		name  string
+		edit  func(*vrrp.Config)
+		extra vrrp.Announce
+		want  int
+	}{
+		{"adverts show it", plain, vrrp.Announce{Extra: 10 * time.Second}, 0},
+		{"all", plain, vrrp.Announce{Extra: 10 * time.Second, ExtraAll: true}, 5},
+		{"virtual MAC behind the base", vmac, vrrp.Announce{Extra: 10 * time.Second}, 5},
+		{"off", vmac, vrrp.Announce{}, 0},
+	} {
+		got := 0
+		for at := range announcements(t, settings(tt.edit, func(c *vrrp.Config) {
+			c.Announce.Extra, c.Announce.ExtraAll = tt.extra.Extra, tt.extra.ExtraAll
+		})) {
+			if at >= 10*time.Second && at < time.Minute {
+				got++
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s: %d announcements in 50 s, want %d", tt.name, got, tt.want)
+		}
+	}
+}

@@ -26,6 +26,23 @@ type Delivery struct {
 	TTL uint8
 	// CheckSource accepts adverts of peers only, with the TTLs they may have.
 	CheckSource bool
+	// Buffer is this router's part of the receive buffer of the socket that hears
+	// it.
+	Buffer ReceiveBuffer
+	// NeedPeers makes a router without any peer a fault, instead of one that
+	// speaks to the group.
+	NeedPeers bool
+}
+
+// ReceiveBuffer is a size: octets, and so many of the largest packets of the
+// interface. The zero value leaves it to the socket's owner.
+type ReceiveBuffer struct {
+	Octets, MTUs int
+}
+
+// Plus adds another router's part.
+func (b ReceiveBuffer) Plus(other ReceiveBuffer) ReceiveBuffer {
+	return ReceiveBuffer{b.Octets + other.Octets, b.MTUs + other.MTUs}
 }
 
 // Peer is another director that is reached by unicast.

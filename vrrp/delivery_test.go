@@ -247,3 +247,15 @@ func TestKeepalived_Q2_OldUnicastChecksum(t *testing.T) {
 	}
 	g.sent() // fails on a checksum that is not that of the way
 }
+
+// TestKeepalived_UnicastFaultNoPeer: without a peer the router is at fault
+// instead of speaking to the group.
+func TestKeepalived_UnicastFaultNoPeer(t *testing.T) {
+	t.Parallel()
+	g := newRig(t, settings(func(c *vrrp.Config) { c.Delivery.NeedPeers = true }))
+	g.inState(vrrp.StateFault, vrrp.ReasonNoPeers)
+	g.step(configure(settings(func(c *vrrp.Config) {
+		c.Delivery.NeedPeers, c.Delivery.Peers = true, []vrrp.Peer{{Address: lower}}
+	})))
+	g.inState(vrrp.StateBackup, vrrp.ReasonInterfaceUp)
+}

@@ -53,6 +53,7 @@ var reasonTexts = map[Reason]string{
 	ReasonTieBreak: "a router with the same priority and a higher address is master", ReasonSlept: "this process did not run for a master-down interval",
 	ReasonLeaseLost: "the kernel removed an address whose lease had ended", ReasonInterfaceDown: "its interface is down",
 	ReasonNoInterface: "its interface does not exist", ReasonNoAddress: "its interface has no source address",
+	ReasonNoPeers:     "there is no peer to send adverts to",
 	ReasonEnslaved:    "its interface is a port of another, which gets all that arrives",
 	ReasonInterfaceUp: "what kept it in fault is over", ReasonOtherDaemon: "another VRRP daemon of this host runs it",
 	ReasonTracked: "something it depends on is down", ReasonSyncGroup: "another member of its group made it so",

@@ -100,6 +100,7 @@ type AnnouncementImage struct {
 	Blocks  []BlockImage
 	Started time.Time
 	Refresh time.Time
+	Extra   time.Time
 	Set     Announce
 }
 
@@ -201,7 +202,7 @@ func (c *cause) image() CauseImage { return CauseImage{c.reason, c.peer.image(),
 func (c *CauseImage) cause() cause { return cause{c.Reason, c.Peer.neighbour(), c.Detail} }
 
 func (a *announcement) image() AnnouncementImage {
-	m := AnnouncementImage{Started: a.started, Refresh: a.refresh, Set: a.set}
+	m := AnnouncementImage{Started: a.started, Refresh: a.refresh, Extra: a.extra, Set: a.set}
 	for _, b := range a.blocks[a.done:a.n] {
 		m.Blocks = append(m.Blocks, BlockImage{b.at, b.repeat})
 	}

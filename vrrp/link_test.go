@@ -76,3 +76,43 @@ func TestLinkDelayHasExceptions(t *testing.T) {
 	g.wait(time.Second)
 	g.inState(vrrp.StateFault, vrrp.ReasonInterfaceDown)
 }
+
+// A router that ignores its carrier runs on without it: a master keeps its
+// addresses, a backup becomes master when it hears nobody. An interface that is
+// gone is a fault all the same.
+func TestKeepalived_DontTrackPrimary(t *testing.T) {
+	t.Parallel()
+	ignores := settings(func(c *vrrp.Config) { c.IgnoreCarrier = true })
+	g := newMaster(t, ignores)
+	g.step(linkDown("eth0"))
+	g.wait(10 * time.Second)
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+
+	g = newBackup(t, ignores)
+	g.step(linkDown("eth0"))
+	g.wait(10 * time.Second)
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+	g.step(linkUp("eth0"))
+	g.advert(higher, 200)
+	g.inState(vrrp.StateBackup, vrrp.ReasonHigherPriority)
+
+	g.step(&vrrp.Link{Interface: "eth0"})
+	g.inState(vrrp.StateFault, vrrp.ReasonNoInterface)
+	g.step(linkDown("eth0"))
+	g.inState(vrrp.StateBackup, vrrp.ReasonInterfaceUp)
+
+	// Who tracks the interface by name still sees it go, and a stop does not
+	// wait for a successor that nobody could hear.
+	weighs := ignores
+	weighs.Tracks = []vrrp.Track{{ID: vrrp.TrackID{Kind: vrrp.TrackInterface, Name: "eth0"}, Weight: -20}}
+	weighs.HandOver = vrrp.HandOverGraceful
+	g = newMaster(t, weighs)
+	g.step(linkDown("eth0"))
+	if p := g.status().Priority; p != 80 {
+		t.Errorf("priority %d without carrier", p)
+	}
+	g.step(&vrrp.Stop{})
+	g.inState(vrrp.StateInitialize, vrrp.ReasonStop)
+	g.step(configure(settings()))
+	g.inState(vrrp.StateFault, vrrp.ReasonInterfaceDown)
+}

@@ -21,6 +21,7 @@ const (
 	ReasonNoInterface    Reason = "interface_absent"   // it does not exist
 	ReasonNoAddress      Reason = "no_address"         // interface without a source address
 	ReasonEnslaved       Reason = "interface_enslaved" // a bond, team or bridge has taken it in
+	ReasonNoPeers        Reason = "no_peers"           // adverts would have no destination
 	ReasonInterfaceUp    Reason = "interface_up"
 	ReasonOtherDaemon    Reason = "other_daemon" // another VRRP daemon of this host runs it
 	ReasonTracked        Reason = "tracked"      // something that is tracked with weight 0 is down

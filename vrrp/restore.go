@@ -83,7 +83,7 @@ func (e *Engine) restoreRouter(m *RouterImage) error {
 }
 
 func (a *AnnouncementImage) announcement() announcement {
-	out := announcement{started: a.Started, refresh: a.Refresh, set: a.Set}
+	out := announcement{started: a.Started, refresh: a.Refresh, extra: a.Extra, set: a.Set}
 	for _, b := range a.Blocks {
 		out.add(b.At, b.Repeat)
 	}

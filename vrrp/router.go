@@ -128,7 +128,7 @@ func (r *router) setConfig(c Config) {
 func (r *router) fitList() {
 	fits := maxCount
 	if mtu := r.iface.link.MTU; mtu > 0 {
-		fits = max(0, min(fits, (mtu-r.overhead())/addressLen(r.cfg.ID.Family)))
+		fits = max(0, min(fits, (mtu-r.cfg.overhead())/addressLen(r.cfg.ID.Family)))
 	}
 	r.advertised = r.list[:min(len(r.list), fits*addressLen(r.cfg.ID.Family))]
 	if len(r.advertised) == len(r.list) {
@@ -139,22 +139,25 @@ func (r *router) fitList() {
 }
 
 // overhead is what an advert's packet holds besides addresses, in bytes.
-func (r *router) overhead() int {
+func (c *Config) overhead() int {
 	const ipv6Header = 40
 	n := headerLen
-	if r.cfg.ID.Family == IPv6 {
+	if c.ID.Family == IPv6 {
 		n += ipv6Header
 	} else {
 		n += ipv4Header + authDataLen
 	}
-	if r.cfg.Auth.Type == AuthHeader {
+	if c.Auth.Type == AuthHeader {
 		n += headerAHLen
 	}
-	if r.cfg.Auth.HMAC != nil {
+	if c.Auth.HMAC != nil {
 		n += trailerLen
 	}
 	return n
 }
+
+// AdvertSize is the size of an advert's packet at most, in bytes.
+func (c *Config) AdvertSize() int { return c.overhead() + len(c.Addresses)*addressLen(c.ID.Family) }
 
 // masterInterval is what the master's adverts are expected at: learned in
 // version 3, our own in version 2, where a different one is rejected.
@@ -207,6 +210,11 @@ func (r *router) tick(now time.Time) {
 	}
 	if repeat := r.announced.take(now); repeat > 0 {
 		r.gratuitousBlock(r.held, repeat)
+	}
+	if r.announced.takeExtra(now) {
+		if extras := r.cfg.extras(); len(extras) > 0 {
+			r.gratuitousBlock(extras, 1)
+		}
 	}
 }
 

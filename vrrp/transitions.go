@@ -75,8 +75,10 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 		return cause{reason: ReasonNoInterface}, false
 	case link.Master != "":
 		return cause{reason: ReasonEnslaved, detail: link.Master}, false
-	case !link.Up:
+	case !link.Up && !r.cfg.IgnoreCarrier:
 		return cause{reason: ReasonInterfaceDown}, false
+	case r.cfg.Delivery.NeedPeers && !r.cfg.Unicast():
+		return cause{reason: ReasonNoPeers}, false
 	case !r.source().IsValid() && (r.state != StateMaster || r.mute):
 		return cause{reason: ReasonNoAddress}, false
 	}

@@ -161,6 +161,10 @@ type Announce struct {
 	Pace string
 	// Interfaces are announced on as well.
 	Interfaces []string
+	// Extra repeats the announcement of addresses with a virtual MAC that adverts
+	// are not sent from, or with ExtraAll of all; 0 never does.
+	Extra    time.Duration
+	ExtraAll bool
 }
 
 // Config describes one virtual router. The zero value is not valid; package
@@ -204,6 +208,9 @@ type Config struct {
 	// to count: one that flaps causes no transition. The longest ones of all
 	// routers on an interface are used.
 	LinkDown, LinkUp time.Duration
+	// IgnoreCarrier lets the router run on while its interface is down or without
+	// carrier, for interfaces whose state says nothing.
+	IgnoreCarrier bool
 	// NoAccept drops packets to the virtual addresses instead of accepting
 	// them like any address of the host (RFC 9568 §6.1, Accept_Mode false). The
 	// owner of the addresses accepts them always.

@@ -25,12 +25,13 @@ func (r *reader) build() *conf.Config {
 	cfg := &conf.Config{
 		Global: conf.Global{LogLevel: "info", LogFormat: "text", RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
 		IPVS: conf.IPVS{
-			VerifyInterval: verifyInterval,
-			Timeouts:       ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},
+			VerifyInterval: verifyInterval, FlushOnStart: or(r.global.flush, false), FlushOnStop: or(r.global.flushOnStop, false),
+			Timeouts: ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},
 		},
 		Notify: map[string]conf.Notify{},
 	}
 	r.buildGlobal(&cfg.Global)
+	cfg.Tracking.ProcessBuffer = r.global.processBuffer.build()
 	r.buildTracking(cfg)
 	r.buildInstances(cfg)
 	r.buildGroups(cfg)
@@ -58,6 +59,9 @@ func (r *reader) firstFile() string {
 func (r *reader) buildGlobal(g *conf.Global) {
 	g.Scripts = conf.Scripts{User: or(r.global.scriptUser, ""), Timeout: notifyTimeout}
 	g.Supervisor, g.Router, g.Checker = r.global.process("keepalived", 0), r.global.process("keepalived_vrrp", 1), r.global.process("keepalived_ipvs", 2)
+	g.Answers, g.Notices = r.global.answers.build(), r.global.notices.build()
+	g.Checker.RealTime = or(r.global.processes[2].realTime, 0)
+	g.Umask, g.StopTimeout = r.global.umask, or(r.global.childWait, 0)
 	for _, p := range r.global.pipes {
 		p.OnReload = or(r.global.statesOnReload, false) && p.Only != conf.PipeServices
 		g.Pipes = append(g.Pipes, p)
@@ -96,7 +100,7 @@ func dumpFile(path *string, kind string) string {
 // checker. Their names are the usual ones unless they are written.
 func (g *globals) process(usual string, i int) conf.Process {
 	set := g.processes[i]
-	p := conf.Process{Nice: or(set.nice, 0), CPUs: set.cpus, NoSwap: or(set.noSwap, false), Name: or(set.name, "")}
+	p := conf.Process{RunLimit: or(set.limit, 0), Nice: or(set.nice, 0), CPUs: set.cpus, NoSwap: or(set.noSwap, false), Name: or(set.name, "")}
 	if p.Name == "" && or(g.processNames, false) {
 		p.Name = usual
 	}

@@ -130,7 +130,7 @@ func (r *reader) http(c *check, m timing, base healthcheck.Check) []healthcheck.
 		one := base
 		host := or(first(u.host, m.host), "")
 		p := healthcheck.HTTP{
-			Version: healthcheck.HTTP1, Method: "GET", Paths: healthcheck.ListOf(absolute(or(u.path, "/"))), VirtualHost: host,
+			Version: httpVersion(or(c.protocol, "1.0")), Method: "GET", Paths: healthcheck.ListOf(absolute(or(u.path, "/"))), VirtualHost: host,
 			Headers: healthcheck.ListOf(userAgent), Status: u.status, Digest: strings.ToLower(or(u.digest, "")), Expect: u.pattern(),
 		}
 		if or(u.noMatch, false) {
@@ -152,6 +152,16 @@ func (r *reader) http(c *check, m timing, base healthcheck.Check) []healthcheck.
 		out = append(out, one)
 	}
 	return out
+}
+
+// httpVersion is the version of a request; keepalived takes what it does not
+// know for 1.0.
+func httpVersion(word string) healthcheck.HTTPVersion {
+	switch v := healthcheck.HTTPVersion(strings.ToUpper(word)); v {
+	case healthcheck.HTTP10Close, healthcheck.HTTP1:
+		return v
+	}
+	return healthcheck.HTTP10
 }
 
 // absolute completes a path that lacks the first slash.

@@ -63,7 +63,7 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 		Config: ipvs.Config{
 			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0),
 			Engine: or(v.engine, ""), OnePacket: or(v.onePacket, false), Quiescent: or(v.quiescent, false),
-			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), FallbackInhibit: or(v.sorryInhibit, false), Alpha: anyAlpha(v),
+			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), FallbackInhibit: or(v.sorryInhibit, false), Alpha: or(v.alpha, false),
 		},
 		HASuspend: or(v.haSuspend, false), Omega: or(v.omega, false),
 	}
@@ -123,16 +123,10 @@ func (r *reader) alert(v *service, s *conf.Service) {
 	}
 }
 
-func anyAlpha(v *service) bool {
-	if or(v.alpha, false) {
-		return true
-	}
-	for _, rs := range v.servers {
-		if or(rs.alpha, false) || slices.ContainsFunc(rs.checks, func(c *check) bool { return or(c.alpha, false) }) {
-			return true
-		}
-	}
-	return false
+// alpha tells whether a real server starts as down: any of its checks does, for
+// each of which what is written nearest to it counts.
+func alpha(v *service, rs *server) bool {
+	return slices.ContainsFunc(rs.checks, func(c *check) bool { return or(first(c.alpha, rs.alpha, v.alpha), false) })
 }
 
 // serviceKeys sets what packets the service is for.
@@ -244,6 +238,9 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		server.Weight = or(first(rs.weight, v.weight), 1)
 		server.UpperThreshold, server.LowerThreshold = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
 		server.Quiescent = rs.quiescent
+		if own := alpha(v, rs); own != s.Alpha && len(rs.checks) > 0 {
+			server.Alpha = &own
+		}
 		if taken[server.Address] {
 			r.warnf(rs.at, "duplicate_server", "", "real_server %s appears twice in %s; the first counts", server.Address, v.title)
 			continue

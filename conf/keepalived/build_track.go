@@ -31,23 +31,43 @@ func (r *reader) buildTracking(cfg *conf.Config) {
 			r.errorf(f.at, "missing_value", "file PATH", "track_file %s has no file", f.name)
 			continue
 		}
-		t.Files = append(t.Files, conf.TrackFile{Name: f.name, Path: *f.path})
+		t.Files = append(t.Files, conf.TrackFile{Name: f.name, Path: *f.path, Init: f.init, Overwrite: f.overwrite})
 	}
 	for _, p := range r.processes {
 		if len(p.command) == 0 {
 			r.errorf(p.at, "missing_value", "process NAME", "vrrp_track_process %s has no process", p.name)
 			continue
 		}
-		one := conf.TrackProcess{
-			Name: p.name, Program: p.command[0], Args: p.command[1:], Quorum: or(p.quorum, 1), Most: or(p.most, 0),
-			Delay: or(p.delay, 0), UpDelay: or(p.upDelay, 0),
-		}
-		if one.Most > 0 && one.Most < one.Quorum {
-			r.warnf(p.at, "bad_value", "", "quorum_max %d of %s is below its quorum %d; it is ignored", one.Most, p.name, one.Quorum)
-			one.Most = 0
-		}
-		t.Processes = append(t.Processes, one)
+		t.Processes = append(t.Processes, r.trackProcess(p))
 	}
+}
+
+// trackProcess builds a vrrp_track_process. Its arguments are all that there may
+// be unless param_match says otherwise; with param_match alone there may be
+// none.
+func (r *reader) trackProcess(p *trackProcess) conf.TrackProcess {
+	one := conf.TrackProcess{
+		Name: p.name, Program: p.command[0], Args: p.command[1:], Full: or(p.full, false), Match: conf.MatchBegin,
+		Quorum: or(p.quorum, 1), Most: or(p.most, 0), Delay: or(p.delay, 0), UpDelay: or(p.upDelay, 0),
+	}
+	switch word := or(p.match, "exact"); {
+	case len(one.Args) == 0 && p.match == nil:
+	case len(one.Args) == 0 || word == "exact":
+		one.Match = conf.MatchExact
+	case word == "initial":
+		one.Match = conf.MatchPrefix
+	case word != "partial":
+		r.warnf(p.at, "bad_value", "initial or partial", "param_match %q of %s is not understood", word, p.name)
+	}
+	switch {
+	case p.most == nil:
+	case *p.most == 0:
+		one.Quorum, one.Most = 0, -1
+	case one.Most < one.Quorum:
+		r.warnf(p.at, "bad_value", "", "quorum_max %d of %s is below its quorum %d; it is ignored", one.Most, p.name, one.Quorum)
+		one.Most = 0
+	}
+	return one
 }
 
 // trackScript builds a vrrp_script. One without a program is left out, as

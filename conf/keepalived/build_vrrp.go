@@ -44,7 +44,7 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 		HandOver: vrrp.HandOverGraceful, Peers: len(i.peers) > 0,
 		DownAdverts:  uint8(or(first(i.downAdverts, r.global.downAdverts), 0)),
 		PreemptDelay: or(i.preemptDelay, 0), StartDelay: or(r.global.startupDelay, 0),
-		Paths: i.paths, NoAccept: !or(i.accept, true),
+		Paths: i.paths, NoAccept: !or(i.accept, true), IgnoreCarrier: or(i.ignoreCarrier, false),
 	}
 	switch {
 	case i.vrid == nil:
@@ -66,16 +66,28 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 	c.Auth = r.auth(i, &c)
 	c.Announce = announce(i.garp, r.global.garp, c.ID.Family)
 	r.paced(&c)
-	c.Tracks = r.resolve(i.tracks, c.ID.Interface)
-	own, all := i.rules, r.global.rules
-	c.Deviations = vrrp.Deviations{
-		SilentToLower: or(first(own.noLower, all.noLower), false), AnswerHigher: or(first(own.sendHigher, all.sendHigher), false),
-		DeafOwner: or(first(own.deafOwner, all.deafOwner), false), TrustMaster: or(first(own.skipCheck, all.skipCheck), false),
+	own := c.ID.Interface
+	if c.IgnoreCarrier {
+		own = "" // is tracked as any other
 	}
+	c.Tracks = r.resolve(i.tracks, own)
+	c.Delivery.Buffer = r.receiveBuffer(i, &c)
+	c.Deviations = r.deviations(i)
 	if or(first(i.plainChecksum, r.global.plainChecksum), false) {
 		c.Checksum = vrrp.ChecksumPlain
 	}
+	if or(first(i.strict, r.global.strict), false) {
+		r.strict(i, &c)
+	}
 	return c, true
+}
+
+func (r *reader) deviations(i *instance) vrrp.Deviations {
+	own, all := i.rules, r.global.rules
+	return vrrp.Deviations{
+		SilentToLower: or(first(own.noLower, all.noLower), false), AnswerHigher: or(first(own.sendHigher, all.sendHigher), false),
+		DeafOwner: or(first(own.deafOwner, all.deafOwner), false), TrustMaster: or(first(own.skipCheck, all.skipCheck), false),
+	}
 }
 
 // family is that of the first address.
@@ -201,7 +213,12 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 	if s := first(i.unicastFrom, i.multicastFrom); s != nil {
 		c.Delivery.Source = *s
 	}
-	if i.hasPeers && len(i.peers) == 0 {
+	switch {
+	case len(i.peers) > 0:
+	case i.hasPeers && or(i.needPeers, false):
+		c.Delivery.NeedPeers = true
+		r.warnf(i.at, "no_peers", "", "%s has no usable unicast_peer: it will be at fault", i.name)
+	case i.hasPeers:
 		r.warnf(i.at, "no_peers", "", "%s has no usable unicast_peer: its adverts go to the group", i.name)
 	}
 	if len(i.peers) == 0 {
@@ -229,6 +246,12 @@ func announce(own, global garp, family vrrp.Family) vrrp.Announce {
 		RefreshRepeat: or(first(own.refreshRepeat, global.refreshRepeat), 1),
 		LowerDelay:    or(first(own.lowerDelay, global.lowerDelay), vrrp.DefaultGARPDelay),
 		Interval:      or(global.interval, 0),
+	}
+	if own.extra == nil {
+		own.extra, own.extraAll = global.extra, global.extraAll
+	}
+	if a.Extra = or(own.extra, 0); a.Extra > 0 {
+		a.ExtraAll = own.extraAll
 	}
 	if family == vrrp.IPv6 {
 		a.Interval = or(first(global.naInterval, global.interval), 0)

@@ -32,6 +32,7 @@ type preprocessor struct {
 	out     []line
 	stack   []string // files being read
 	pending *definition
+	demand  string // of include_check, in the letters of includes
 	total   int
 	read    int // files
 	full    bool
@@ -66,6 +67,7 @@ func (p *preprocessor) file(name string, at place) {
 		p.files = append(p.files, name)
 	}
 	p.stack = append(p.stack, name)
+	demand := p.demand
 	for i, l := range lines {
 		if strings.IndexByte(l, 0) >= 0 {
 			p.errorf(place{file: name, line: i + 1}, "not_text", "", "%s is not a text file", name)
@@ -73,7 +75,7 @@ func (p *preprocessor) file(name string, at place) {
 		}
 		p.line(line{text: strings.TrimRight(l, "\r"), at: place{file: name, line: i + 1}, exact: true})
 	}
-	p.stack = p.stack[:len(p.stack)-1]
+	p.stack, p.demand = p.stack[:len(p.stack)-1], demand
 	if len(p.stack) == 0 && p.pending != nil {
 		p.define(*p.pending)
 		p.pending = nil
@@ -106,6 +108,7 @@ func (p *preprocessor) line(l line) {
 		return
 	}
 	p.seed(l)
+	p.includeCheck(l)
 	p.expand(l)
 }
 
@@ -137,7 +140,7 @@ func (p *preprocessor) expand(l line) {
 
 // includes are the words that ask for other files; those with a letter demand
 // more of the files than that the pattern is well-formed.
-var includes = map[string]string{"include": "", "includer": "r", "includem": "m", "includew": "w", "includeb": "b", "includea": "rmwb"}
+var includes = map[string]string{"include": "", "includer": "r", "includem": "rm", "includew": "rw", "includeb": "rb", "includea": allDemands}
 
 // include reads the files that an include line asks for.
 func (p *preprocessor) include(l line) bool {
@@ -157,6 +160,7 @@ func (p *preprocessor) include(l line) bool {
 	if words[1].quoted {
 		pattern = words[1].text
 	}
+	demand += p.demand
 	for _, one := range braces(pattern) {
 		p.includePattern(one, demand, l)
 	}
@@ -175,7 +179,7 @@ func (p *preprocessor) includePattern(pattern, demand string, l line) {
 	switch {
 	case err != nil:
 		p.errorf(l.at, codeUnreadable, "", "include %q: %v", pattern, err)
-	case len(names) == 0 && demand != "":
+	case len(names) == 0 && strings.Contains(demand, "w"):
 		p.errorf(l.at, codeUnreadable, "", "include %q: no file matches", pattern)
 	case len(names) == 0:
 		p.warnf(l.at, "nothing_included", "", "include %q: no file matches", pattern)

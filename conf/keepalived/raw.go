@@ -79,6 +79,11 @@ type globals struct {
 	logFailures                                *bool // of checks
 	scriptSecurity                             *bool
 	realTime                                   *int // priority
+	names                                      iproute
+	umask                                      *uint32
+	childWait                                  *time.Duration
+	answers, notices, processBuffer            buffer
+	receive                                    receivePolicy
 }
 
 type timeouts struct{ tcp, tcpFin, udp time.Duration }
@@ -89,6 +94,8 @@ type garp struct {
 	repeat, refreshRepeat, lowerRepeat *int
 	interval, naInterval               *time.Duration
 	minimal                            *bool
+	extra                              *time.Duration
+	extraAll                           bool
 }
 
 // process is how one of the processes runs.
@@ -97,6 +104,9 @@ type process struct {
 	nice   *int
 	cpus   []int
 	noSwap *bool
+
+	realTime *int
+	limit    *time.Duration // of running in real time
 }
 
 // deviations are the switches of the election's rules.
@@ -146,6 +156,9 @@ type instance struct {
 	noVIP         *bool
 	accept        *bool
 	strict        *bool
+	ignoreCarrier *bool
+	needPeers     *bool
+	receiveBuffer *int // octets
 	rules         deviations
 	syncInterface *string
 	vmac          *vrrp.VMAC
@@ -216,6 +229,9 @@ type trackFile struct {
 	path    *string
 	weight  *int
 	reverse bool
+
+	init      *int
+	overwrite bool
 }
 
 // trackProcess is a vrrp_track_process.
@@ -224,6 +240,7 @@ type trackProcess struct {
 	at      place
 	command []string
 	match   *string
+	full    *bool
 	weight  *int
 	reverse bool
 	quorum  *int

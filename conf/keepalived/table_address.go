@@ -8,17 +8,20 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// addressKeywords are the words that may follow a virtual address.
-func addressKeywords() []*keyword {
-	return concat(
+// addressKeywords are the words that may follow an address, a virtual one or a
+// static one.
+func addressKeywords(static bool) []*keyword {
+	own := refused(notYet, "use_vmac")
+	if static {
+		own = trackGroupKeyword()
+	}
+	return concat(own,
 		many(does("<ADDR>[/LEN]", nil), does("dev", nil), does("label", nil), does("scope", nil).note("global, site, link, host or a number"),
 			does("brd", nil), does("broadcast", nil), does("peer", nil)),
 		many(does("preferred_lft", nil).note("0 keeps the address from being chosen as source, forever allows it; a time counts as forever"),
 			does("-nodad", nil), does("noprefixroute", nil).note("IPv6 addresses never make a route here"),
 			does("home", nil), does("mngtmpaddr", nil), does("autojoin", nil),
 			does("no_track", nil).note("always so: that somebody removes an address does not cost the mastership; it is put back. The interface after `dev` does not count then")),
-		refused(notYet, "use_vmac"),
-		without("a static address that somebody removes is put back", "track_group"),
 	)
 }
 
@@ -28,9 +31,9 @@ var takesValue = map[string]bool{
 }
 
 // addresses reads the lines of a list of virtual addresses.
-func (r *reader) addresses(s *statement) []vip {
+func (r *reader) addresses(s *statement, static bool) []vip {
 	var out []vip
-	words := addressKeywords()
+	words := addressKeywords(static)
 	for _, k := range s.kids {
 		prefix, ok := parsePrefix(k.name())
 		if !ok {

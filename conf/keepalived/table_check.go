@@ -55,28 +55,42 @@ func bfdCheck() []*keyword {
 
 // checkBlock is a kind of check with what all have and what it has.
 func checkBlock(name string, kind healthcheck.Kind, own []*keyword) *keyword {
+	var common [][]*keyword
+	switch kind {
+	case healthcheck.KindFile: // it changes when the file does
+	case healthcheck.KindScript:
+		common = [][]*keyword{scheduleKeywords()}
+	default:
+		common = [][]*keyword{portKeywords(kind), connectKeywords(), scheduleKeywords()}
+	}
 	return block(name, func(r *reader, s *statement) {
 		r.chk = &check{at: s.where(0), kind: kind}
 		r.rs.checks = append(r.rs.checks, r.chk)
-	}, nil, own, portKeywords(kind), commonKeywords())
+	}, nil, append(common, own)...)
 }
 
 // portKeywords are those of kinds that send from a port.
 func portKeywords(kind healthcheck.Kind) []*keyword {
-	if kind.Local() || kind == healthcheck.KindPing {
+	if kind == healthcheck.KindPing {
 		return without("such a check has no port", "bind_port")
 	}
 	return many(does("bind_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.sourcePort }))))
 }
 
-func commonKeywords() []*keyword {
-	return concat(many(
+// connectKeywords say where a check goes and how.
+func connectKeywords() []*keyword {
+	return concat(connectTimeout(func(r *reader) *timing { return &r.chk.timing }), many(
 		does("connect_ip", address(ofCheck(func(c *check) **netip.Addr { return &c.address }))),
 		does("connect_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.port }))),
 		does("bindto", address(ofCheck(func(c *check) **netip.Addr { return &c.source }))),
 		does("bind_if", text(ofCheck(func(c *check) **string { return &c.iface }))),
 		does("fwmark", integer(0, 1<<32-1, ofCheck(func(c *check) **int { return &c.mark }))),
-	),
+	))
+}
+
+// scheduleKeywords say when a check is made and what its results mean.
+func scheduleKeywords() []*keyword {
+	return concat(
 		timingKeywords(func(r *reader) *timing { return &r.chk.timing }),
 		many(does("log_all_failures", toggle(ofCheck(func(c *check) **bool { return &c.logFailures })))),
 	)
@@ -88,7 +102,7 @@ func httpKeywords() []*keyword {
 			r.notef(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
 			integer(0, 1_000_000, ofCheck(func(c *check) **int { return &c.retry }))(r, s)
 		}).note("old name of retry"),
-		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))).note("requests are HTTP/1.1 with Connection: close"),
+		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))),
 		does("enable_sni", toggle(ofCheck(func(c *check) **bool { return &c.sni }))),
 		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))),
 		block("url", func(r *reader, s *statement) {
@@ -174,7 +188,7 @@ func (u *url) pattern() string {
 func smtpKeywords() []*keyword {
 	return many(
 		does("helo_name", text(ofCheck(func(c *check) **string { return &c.hello }))),
-		block("host", nil, nil, portKeywords(healthcheck.KindSMTP), commonKeywords()).note("old form: its settings are those of the check"),
+		block("host", nil, nil, portKeywords(healthcheck.KindSMTP), connectKeywords(), scheduleKeywords()).note("old form: its settings are those of the check"),
 	)
 }
 

@@ -20,7 +20,8 @@ func ofServer[T any](f func(*server) **T) field[T] {
 func serviceBlock() *keyword {
 	return block("virtual_server", openService, nil,
 		serviceKernel(), servicePool(),
-		timingKeywords(func(r *reader) *timing { return &r.svc.timing }), hostKeyword(func(r *reader) *timing { return &r.svc.timing }),
+		timingKeywords(func(r *reader) *timing { return &r.svc.timing }), connectTimeout(func(r *reader) *timing { return &r.svc.timing }),
+		hostKeyword(func(r *reader) *timing { return &r.svc.timing }),
 		serviceSorry(),
 		many(serverBlock()),
 		without("the mask of NAT is the kernel's business; keepalived has dropped it", "nat_mask"),
@@ -216,12 +217,16 @@ func timingKeywords(of func(*reader) *timing) []*keyword {
 	}
 	return many(
 		does("delay_loop", d(func(t *timing) **time.Duration { return &t.interval })),
-		does("connect_timeout", d(func(t *timing) **time.Duration { return &t.timeout })),
 		does("retry", integer(0, 1_000_000, func(r *reader) **int { return &of(r).retry })),
 		does("delay_before_retry", d(func(t *timing) **time.Duration { return &t.pause })),
 		does("warmup", d(func(t *timing) **time.Duration { return &t.warmup })),
-		does("alpha", toggle(func(r *reader) **bool { return &of(r).alpha })).note("of the virtual server as a whole, when any of its checks has it"),
+		does("alpha", toggle(func(r *reader) **bool { return &of(r).alpha })),
 	)
+}
+
+// connectTimeout is how long a connection may take to be made.
+func connectTimeout(of func(*reader) *timing) []*keyword {
+	return many(does("connect_timeout", seconds(func(r *reader) **time.Duration { return &of(r).timeout })))
 }
 
 // hostKeyword is a virtual host that checks over HTTP ask for.
@@ -256,7 +261,8 @@ func serverBlock() *keyword {
 			does("lthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.lower }))),
 			does("inhibit_on_failure", toggle(ofServer(func(v *server) **bool { return &v.quiescent }))),
 		),
-		timingKeywords(func(r *reader) *timing { return &r.rs.timing }), hostKeyword(func(r *reader) *timing { return &r.rs.timing }),
+		timingKeywords(func(r *reader) *timing { return &r.rs.timing }), connectTimeout(func(r *reader) *timing { return &r.rs.timing }),
+		hostKeyword(func(r *reader) *timing { return &r.rs.timing }),
 		many(
 			does("notify_up", command(ofServer(func(v *server) **program { return &v.up }))),
 			does("notify_down", command(ofServer(func(v *server) **program { return &v.down }))),

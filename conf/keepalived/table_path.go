@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -84,13 +85,22 @@ func (r *reader) table(s *statement, i int) uint32 {
 	if n, is := tables[s.arg(i)]; is {
 		return n
 	}
+	if n, is := r.named(tableNames, s.arg(i)); is {
+		return n
+	}
 	return r.unsigned(s, i)
 }
 
-// small reads a number of 8 bits, or one of the names for it.
-func (r *reader) small(s *statement, i int, names map[string]uint8) uint8 {
+// small reads a number of 8 bits, or one of the names for it: of a table, or of
+// a file of iproute2 if one is given.
+func (r *reader) small(s *statement, i int, names map[string]uint8, file string) uint8 {
 	if n, is := names[s.arg(i)]; is {
 		return n
+	}
+	if file != "" {
+		if n, is := r.named(file, s.arg(i)); is && n <= math.MaxUint8 {
+			return uint8(n)
+		}
 	}
 	n, err := strconv.ParseUint(s.arg(i), 0, 8)
 	if err != nil {
@@ -108,6 +118,9 @@ func (r *reader) realms(s *statement, i int) uint32 {
 	number := func(text string) (uint64, error) {
 		if text == "cosmos" { // the only name that iproute2 comes with
 			return 0, nil
+		}
+		if n, is := r.named(realmNames, text); is && n <= math.MaxUint16 {
+			return uint64(n), nil
 		}
 		return strconv.ParseUint(text, 0, 16)
 	}
@@ -147,9 +160,18 @@ func (r *reader) network(s *statement, i int, six bool) netip.Prefix {
 }
 
 // pathBlocks are the blocks of routes and rules of one owner.
-func pathBlocks(routes, rules string, to func(*reader) *vrrp.Paths) []*keyword {
+func pathBlocks(static bool, to func(*reader) *vrrp.Paths) []*keyword {
+	prefix := "virtual_"
+	if static {
+		prefix = "static_"
+	}
 	return many(
-		free(routes, func(r *reader, s *statement) { to(r).Routes = append(to(r).Routes, r.routes(s)...) }, routeKeywords()),
-		free(rules, func(r *reader, s *statement) { to(r).Rules = append(to(r).Rules, r.rules(s)...) }, ruleKeywords()),
+		free(prefix+"routes", func(r *reader, s *statement) { to(r).Routes = append(to(r).Routes, r.routes(s, static)...) }, routeKeywords(static)),
+		free(prefix+"rules", func(r *reader, s *statement) { to(r).Rules = append(to(r).Rules, r.rules(s, static)...) }, ruleKeywords(static)),
 	)
+}
+
+// trackGroupKeyword ties what is static to the instances of a track_group.
+func trackGroupKeyword() []*keyword {
+	return without("static addresses, routes and rules that somebody removes are put back", "track_group")
 }

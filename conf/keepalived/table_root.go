@@ -17,7 +17,6 @@ const (
 	noBFD       = "vipd does not speak BFD"
 	noFilter    = "the only packet filters that vipd sets are those of no_accept and of silent backups with use_vmac, in tables of their own"
 	processCare = "vipd's router role is a process of its own with a real-time priority, locked in memory"
-	ownBuffers  = "vipd reads the kernel's messages at once and resynchronises when it missed any"
 	ownNames    = "vipd's processes have names of their own"
 	notYet      = "it is not implemented"
 	obsolete    = "keepalived ignores it, too"
@@ -35,8 +34,8 @@ func init() {
 			trackFileBlock("track_file"), trackFileBlock("vrrp_track_file").note("old name of track_file"),
 			processBlock(), serverGroupBlock(), serviceBlock(),
 		),
-		many(free("static_ipaddress", func(r *reader, s *statement) { r.statics = append(r.statics, r.addresses(s)...) }, addressKeywords())),
-		pathBlocks("static_routes", "static_rules", func(r *reader) *vrrp.Paths { return &r.paths }),
+		many(free("static_ipaddress", func(r *reader, s *statement) { r.statics = append(r.statics, r.addresses(s, true)...) }, addressKeywords(true))),
+		pathBlocks(true, func(r *reader) *vrrp.Paths { return &r.paths }),
 		withWords(without("static addresses, routes and rules are there always", "track_group"), "group"),
 		without("links are watched through netlink, at once", "linkbeat_use_polling", "linkbeat_interfaces"),
 		many(garpGroupBlock()),
@@ -53,7 +52,7 @@ func init() {
 		refused("start the service in the namespace: NetworkNamespacePath= of systemd", "net_namespace", "net_namespace_ipvs"),
 		without("it is for kernels before 3.13", "namespace_with_ipsets"),
 		without("the file names of pids are options of the command line", "use_pid_dir", "instance"),
-		without("a role that does not stop in time is ended", "child_wait_time"),
+		many(does("child_wait_time", seconds(global(func(g *globals) **time.Duration { return &g.childWait })))),
 		without(obsolete, "real_server_group"),
 	)
 }
@@ -203,7 +202,7 @@ func globalVRRP() []*keyword {
 		does("v3_checksum_as_v2", toggle(global(func(g *globals) **bool { return &g.plainChecksum }))),
 		does("vrrp_check_unicast_src", toggle(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
 		does("vrrp_strict", toggle(global(func(g *globals) **bool { return &g.strict }))).
-			note("vipd keeps to the RFC and says where it does not; the filter that makes addresses unreachable is not set"),
+			note("packets to the addresses are dropped, as with no_accept, unless the instance owns them or version 3 says accept"),
 		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))),
 		does("vrrp_rt_priority", integer(1, 99, global(func(g *globals) **int { return &g.realTime }))),
 		does("vrrp_lower_prio_no_advert", toggle(global(func(g *globals) **bool { return &g.rules.noLower }))),
@@ -224,6 +223,8 @@ func globalGARP() []*keyword {
 	return concat(garpKeywords("vrrp_", g, n), many(
 		does("vrrp_garp_interval", g(func(g *garp) **time.Duration { return &g.interval })).note("0 is taken for no pause; keepalived 2.2 calls it an error"),
 		does("vrrp_gna_interval", g(func(g *garp) **time.Duration { return &g.naInterval })),
+		does("vrrp_garp_extra_if", readExtra(func(r *reader) *garp { return &r.global.garp })),
+		does("vrrp_vmac_garp_intvl", readExtra(func(r *reader) *garp { return &r.global.garp })).note("old name of vrrp_garp_extra_if"),
 		does("vrrp_min_garp", toggle(global(func(g *globals) **bool { return &g.garp.minimal }))),
 	))
 }
@@ -243,11 +244,17 @@ func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reade
 func globalIPVS() []*keyword {
 	return many(
 		does("lvs_timeouts", readTimeouts),
-		does("lvs_flush", toggle(global(func(g *globals) **bool { return &g.flush }))).note("the table is always brought to the configured state"),
-		does("lvs_flush_on_stop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("what is ours is always removed"),
-		does("lvs_flush_onstop", func(r *reader, _ *statement) { yes := true; r.global.flushOnStop = &yes }).note("old name of lvs_flush_on_stop"),
+		does("lvs_flush", toggle(global(func(g *globals) **bool { return &g.flush }))),
+		does("lvs_flush_on_stop", readFlushOnStop).note("with VS only what is ours goes, which it always does"),
+		does("lvs_flush_onstop", readFlushOnStop).note("old name of lvs_flush_on_stop"),
 		does("lvs_sync_daemon", readSync),
 	)
+}
+
+// readFlushOnStop reads "[VS]".
+func readFlushOnStop(r *reader, s *statement) {
+	all := s.arg(1) != "VS"
+	r.global.flushOnStop = &all
 }
 
 // readTimeouts reads "tcp S tcpfin S udp S".
@@ -313,10 +320,13 @@ func readSync(r *reader, s *statement) {
 func globalWithout() []*keyword {
 	return concat(
 		without(ownNames, "lvs_process_name", "bfd_process_name"),
-		without("paths are used as they are written", "use_symlink_paths", "iproute_usr_dir", "iproute_etc_dir", "umask"),
-		without(processCare, "min_auto_priority_delay",
-			"vrrp_rlimit_rttime", "vrrp_rlimit_rtime", "checker_rt_priority",
-			"checker_rlimit_rttime", "checker_rlimit_rtime", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
+		without("paths are used as they are written", "use_symlink_paths"),
+		many(
+			does("iproute_usr_dir", directory(func(n *iproute) **string { return &n.usr })),
+			does("iproute_etc_dir", directory(func(n *iproute) **string { return &n.etc })),
+			does("include_check", nil).note("a name without wildcards must always be there, and every file readable"),
+		),
+		without(processCare, "min_auto_priority_delay", "bfd_priority", "bfd_no_swap", "bfd_rt_priority",
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
 		many(does("checker_log_all_failures", toggle(global(func(g *globals) **bool { return &g.logFailures })))),
 		many(
@@ -330,17 +340,13 @@ func globalWithout() []*keyword {
 		many(does("no_email_faults", toggle(global(func(g *globals) **bool { return &g.noMailFaults })))),
 		without("faults are never mailed twice", "no_checker_emails", "rs_init_notifies"),
 		without("only interfaces with routers join the group", "disable_local_igmp"),
-		without("addresses that somebody else claims are announced again at once", "vrrp_garp_extra_if", "vrrp_vmac_garp_intvl"),
 		without(noFilter, "vrrp_ipsets", "nftables", "nftables_priority", "nftables_ifindex"),
 		many(does("nftables_counters", nil).note("always so, in the rules of no_accept")),
 		without("groups of addresses become services of the kernel, one for each", "nftables_ipvs", "nftables_ipvs_priority", "nftables_ipvs_start_fwmark"),
 		without(noSNMP, "snmp_socket", "enable_traps", "enable_snmp_vrrp", "enable_snmp_keepalived", "enable_snmp_rfc", "enable_snmp_rfcv2",
 			"enable_snmp_rfcv3", "enable_snmp_checker", "snmp_vs_stats_update_interval", "snmp_rs_stats_update_interval"),
 		without(noDBus, "enable_dbus", "dbus_service_name", "dbus_no_interface_name"),
-		without(ownBuffers, "vrrp_netlink_cmd_rcv_bufs", "vrrp_netlink_cmd_rcv_bufs_force", "vrrp_netlink_monitor_rcv_bufs",
-			"vrrp_netlink_monitor_rcv_bufs_force", "process_monitor_rcv_bufs", "process_monitor_rcv_bufs_force", "lvs_netlink_cmd_rcv_bufs",
-			"lvs_netlink_cmd_rcv_bufs_force", "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force",
-			"vrrp_rx_bufs_policy", "vrrp_rx_bufs_multiplier"),
+		bufferKeywords(),
 		without("a fresh start preempts only when the table of real servers is there", "vrrp_delay_after_boot"),
 		many(does("log_unknown_vrids", nil).note("always so: a line for each sender, at most every ten seconds, with how many were not written")),
 		many(does("vmac_prefix", text(global(func(g *globals) **string { return &g.vmacPrefix })))),
@@ -348,7 +354,6 @@ func globalWithout() []*keyword {
 		many(does("random_seed", nil).note("what comes after it is the same every time, though not the same as in keepalived")),
 		refused(notYet, "reload_time_file", "reload_repeat"),
 		without("reload tells its outcome on the control socket", "reload_file"),
-		without("an include that matches nothing is always remarked on", "include_check"),
 		without("the configuration is read once, by one process", "config_save_dir", "tmp_config_directory", "data_use_instance"),
 		without(obsolete, "plugin_dir"),
 	)

@@ -10,7 +10,11 @@ import (
 )
 
 // routeKeywords are the words of a route.
-func routeKeywords() []*keyword {
+func routeKeywords(static bool) []*keyword {
+	var own []*keyword
+	if static {
+		own = trackGroupKeyword()
+	}
 	var known []*keyword
 	for _, name := range []string{"<PREFIX> or default", "to", "via", "gw", "dev", "oif", "src", "table", "metric", "priority", "preference", "type",
 		"mtu", "onlink", "nexthop", "hoplimit", "advmss", "rtt", "rttvar", "reordering", "window", "cwnd", "ssthresh", "rto_min", "initcwnd",
@@ -18,12 +22,11 @@ func routeKeywords() []*keyword {
 		"from", "tos", "dsfield", "realms", "expires"} {
 		known = append(known, does(name, nil))
 	}
-	return concat(known, many(
+	return concat(known, own, many(
 		does("add", nil).note("always so: a route is never put in the place of another one"),
 		does("no_track", nil).note("always so: that somebody removes a route never costs the mastership; it is put back"),
 	),
 		without("it is for routes over MPLS, which cannot be written", "ttl-propagate"),
-		without("a static route that somebody removes is put back", "track_group"),
 		refused(notYet, "as", "encap", "vrf", "or"),
 	)
 }
@@ -71,10 +74,10 @@ var routePreferences = map[string]vrrp.RoutePreference{
 }
 
 // routes reads a list of routes.
-func (r *reader) routes(s *statement) []vrrp.Route {
+func (r *reader) routes(s *statement, static bool) []vrrp.Route {
 	var out []vrrp.Route
 	// The weight of a hop is documented with nexthop.
-	known := append(routeKeywords(), does("weight", nil))
+	known := append(routeKeywords(static), does("weight", nil))
 	for _, k := range s.kids {
 		text := strings.Join(append(k.args(), k.name()), " ")
 		one := routeReader{reader: r, k: k, six: strings.Contains(text, ":") || strings.Contains(text, "inet6")}
@@ -177,13 +180,13 @@ func (r *routeReader) rare(word string, i int, value string) {
 	case "prepend":
 		r.out.Order = vrrp.RoutePrepend
 	case "tos", "dsfield":
-		r.out.TOS = r.small(r.k, i, nil)
+		r.out.TOS = r.small(r.k, i, nil, tosNames)
 	case "realms":
 		r.out.Realm = r.realms(r.k, i)
 	case "protocol":
-		r.out.Protocol = r.small(r.k, i, protocols)
+		r.out.Protocol = r.small(r.k, i, protocols, protocolNames)
 	case "scope":
-		scope := r.small(r.k, i, scopes)
+		scope := r.small(r.k, i, scopes, scopeNames)
 		r.out.Scope = &scope
 	case "congctl":
 		r.out.Tuning.Congestion = value

@@ -10,17 +10,20 @@ import (
 )
 
 // ruleKeywords are the words of a rule.
-func ruleKeywords() []*keyword {
+func ruleKeywords(static bool) []*keyword {
+	var own []*keyword
+	if static {
+		own = trackGroupKeyword()
+	}
 	var known []*keyword
 	for _, name := range []string{"from", "to", "table", "lookup", "not", "preference", "order", "priority", "fwmark", "dev", "iif", "oif", "type",
 		"inet", "inet6", "tos", "dsfield", "realms", "suppress_prefixlength", "sup_pl", "suppress_ifgroup", "sup_group", "tunnel-id",
 		"uidrange", "l3mdev", "ip_proto", "ipproto", "sport", "dport", "goto", "nop", "protocol"} {
 		known = append(known, does(name, nil))
 	}
-	return concat(known, many(
+	return concat(known, own, many(
 		does("no_track", nil).note("always so: that somebody removes a rule never costs the mastership; it is put back"),
 	),
-		without("a static rule that somebody removes is put back", "track_group"),
 	)
 }
 
@@ -29,9 +32,9 @@ func ruleKeywords() []*keyword {
 const lastPreference = 16384
 
 // rules reads a list of rules.
-func (r *reader) rules(s *statement) []vrrp.Rule {
+func (r *reader) rules(s *statement, static bool) []vrrp.Rule {
 	var out []vrrp.Rule
-	known := ruleKeywords()
+	known := ruleKeywords(static)
 	for _, k := range s.kids {
 		one := ruleReader{reader: r, k: k, out: vrrp.Rule{Family: vrrp.IPv4, Action: vrrp.RuleLookup}}
 		r.options(k, known, one.take, one.action)
@@ -106,12 +109,16 @@ func (r *ruleReader) take(word string, i int, _ bool) {
 func (r *ruleReader) rare(word string, i int) {
 	switch word {
 	case "tos", "dsfield":
-		r.out.TOS = r.small(r.k, i, nil)
+		r.out.TOS = r.small(r.k, i, nil, tosNames)
 	case "realms":
 		r.out.Realm = r.realms(r.k, i)
 	case "suppress_prefixlength", "sup_pl":
-		r.out.MinPrefix = min(r.small(r.k, i, nil), 128) + 1
+		r.out.MinPrefix = min(r.small(r.k, i, nil, ""), 128) + 1
 	case "suppress_ifgroup", "sup_group":
+		if n, is := r.named(groupNames, r.k.arg(i)); is {
+			r.out.NotGroup = n
+			return
+		}
 		r.out.NotGroup = r.unsigned(r.k, i)
 	case "tunnel-id":
 		r.out.TunnelID = uint64(r.unsigned(r.k, i))
@@ -121,7 +128,7 @@ func (r *ruleReader) rare(word string, i int) {
 	case "l3mdev":
 		r.out.L3Master = true
 	case "ip_proto", "ipproto":
-		r.out.IPProtocol = r.small(r.k, i, transports)
+		r.out.IPProtocol = r.small(r.k, i, transports, "")
 	case "sport":
 		low, high := r.bounds(i, 16)
 		r.out.SourcePorts = vrrp.PortRange{First: uint16(low), Last: uint16(high)}
@@ -133,7 +140,7 @@ func (r *ruleReader) rare(word string, i int) {
 	case "nop":
 		r.out.Action = vrrp.RuleNop
 	case "protocol":
-		r.out.Protocol = r.small(r.k, i, protocols)
+		r.out.Protocol = r.small(r.k, i, protocols, protocolNames)
 	}
 }
 

@@ -107,7 +107,21 @@ func trackFileBlock(name string) *keyword {
 			number(r, s)
 			r.file.reverse = s.arg(2) == "reverse"
 		}),
-	), without("a file that is missing counts as 0; vipd does not write it", "init_file"))
+		does("init_file", readInitFile),
+	))
+}
+
+// readInitFile reads "[VALUE] [overwrite]".
+func readInitFile(r *reader, s *statement) {
+	zero := 0
+	r.file.init = &zero
+	for i := 1; i < len(s.words); i++ {
+		if s.arg(i) == "overwrite" {
+			r.file.overwrite = true
+		} else if n, ok := r.number(s, i, -1<<31, 1<<31-1); ok {
+			r.file.init = &n
+		}
+	}
 }
 
 func processBlock() *keyword {
@@ -124,19 +138,19 @@ func processBlock() *keyword {
 				r.process.command = s.args()
 			}
 		}),
-		does("param_match", text(func(r *reader) **string { return &r.process.match })).note("initial only; keepalived's default is exact"),
+		does("param_match", text(func(r *reader) **string { return &r.process.match })),
 		does("weight", weight(vrrp.MinWeight-1, vrrp.MaxWeight+1, func(r *reader) **int { return &r.process.weight },
 			func(r *reader) *bool { return &r.process.reverse })),
 		does("quorum", integer(1, 65535, func(r *reader) **int { return &r.process.quorum })),
-		does("quorum_max", integer(1, 65535, func(r *reader) **int { return &r.process.most })).note("0, that none may run, is not known"),
+		does("quorum_max", integer(0, 65535, func(r *reader) **int { return &r.process.most })),
+		does("full_command", toggle(func(r *reader) **bool { return &r.process.full })),
 		does("delay", func(r *reader, s *statement) {
 			of(func(p *trackProcess) **time.Duration { return &p.delay })(r, s)
 			r.process.upDelay = r.process.delay
 		}),
 		does("terminate_delay", of(func(p *trackProcess) **time.Duration { return &p.delay })),
 		does("fork_delay", of(func(p *trackProcess) **time.Duration { return &p.upDelay })),
-	),
-		without("the whole command line is compared where parameters are given", "full_command"))
+	))
 }
 
 // weightOf returns the weight and direction that apply to a reference.

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"net/netip"
 	"strings"
 	"time"
@@ -26,7 +27,7 @@ func instanceBlock() *keyword {
 			does("notify_master_rx_lower_pri", command(ofInstance(func(i *instance) **program { return &i.notify.lower }))),
 		),
 		trackKeywords(func(r *reader) *[]track { return &r.inst.tracks }),
-		pathBlocks("virtual_routes", "virtual_rules", func(r *reader) *vrrp.Paths { return &r.inst.paths }),
+		pathBlocks(false, func(r *reader) *vrrp.Paths { return &r.inst.paths }),
 		instanceWithout(),
 	)
 }
@@ -60,10 +61,10 @@ func instanceIdentity() []*keyword {
 }
 
 func instanceAddresses() []*keyword {
-	words := addressKeywords()
+	words := addressKeywords(false)
 	return many(
-		free("virtual_ipaddress", func(r *reader, s *statement) { r.inst.vips = append(r.inst.vips, r.addresses(s)...) }, words),
-		free("virtual_ipaddress_excluded", func(r *reader, s *statement) { r.inst.excluded = append(r.inst.excluded, r.addresses(s)...) }, words),
+		free("virtual_ipaddress", func(r *reader, s *statement) { r.inst.vips = append(r.inst.vips, r.addresses(s, false)...) }, words),
+		free("virtual_ipaddress_excluded", func(r *reader, s *statement) { r.inst.excluded = append(r.inst.excluded, r.addresses(s, false)...) }, words),
 		does("no_virtual_ipaddress", toggle(ofInstance(func(i *instance) **bool { return &i.noVIP }))),
 	)
 }
@@ -79,10 +80,10 @@ func instanceDelivery() []*keyword {
 		does("unicast_ttl", integer(1, 255, ofInstance(func(i *instance) **int { return &i.ttl }))),
 		does("check_unicast_src", toggle(ofInstance(func(i *instance) **bool { return &i.checkSource }))),
 		does("v3_checksum_as_v2", toggle(ofInstance(func(i *instance) **bool { return &i.plainChecksum }))),
+		does("unicast_fault_no_peer", toggle(ofInstance(func(i *instance) **bool { return &i.needPeers }))),
 	),
 		without("both forms of the checksum are accepted", "old_unicast_checksum"),
 		without("the family follows from the addresses", "native_ipv6"),
-		refused(notYet, "unicast_fault_no_peer"),
 	)
 }
 
@@ -127,6 +128,7 @@ func instanceElection() []*keyword {
 		does("higher_prio_send_advert", toggle(ofInstance(func(i *instance) **bool { return &i.rules.sendHigher }))),
 		does("owner_ignore_adverts", toggle(ofInstance(func(i *instance) **bool { return &i.rules.deafOwner }))),
 		does("skip_check_adv_addr", toggle(ofInstance(func(i *instance) **bool { return &i.rules.skipCheck }))),
+		does("dont_track_primary", toggle(ofInstance(func(i *instance) **bool { return &i.ignoreCarrier }))),
 		does("strict_mode", toggle(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
 		does("down_timer_adverts", integer(1, 100, ofInstance(func(i *instance) **int { return &i.downAdverts }))),
 	)
@@ -155,7 +157,25 @@ func instanceGARP() []*keyword {
 	n := func(pick func(*garp) **int) func(*reader, *statement) {
 		return integer(0, 1000, ofInstance(func(i *instance) **int { return pick(&i.garp) }))
 	}
-	return garpKeywords("", g, n)
+	extra := readExtra(func(r *reader) *garp { return &r.inst.garp })
+	return concat(garpKeywords("", g, n), many(does("garp_extra_if", extra), does("vmac_garp_intvl", extra).note("old name of garp_extra_if")))
+}
+
+// readExtra reads "[all] SECONDS".
+func readExtra(of func(*reader) *garp) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		i := 1
+		if s.arg(1) == "all" {
+			i = 2
+		}
+		if _, ok := r.value(s, i); !ok {
+			return
+		}
+		if n, ok := r.number(s, i, 0, 86400); ok {
+			every := time.Duration(n) * time.Second
+			of(r).extra, of(r).extraAll = &every, i == 2
+		}
+	}
 }
 
 // notifyKeywords are those of instances and groups.
@@ -185,10 +205,8 @@ func instanceWithout() []*keyword {
 		many(does("promote_secondaries", nil).note("always so: without it, an address that ends would take others with it")),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
 		without("keepalived has never implemented it", "debug"),
-		without("an instance whose own interface is down can neither speak nor hear: it is at fault", "dont_track_primary"),
 		many(does("lvs_sync_daemon_interface", text(ofInstance(func(i *instance) **string { return &i.syncInterface }))).note("old form of lvs_sync_daemon")),
-		without("addresses that somebody else claims are announced again at once", "garp_extra_if", "vmac_garp_intvl"),
-		without(ownBuffers, "kernel_rx_buf_size"),
+		many(does("kernel_rx_buf_size", integer(1, math.MaxInt32, ofInstance(func(i *instance) **int { return &i.receiveBuffer })))),
 		without(obsolete, "sync_instance"),
 	)
 }

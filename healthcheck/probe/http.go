@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -23,7 +25,7 @@ const (
 	maxExcerpt = 40 // of an unexpected body, in a reason
 )
 
-// web is a prepared HTTP check of version 1.1. A probe makes one request per
+// web is a prepared HTTP check of version 1. A probe makes one request per
 // path, each on a connection of its own unless the connection is kept.
 // The request is written and the answer read without http.Transport, whose
 // two goroutines and connection pool per probe a checker of thousands would
@@ -32,7 +34,7 @@ type web struct {
 	kind   healthcheck.Kind
 	params healthcheck.HTTP
 	paths  []string
-	fields string // further header fields, each with its line end
+	fields string // header fields, each with its line end
 	judge  *judge
 	tls    *tls.Config // nil = plain
 	kept   *keptConns  // nil = connections are not kept
@@ -57,10 +59,7 @@ func newWeb(s healthcheck.Settings, o Options) (*web, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &web{kind: s.Kind, params: p, paths: p.Paths.All(), judge: j}
-	for _, f := range p.Headers.All() {
-		w.fields += f + "\r\n"
-	}
+	w := &web{kind: s.Kind, params: p, paths: p.Paths.All(), judge: j, fields: fieldsOf(p.Headers.All())}
 	w.secure = func() *tls.Config { return clientConfig(s, o, p.VirtualHost, "http/1.1") }
 	if s.TLS.Mode == healthcheck.TLSOn {
 		w.tls = w.secure()
@@ -227,15 +226,39 @@ func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reas
 
 func statusText(code int) string { return fmt.Sprintf("HTTP status %d", code) }
 
-// bytes returns the request's text (RFC 9112 section 3). Validated settings
-// hold nothing that could end a line.
+// bytes returns the request's text (RFC 9112 section 3, RFC 1945 section 5).
+// Validated settings hold nothing that could end a line.
 func (w *web) bytes(r request) []byte {
-	connection := "close"
-	if w.kept != nil {
-		connection = "keep-alive"
+	version, connection := "1.1", "Connection: close\r\n"
+	switch {
+	case w.kept != nil:
+		connection = "Connection: keep-alive\r\n"
+	case w.params.Version == healthcheck.HTTP10:
+		version, connection = "1.0", ""
+	case w.params.Version == healthcheck.HTTP10Close:
+		version = "1.0"
 	}
-	return fmt.Appendf(nil, "%s %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: vipd\r\nAccept: */*\r\n%sConnection: %s\r\n\r\n",
-		w.params.Method, r.target, r.host, w.fields, connection)
+	return fmt.Appendf(nil, "%s %s HTTP/%s\r\nHost: %s\r\n%s%s\r\n", w.params.Method, r.target, version, r.host, w.fields, connection)
+}
+
+// usualFields are sent unless the configuration has its own.
+var usualFields = [...][2]string{{"User-Agent", "vipd"}, {"Accept", "*/*"}}
+
+// fieldsOf returns the header fields of every request, each with its line end.
+func fieldsOf(own []string) string {
+	var b strings.Builder
+	for _, f := range usualFields {
+		if !slices.ContainsFunc(own, func(o string) bool {
+			name, _, _ := strings.Cut(o, ":")
+			return strings.EqualFold(name, f[0])
+		}) {
+			b.WriteString(f[0] + ": " + f[1] + "\r\n")
+		}
+	}
+	for _, o := range own {
+		b.WriteString(o + "\r\n")
+	}
+	return b.String()
 }
 
 // exchange sends the request and reads the answer's header.

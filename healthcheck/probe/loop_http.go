@@ -31,7 +31,7 @@ func simple(s healthcheck.Settings, o Options) (*plan, error) {
 			return &plan{}, nil
 		}
 	case healthcheck.HTTP:
-		if p.Version == healthcheck.HTTP1 && !p.KeepAlive && p.Redirects == 0 {
+		if p.Version != healthcheck.HTTP2 && !p.KeepAlive && p.Redirects == 0 {
 			w, err := newWeb(s, o)
 			return &plan{web: w}, err
 		}

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/vipd/vipd/healthcheck"
 )
 
@@ -87,6 +89,7 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 		}
 		return nil, internal(fmt.Errorf("start script: %w", err))
 	}
+	ordinary(cmd.Process.Pid)
 	err := cmd.Wait()
 	// The group outlives its leader when it started something in the
 	// background; ESRCH is the usual answer.
@@ -99,6 +102,12 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 		return nil, internal(fmt.Errorf("wait for script: %w", err))
 	}
 	return cmd.ProcessState, nil
+}
+
+// ordinary takes back a real-time priority that a program got from us: it must
+// not keep the processor from those who watch it. It may have ended.
+func ordinary(pid int) {
+	_ = unix.SchedSetAttr(pid, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL}, 0)
 }
 
 // judgeScript says what an exit status means.

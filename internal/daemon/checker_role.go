@@ -27,6 +27,8 @@ type checkerRole struct {
 	sync   *syncWriter
 	source *probeSource
 	shared bool // its process is not its own
+	// realTime is the priority in force, set by configure alone.
+	realTime int
 
 	maintenance *maintenance
 	retell      atomic.Bool // the supervisor may know nothing: tell it everything
@@ -79,9 +81,19 @@ func (c *checkerRole) careFor(p conf.Process) {
 	if c.shared {
 		return
 	}
-	if err := careFor(p); err != nil {
+	if err := errors.Join(careFor(p), c.setRealTime(p.RealTime)); err != nil {
 		c.send("warn", "role", err.Error(), nil)
 	}
+}
+
+// setRealTime puts a real-time priority in force, or takes it back. The checks'
+// programs give it up when they begin.
+func (c *checkerRole) setRealTime(priority int) error {
+	if priority == c.realTime {
+		return nil
+	}
+	c.realTime = priority
+	return setRealTime(priority)
 }
 
 // handle answers the supervisor.
@@ -152,7 +164,7 @@ func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.apply()
 	c.mu.Unlock()
 	c.maintenance.watch(cfg.MaintenanceDir)
-	c.table.configure(cfg.IPVS)
+	c.table.configure(cfg.IPVS, cfg.Start)
 	c.sync.configure(cfg.Sync, masters)
 }
 

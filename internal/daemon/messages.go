@@ -48,6 +48,7 @@ type routerConfig struct {
 	Inherited        bool // this supervisor did not start the role
 	AllowOtherDaemon bool
 	Process          conf.Process
+	Answers, Notices conf.Buffer
 	RealTime         int // priority of all threads, 0 = ordinary scheduling
 	Groups           []vrrp.Group
 	StandBy          []vrrp.Standby
@@ -72,6 +73,7 @@ type checkerConfig struct {
 	Process        conf.Process
 	Overrides      overrideSet
 	Instances      instanceStates
+	Start          bool // of the daemon
 	// Memory is what an earlier life of the role knew of the real servers.
 	Memory []json.RawMessage // of type healthcheck.Memory
 }

@@ -94,7 +94,7 @@ func (s *supervisor) removalBound() time.Duration {
 	for i := range cfg.Services {
 		services += 1 + len(cfg.Services[i].Also)
 	}
-	return removalPatience + time.Duration(services)*2*time.Millisecond
+	return removalPatience + time.Duration(services)*2*time.Millisecond + s.patience()
 }
 
 // virtualAddresses are all addresses that may be on a real server too: those

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -21,6 +22,10 @@ func careFor(p conf.Process) error {
 	}
 	if p.Nice != 0 || len(p.CPUs) > 0 {
 		errs = append(errs, careForThreads(p))
+	}
+	if p.RunLimit > 0 {
+		limit := uint64(p.RunLimit / time.Microsecond)
+		errs = append(errs, os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: limit, Max: limit})))
 	}
 	if p.NoSwap {
 		errs = append(errs, os.NewSyscallError("mlockall", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT)))

@@ -159,6 +159,9 @@ func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
 	r.mu.Unlock()
 	r.setRealTime(cfg.RealTime)
 	r.careFor(cfg.Process)
+	if err := r.kernel.SetBuffers(kernel.Buffer(cfg.Answers), kernel.Buffer(cfg.Notices)); err != nil {
+		r.observer.send("warn", "role", err.Error(), nil)
+	}
 	ev := &vrrp.Configure{
 		Routers: cfg.Routers, Groups: cfg.Groups, StandBy: cfg.StandBy, AwaitReady: cfg.AwaitReady,
 		PeerHeard: make(map[vrrp.RouterID]bool, len(cfg.PeerHeard)),

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -18,6 +19,7 @@ import (
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/internal/program"
+	"github.com/vipd/vipd/internal/track"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
 	"github.com/vipd/vipd/vrrp/runner"
@@ -120,6 +122,9 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if cfg == nil {
 		return nil, &ConfigError{Diagnostics: diags}
 	}
+	if cfg.Global.Umask != nil {
+		syscall.Umask(int(*cfg.Global.Umask))
+	}
 	stateErr, err := opt.prepareDirs()
 	if err != nil {
 		return nil, err
@@ -130,6 +135,7 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	}
 	if h == nil {
 		runHook(opt, cfg.Global.Scripts.User, cfg.Global.Startup, "startup")
+		stateErr = errors.Join(stateErr, track.InitFiles(cfg.Tracking.Files))
 	}
 	s, err := newSupervisor(opt, cfg, diags)
 	if err != nil {
@@ -446,7 +452,12 @@ func (s *supervisor) handOverBound() time.Duration {
 		longest = max(longest, c.LeaveBound())
 		addresses += len(c.Addresses) + len(c.Excluded)
 	}
-	return longest + time.Duration(addresses)*runner.RemovalBound
+	return longest + time.Duration(addresses)*runner.RemovalBound + s.patience()
+}
+
+// patience is how much longer than usual roles may take to leave.
+func (s *supervisor) patience() time.Duration {
+	return max(s.config().Global.StopTimeout-stopBound, 0)
 }
 
 func (s *supervisor) isLeaving() bool {
@@ -471,6 +482,7 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.verdicts(),
 		AwaitReady: !s.tableReady, Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
 		RealTime: s.cfg.Global.RealTimePriority, Process: s.cfg.Global.Router,
+		Answers: s.cfg.Global.Answers, Notices: s.cfg.Global.Notices,
 	}
 	s.mu.Unlock()
 	s.keepRouters()
@@ -483,7 +495,7 @@ func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
 	msg := checkerConfig{
 		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync, Process: s.cfg.Global.Checker,
 		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
-		Virtual: virtualAddresses(s.cfg),
+		Virtual: virtualAddresses(s.cfg), Start: how == firstLife,
 	}
 	if how == nextLife { // all others have it
 		msg.Memory = s.checks.get()

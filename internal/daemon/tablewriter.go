@@ -44,6 +44,7 @@ type tableWriter struct {
 	rec     *ipvskernel.Reconciler
 	cfg     conf.IPVS
 	ready   bool       // configured: before, an empty table is not what is wanted
+	flush   bool       // the next pass removes the services of others
 	applied *conf.IPVS // settings that the kernel has
 	left    bool
 	lastErr string
@@ -61,9 +62,11 @@ func newTableWriter(runtimeDir string, source tableSource) *tableWriter {
 	return &tableWriter{runtimeDir: runtimeDir, source: source, trigger: make(chan struct{}, 1)}
 }
 
-// configure sets what concerns IPVS as a whole and asks for a pass.
-func (w *tableWriter) configure(cfg conf.IPVS) {
+// configure sets what concerns IPVS as a whole and asks for a pass. At the
+// start of the daemon it is the first configuration of all.
+func (w *tableWriter) configure(cfg conf.IPVS, start bool) {
 	w.mu.Lock()
+	w.flush = w.flush || start && cfg.FlushOnStart && !w.ready
 	w.cfg, w.ready = cfg, true
 	w.mu.Unlock()
 	w.wake()
@@ -161,12 +164,18 @@ func (w *tableWriter) countConnections(k ipvs.ServiceKey) (map[netip.AddrPort]ui
 // that a director without virtual servers needs no ip_vs.
 func (w *tableWriter) reconcile(verify bool) (ipvskernel.Report, error) {
 	if w.rec == nil {
-		if w.source.idle() && !w.recorded() {
+		if w.source.idle() && !w.recorded() && !w.flush {
 			return ipvskernel.Report{}, nil
 		}
 		if err := w.open(); err != nil {
 			return ipvskernel.Report{}, err
 		}
+	}
+	if w.flush {
+		if err := w.rec.TakeAll(); err != nil {
+			return ipvskernel.Report{}, err
+		}
+		w.flush = false
 	}
 	errSettings := w.settings(verify)
 	if verify {
@@ -229,10 +238,31 @@ func (w *tableWriter) leave(keep bool) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.left = true
-	if w.rec == nil || keep {
+	if keep {
+		return nil
+	}
+	if w.cfg.FlushOnStop {
+		if err := w.takeAll(); err != nil {
+			return err
+		}
+	}
+	if w.rec == nil {
 		return nil
 	}
 	return w.rec.RemoveOurs()
+}
+
+// takeAll makes the services of others ours to remove. A kernel without IPVS
+// has none.
+func (w *tableWriter) takeAll() error {
+	if w.rec == nil {
+		if err := w.open(); errors.Is(err, ipvskernel.ErrNoIPVS) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+	return w.rec.TakeAll()
 }
 
 // still lets another process go on with the table: nothing is written while do

@@ -7,6 +7,8 @@ import (
 
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/conf"
 )
 
 // Of linux/connector.h and linux/cn_proc.h: the connector of process events,
@@ -20,12 +22,13 @@ const (
 // processChanges signals when a process begins, becomes another program or
 // ends. Nothing ever comes where the kernel does not tell: outside of the
 // initial namespaces, or without CAP_NET_ADMIN.
-func processChanges(ctx context.Context) <-chan struct{} {
+func processChanges(ctx context.Context, size conf.Buffer) <-chan struct{} {
 	changes := make(chan struct{}, 1)
 	conn, err := netlink.Dial(unix.NETLINK_CONNECTOR, &netlink.Config{Groups: cnIdxProc})
 	if err != nil {
 		return changes
 	}
+	resize(conn, size)
 	if _, err := conn.Send(subscription()); err != nil {
 		conn.Close()
 		return changes
@@ -48,6 +51,20 @@ func processChanges(ctx context.Context) <-chan struct{} {
 		}
 	}()
 	return changes
+}
+
+// resize gives a socket its receive buffer. With the usual one a crowd of
+// processes is looked at as one change, too.
+func resize(conn *netlink.Conn, size conf.Buffer) {
+	raw, err := conn.SyscallConn()
+	if size.Size == 0 || err != nil {
+		return
+	}
+	option := unix.SO_RCVBUF
+	if size.Force {
+		option = unix.SO_RCVBUFFORCE
+	}
+	_ = raw.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, option, size.Size) })
 }
 
 // subscription is a struct cn_msg with one operation.

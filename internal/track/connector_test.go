@@ -37,7 +37,7 @@ func permitted(t *testing.T) bool {
 // it.
 func watch(t *testing.T, argument string, interval time.Duration, changes func(context.Context) <-chan struct{}) {
 	t.Helper()
-	o := &processObserver{conf.TrackProcess{Name: "sleeper", Program: "sleep", Args: []string{argument}, Quorum: 1}}
+	o := &processObserver{TrackProcess: conf.TrackProcess{Name: "sleeper", Program: "sleep", Args: []string{argument}, Quorum: 1}}
 	ctx, cancel := context.WithCancel(context.Background())
 	results, done := make(chan string, 1000), make(chan struct{})
 	go func() {
@@ -79,7 +79,7 @@ func TestProcessChanges(t *testing.T) {
 	if permitted(t) {
 		interval = time.Hour
 	}
-	watch(t, "600.25", interval, processChanges)
+	watch(t, "600.25", interval, func(ctx context.Context) <-chan struct{} { return processChanges(ctx, conf.Buffer{}) })
 }
 
 // Inside a network namespace of its own the kernel tells nothing, which is no
@@ -96,7 +96,7 @@ func TestProcessChangesInNamespace(t *testing.T) {
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 				t.Error(err)
 			}
-			opened <- processChanges(ctx)
+			opened <- processChanges(ctx, conf.Buffer{})
 		}()
 		return <-opened
 	})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
@@ -59,6 +60,42 @@ func (o *fileObserver) run(ctx context.Context, tell func(result)) {
 			}
 		}
 	}
+}
+
+// InitFiles writes the numbers that files are to begin with. It comes once, at
+// the start of the daemon.
+func InitFiles(files []conf.TrackFile) error {
+	var errs []error
+	for _, f := range files {
+		if f.Init == nil {
+			continue
+		}
+		flags := os.O_WRONLY | os.O_CREATE | unix.O_NOFOLLOW
+		if f.Overwrite {
+			flags |= os.O_TRUNC
+		} else {
+			flags |= os.O_EXCL
+		}
+		errs = append(errs, writeNumber(f.Path, flags, *f.Init))
+	}
+	return errors.Join(errs...)
+}
+
+// writeNumber writes a number into a file. One that is there and must not be
+// is left alone.
+func writeNumber(path string, flags, n int) error {
+	file, err := os.OpenFile(path, flags, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(file, n)
+		err = errors.Join(err, file.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("begin track file: %w", err)
+	}
+	return nil
 }
 
 // readNumber reads the whole number at the beginning of a file.

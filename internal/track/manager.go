@@ -150,7 +150,7 @@ func observers(c conf.Tracking) []observer {
 		all = append(all, &fileObserver{c.Files[i]})
 	}
 	for i := range c.Processes {
-		all = append(all, &processObserver{c.Processes[i]})
+		all = append(all, &processObserver{c.Processes[i], c.ProcessBuffer})
 	}
 	return all
 }

@@ -197,7 +197,7 @@ func TestProcess(t *testing.T) {
 	}
 	reports.want(t, "process by-name up 0")
 	for path, want := range map[string]int{program: 1, "/elsewhere/vipd-test-sleep": 0, "vipd-test-other": 0} {
-		o := processObserver{conf.TrackProcess{Program: path}}
+		o := processObserver{TrackProcess: conf.TrackProcess{Program: path}}
 		if n := o.count(); n != want {
 			t.Errorf("%d processes of %s, want %d", n, path, want)
 		}
@@ -207,7 +207,7 @@ func TestProcess(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	reports.want(t, "process by-name down 0")
-	o := processObserver{conf.TrackProcess{Quorum: 2, Most: 3}}
+	o := processObserver{TrackProcess: conf.TrackProcess{Quorum: 2, Most: 3}}
 	for n, want := range []bool{false, false, true, true, false} {
 		if o.enough(n) != want {
 			t.Errorf("%d processes, of 2 to 3, are enough: %v", n, !want)

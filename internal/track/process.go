@@ -23,7 +23,10 @@ const (
 )
 
 // processObserver counts the processes of a program.
-type processObserver struct{ conf.TrackProcess }
+type processObserver struct {
+	conf.TrackProcess
+	buffer conf.Buffer // for what the kernel tells
+}
 
 func (o *processObserver) id() vrrp.TrackID {
 	return vrrp.TrackID{Kind: vrrp.TrackProcess, Name: o.Name}
@@ -40,7 +43,7 @@ func (o *processObserver) judge() judge {
 }
 
 func (o *processObserver) run(ctx context.Context, tell func(result)) {
-	o.look(ctx, lookEvery, processChanges(ctx), tell)
+	o.look(ctx, lookEvery, processChanges(ctx, o.buffer), tell)
 }
 
 // look counts the processes at every interval and soon after each change.
@@ -65,7 +68,12 @@ func (o *processObserver) look(ctx context.Context, interval time.Duration, chan
 }
 
 // enough judges a number of processes.
-func (o *processObserver) enough(n int) bool { return n >= o.Quorum && (o.Most == 0 || n <= o.Most) }
+func (o *processObserver) enough(n int) bool {
+	if o.Most < 0 {
+		return n == 0
+	}
+	return n >= o.Quorum && (o.Most == 0 || n <= o.Most)
+}
 
 // count counts the processes that match.
 func (o *processObserver) count() int {
@@ -92,8 +100,11 @@ func (o *processObserver) matches(pid int) bool {
 		return false
 	}
 	words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
-	if len(words) < 1+len(o.Args) || !slices.Equal(words[1:1+len(o.Args)], o.Args) {
+	if !o.fits(words[1:]) {
 		return false
+	}
+	if o.Full {
+		return words[0] == o.Program
 	}
 	if strings.Contains(o.Program, "/") {
 		exe, err := os.Readlink(filepath.Join(dir, "exe"))
@@ -104,4 +115,18 @@ func (o *processObserver) matches(pid int) bool {
 	}
 	comm, err := os.ReadFile(filepath.Join(dir, "comm"))
 	return err == nil && strings.TrimSuffix(string(comm), "\n") == o.Program
+}
+
+// fits compares the arguments of a process.
+func (o *processObserver) fits(have []string) bool {
+	n := len(o.Args)
+	switch {
+	case len(have) < n:
+		return false
+	case o.Match == conf.MatchExact:
+		return slices.Equal(have, o.Args)
+	case o.Match == conf.MatchPrefix && n > 0:
+		return slices.Equal(have[:n-1], o.Args[:n-1]) && strings.HasPrefix(have[n-1], o.Args[n-1])
+	}
+	return slices.Equal(have[:n], o.Args)
 }

@@ -110,6 +110,23 @@ func (r *Reconciler) update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op
 	return r.pass(r.known, desired(r.known))
 }
 
+// TakeAll makes every service in the kernel ours: the next pass removes those
+// that are not wanted.
+func (r *Reconciler) TakeAll() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	have, err := r.kernel.Table()
+	if err != nil {
+		return err
+	}
+	owned := r.rec.owned()
+	for _, e := range have {
+		owned[e.Service.Key] = true
+	}
+	r.fresh = false
+	return r.store(r.rec.withServices(owned))
+}
+
 // Have reads the kernel's table.
 func (r *Reconciler) Have() (ipvs.Table, error) { return r.kernel.Table() }
 

@@ -6,6 +6,8 @@ global {
   startup_delay      = "5s"
   keep_table_on_stop = true
   keep_on_stop       = true
+  umask              = "0027"
+  stop_timeout       = "30s"
   other_vrrp_daemon  = "allow"
   maintenance_dir    = "/etc/vipd/maintenance"
   notify_fifo        = "/run/vipd.fifo"
@@ -44,6 +46,8 @@ ipvs {
   tcp_timeout               = "15m"
   tcp_fin_timeout           = "2m"
   udp_timeout               = "5m"
+  flush_on_start            = true
+  flush_on_stop             = true
   ip_forward                = true
   send_redirects            = false
   conntrack                 = true
@@ -109,6 +113,7 @@ virtual_server "group" {
     mail    = true
     weight          = 5
     quiescent       = true
+    alpha           = true
     upper_threshold = 100
     lower_threshold = 80
   }

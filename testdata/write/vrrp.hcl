@@ -24,11 +24,17 @@ track_ping "all" {
   require = "all"
 }
 
-track_file "manual" { path = "/run/weight" }
+track_file "manual" {
+  path      = "/run/weight"
+  init      = 0
+  overwrite = true
+}
 
 track_process "nginx" {
   program   = "/usr/sbin/nginx"
   arguments = ["-g", "daemon off;"]
+  match     = "prefix"
+  full_command = true
   quorum    = 2
   quorum_max = 4
   delay     = "3s"
@@ -63,7 +69,15 @@ global {
     nice    = -5
     cpus    = [0, 1]
     no_swap = true
+    run_limit = "10ms"
   }
+  process "checker" { realtime_priority = 2 }
+  buffer "answers" { size = 100000 }
+  buffer "notices" {
+    size  = 2000000
+    force = true
+  }
+  buffer "processes" { size = 500000 }
   startup {
     command = ["/usr/bin/true", "up"]
     timeout = "20s"
@@ -95,7 +109,10 @@ vrrp_instance "web" {
   link_down_delay  = "250ms"
   link_up_delay    = "3s"
   probe_duplicates = true
+  ignore_carrier   = true
   accept           = false
+  receive_buffer   = 65536
+  receive_buffer_packets = 3
   deviations       = ["silent_to_lower", "answer_higher", "deaf_owner", "trust_master"]
   source           = "192.0.2.2"
   group            = "224.0.0.20"
@@ -241,6 +258,8 @@ vrrp_instance "inside" {
     delay          = "2s"
     refresh        = "30s"
     refresh_repeat = 2
+    extra          = "1m"
+    extra_all      = true
     interval       = "10ms"
     pace           = "switch1"
     lower_repeat   = 2
@@ -313,5 +332,16 @@ virtual_server "svc" {
   forward = "direct"
   real_server "192.0.2.21" {
     check "on" {}
+  }
+}
+
+vrrp_instance "alone" {
+  interface       = "eth1"
+  vrid            = 99
+  priority        = 150
+  virtual_address = ["192.0.3.99/24"]
+  unicast {
+    peers      = []
+    need_peers = true
   }
 }

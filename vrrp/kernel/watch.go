@@ -39,6 +39,7 @@ type watch struct {
 	view   view
 	used   map[string]told // what was fed last, by interface
 	bases  map[string]string
+	buffer Buffer
 	done   chan struct{}
 	ended  chan struct{}
 }
@@ -92,11 +93,12 @@ func (w *watch) subscribe() error {
 	if err != nil {
 		return fmt.Errorf("subscribe to rtnetlink: %w", err)
 	}
-	if sock.SetReceiveBufferSize(watchBuffer, true) != nil {
-		if err := sock.SetReceiveBufferSize(watchBuffer, false); err != nil {
-			sock.Close()
-			return fmt.Errorf("set rtnetlink buffer: %w", err)
-		}
+	w.mu.Lock()
+	size := w.buffer
+	w.mu.Unlock()
+	if err := size.set(sock); err != nil {
+		sock.Close()
+		return err
 	}
 	view, err := w.read()
 	if err != nil {

@@ -50,6 +50,8 @@ type port struct {
 	txIndex  int // of the interface that adverts leave by
 	rx       *receiver
 	tx       *transmitter
+	// buffer is how large the receive buffer is to be, sized what it was made.
+	buffer, sized vrrp.ReceiveBuffer
 }
 
 func newWire() *Wire {
@@ -124,6 +126,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 			shared := w.port(at, old)
 			shared.belong("", 0, false)
 			shared.join(p.Group)
+			shared.buffer = shared.buffer.Plus(p.Buffer)
 			continue
 		}
 		at.iface = p.Carrier
@@ -135,6 +138,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 			base.belong("", 0, false)
 			base.join(p.Group)
 		}
+		own.buffer = own.buffer.Plus(p.Buffer)
 		w.own[virtual{p.Interface, p.Family, p.VRID}] = p.Carrier
 	}
 	for _, p := range old {
@@ -147,6 +151,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 		if p.rx == nil || !sameGroups(p.rx.joined, p.groups) {
 			errs = append(errs, p.relink(w.ready))
 		}
+		errs = append(errs, p.resize())
 	}
 	return errors.Join(errs...)
 }
@@ -172,7 +177,7 @@ func (w *Wire) port(at socketPlace, old []*port) *port {
 	p := &port{socketPlace: at}
 	if i := slices.IndexFunc(old, is); i >= 0 {
 		p = old[i]
-		p.groups = nil
+		p.groups, p.buffer = nil, vrrp.ReceiveBuffer{}
 	}
 	w.ports = append(w.ports, p)
 	return p
@@ -199,7 +204,7 @@ func (w *Wire) Relink(iface string) error {
 	var errs []error
 	for _, p := range w.ports {
 		if p.iface == iface {
-			errs = append(errs, p.relink(w.ready))
+			errs = append(errs, p.relink(w.ready), p.resize())
 		}
 	}
 	return errors.Join(errs...)
@@ -253,10 +258,33 @@ func (p *port) open(ifi *net.Interface, ready chan<- struct{}) error {
 	return nil
 }
 
+// resize gives the receive buffer its size.
+func (p *port) resize() error {
+	if p.rx == nil || p.buffer == p.sized {
+		return nil
+	}
+	octets := p.buffer.Octets
+	if p.buffer.MTUs > 0 {
+		ifi, err := net.InterfaceByIndex(p.index)
+		if err != nil {
+			return nil // it went: the next one of the name is asked for
+		}
+		octets += p.buffer.MTUs * ifi.MTU
+	}
+	if octets == 0 {
+		octets = receiveBuffer
+	}
+	if err := p.rx.conn.SetReadBuffer(octets); err != nil {
+		return fmt.Errorf("size receive buffer on %s: %w", p.iface, err)
+	}
+	p.sized = p.buffer
+	return nil
+}
+
 func (p *port) close() {
 	if p.rx != nil {
 		p.rx.close()
 		p.tx.close()
 	}
-	p.index, p.rx, p.tx = 0, nil, nil
+	p.index, p.rx, p.tx, p.sized = 0, nil, nil, vrrp.ReceiveBuffer{}
 }

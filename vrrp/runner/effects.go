@@ -53,6 +53,8 @@ type Port struct {
 	Carrier  string
 	VRID     uint8
 	FromBase bool
+	// Buffer is the size of the receive buffer.
+	Buffer vrrp.ReceiveBuffer
 }
 
 // Links keeps virtual addresses on interfaces. Hold and Release queue a copy

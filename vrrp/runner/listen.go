@@ -107,7 +107,15 @@ func (r *Runner) conclude() {
 // places returns where the routers listen and the interfaces that they use or
 // track, each once, in order.
 func places(conf *vrrp.Configure) (ports []Port, names []string) {
-	seen := make(map[Port]bool)
+	at := make(map[Port]int) // places in ports
+	listen := func(p Port, size vrrp.ReceiveBuffer) {
+		i, known := at[p]
+		if !known {
+			i, at[p] = len(ports), len(ports)
+			ports = append(ports, p)
+		}
+		ports[i].Buffer = ports[i].Buffer.Plus(size)
+	}
 	tracked := func(tracks []vrrp.Track) {
 		for _, t := range tracks {
 			if t.ID.Kind == vrrp.TrackInterface {
@@ -125,14 +133,10 @@ func places(conf *vrrp.Configure) (ports []Port, names []string) {
 		if c.VMAC.Name != "" && !c.Unicast() {
 			p.Carrier, p.VRID, p.FromBase = c.VMAC.Name, c.ID.VRID, c.VMAC.FromBase
 		}
-		if !seen[p] {
-			seen[p] = true
-			ports = append(ports, p)
-		}
+		listen(p, c.Delivery.Buffer)
 		// Adverts without the header are heard as well, to be rejected loudly.
-		if p.AH = c.Auth.Type == vrrp.AuthHeader; p.AH && !seen[p] {
-			seen[p] = true
-			ports = append(ports, p)
+		if p.AH = c.Auth.Type == vrrp.AuthHeader; p.AH {
+			listen(p, c.Delivery.Buffer)
 		}
 	}
 	slices.Sort(names)
