@@ -66,7 +66,7 @@ func (b *builder) trackScript(n *node) TrackScript {
 	t := TrackScript{
 		Name: n.labels[0], Command: b.command(n, "command"), Interval: get[time.Duration](n, "interval"),
 		Timeout: get[time.Duration](n, "timeout"), Rise: int(get[int64](n, "rise")), Fall: int(get[int64](n, "fall")),
-		User: get[string](n, "user"),
+		User: get[string](n, "user"), InitFail: get[bool](n, "init_fail"),
 	}
 	if t.Timeout == 0 {
 		t.Timeout = t.Interval

@@ -16,6 +16,8 @@ type TrackScript struct {
 	Rise     int // successes in a row until up
 	Fall     int // failures in a row until down
 	User     string
+	// InitFail takes it for down until it has succeeded.
+	InitFail bool
 }
 
 // TrackPing is a set of addresses that are tracked by ICMP echo.

@@ -46,6 +46,7 @@ var trackScriptBlock = &block{
 		{name: "rise", kind: kindInt, def: "1", min: 1, max: 1000, help: "Successes in a row until it is up."},
 		{name: "fall", kind: kindInt, def: "1", min: 1, max: 1000, help: "Failures in a row until it is down."},
 		{name: "user", kind: kindString, defNote: "`global.scripts.user`", help: "User that runs it."},
+		{name: "init_fail", kind: kindBool, def: "false", help: "Down until it has succeeded. Otherwise it counts for nothing before its first result."},
 	},
 }
 

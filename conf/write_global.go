@@ -122,6 +122,7 @@ func (w *writer) tracking() []maker {
 		if t.User != w.cfg.Global.Scripts.User {
 			m.set("user", t.User)
 		}
+		m.set("init_fail", t.InitFail)
 	}
 	for _, t := range w.cfg.Tracking.Pings {
 		m := add(trackPingBlock, t.Name)

@@ -76,7 +76,7 @@ func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
 	interval := or(s.interval, time.Second)
 	t := conf.TrackScript{
 		Name: s.name, Interval: interval, Timeout: or(s.timeout, interval), Rise: or(s.rise, 1), Fall: or(s.fall, 1),
-		User: or(s.user, or(r.global.scriptUser, "")),
+		User: or(s.user, or(r.global.scriptUser, "")), InitFail: or(s.initFail, false),
 	}
 	if s.program == nil {
 		r.warnf(s.at, "missing_value", "script \"PROGRAM ARGUMENT…\"", "vrrp_script %s has no script; it is ignored", s.name)

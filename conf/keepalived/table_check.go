@@ -22,8 +22,8 @@ func checkBlocks() []*keyword {
 	return concat(
 		many(
 			checkBlock("TCP_CHECK", healthcheck.KindTCP, nil),
-			checkBlock("HTTP_GET", healthcheck.KindHTTP, httpKeywords()),
-			checkBlock("SSL_GET", healthcheck.KindHTTPS, httpKeywords()),
+			checkBlock("HTTP_GET", healthcheck.KindHTTP, httpKeywords(forTLS)),
+			checkBlock("SSL_GET", healthcheck.KindHTTPS, httpKeywords("")),
 			checkBlock("SMTP_CHECK", healthcheck.KindSMTP, smtpKeywords()),
 			checkBlock("DNS_CHECK", healthcheck.KindDNS, many(
 				does("type", text(ofCheck(func(c *check) **string { return &c.dnsType }))),
@@ -96,15 +96,18 @@ func scheduleKeywords() []*keyword {
 	)
 }
 
-func httpKeywords() []*keyword {
+// forTLS is what HTTP_GET makes of words about TLS.
+const forTLS = "for SSL_GET, as in keepalived"
+
+func httpKeywords(tls string) []*keyword {
 	return concat(hostKeyword(func(r *reader) *timing { return &r.chk.timing }), many(
 		does("nb_get_retry", func(r *reader, s *statement) {
 			r.notef(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
 			integer(0, 1_000_000, ofCheck(func(c *check) **int { return &c.retry }))(r, s)
 		}).note("old name of retry"),
 		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))),
-		does("enable_sni", toggle(ofCheck(func(c *check) **bool { return &c.sni }))),
-		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))),
+		does("enable_sni", toggle(ofCheck(func(c *check) **bool { return &c.sni }))).note(tls),
+		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))).note(tls),
 		block("url", func(r *reader, s *statement) {
 			r.url = &url{at: s.where(0)}
 			r.chk.urls = append(r.chk.urls, r.url)

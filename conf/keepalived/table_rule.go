@@ -94,8 +94,8 @@ func (r *ruleReader) take(word string, i int, _ bool) {
 		r.out.In = value
 	case "oif":
 		r.out.Out = value
-	case "inet6":
-		r.out.Family = vrrp.IPv6
+	case "inet", "inet6":
+		r.out.Family = map[string]vrrp.Family{"inet": vrrp.IPv4, "inet6": vrrp.IPv6}[word]
 	case "type":
 		if !r.action(i) {
 			r.errorf(r.k.where(i), "not_supported", "", "rules of type %q are not supported", value)

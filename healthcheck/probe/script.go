@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"os/user"
 	"strconv"
 	"strings"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/healthcheck"
+	"github.com/vipd/vipd/internal/spawn"
 )
 
 // Bounds of a script.
@@ -31,7 +31,7 @@ const (
 func prepareScript(s healthcheck.Settings, _ Options) (check, error) {
 	p := s.Params.(healthcheck.Script)
 	words := p.Command.All()
-	attributes, err := processAttributes(p.User)
+	attributes, err := spawn.Attributes(p.User)
 	if err != nil {
 		return nil, err
 	}
@@ -55,32 +55,13 @@ func forTarget(target netip.AddrPort, text string) string {
 	return strings.NewReplacer("{address}", target.Addr().String(), "{port}", strconv.Itoa(int(target.Port()))).Replace(text)
 }
 
-// processAttributes returns those of a new process group that runs as a user.
-func processAttributes(name string) (*syscall.SysProcAttr, error) {
-	attributes := &syscall.SysProcAttr{Setpgid: true}
-	if name == "" {
-		return attributes, nil
-	}
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("look up user of script: %w", err)
-	}
-	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
-	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
-	if err := errors.Join(errUID, errGID); err != nil {
-		return nil, fmt.Errorf("look up user of script: %w", err)
-	}
-	attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return attributes, nil
-}
-
 // runGroup runs a program until it ends or ctx does. In the second case the
 // group gets TERM and, if it is not gone soon, KILL.
 func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAttr, output *headBuffer) (*os.ProcessState, error) {
 	cmd := exec.CommandContext(ctx, words[0], words[1:]...)
 	cmd.SysProcAttr = attributes
 	cmd.Stdout, cmd.Stderr = output, output
-	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}
+	cmd.Env = spawn.Environment()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	cmd.WaitDelay = termination // then KILL for the program, and an end to reading its output
 	if err := cmd.Start(); err != nil {

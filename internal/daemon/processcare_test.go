@@ -1,10 +1,13 @@
 package daemon
 
 import (
+	"log/slog"
 	"os"
 	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -46,5 +49,34 @@ func TestCareFor(t *testing.T) {
 	}
 	if err := careFor(conf.Process{}); err != nil {
 		t.Errorf("nothing asked for: %v", err)
+	}
+}
+
+// TestRouterIsLocked: the router's memory stays out of the swap, and a thread in
+// real time may be bounded. In a process of its own.
+func TestRouterIsLocked(t *testing.T) {
+	const inside = "VIPD_TEST_LOCKED"
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRouterIsLocked$", "-test.v")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	protectRouter(slog.New(slog.DiscardHandler))
+	if err := careFor(conf.Process{RunLimit: 20 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil || !regexp.MustCompile(`VmLck:\s+[1-9]`).Match(status) {
+		t.Errorf("%v\n%s", err, status)
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_RTTIME, &limit); err != nil || limit.Cur != 20_000 || limit.Max != 20_000 {
+		t.Errorf("%+v, %v", limit, err)
 	}
 }

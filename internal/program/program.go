@@ -8,14 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"os/user"
-	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/spawn"
 )
 
 // Command says what to run.
@@ -68,13 +66,13 @@ func run(ctx context.Context, c Command) Result {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.Args[0], c.Args[1:]...)
-	attr, err := attributes(c.User)
+	attr, err := spawn.Attributes(c.User)
 	if err != nil {
 		return Result{Err: err}
 	}
 	cmd.SysProcAttr = attr
 	cmd.Dir = "/"
-	cmd.Env = append([]string{searchPath}, c.Env...)
+	cmd.Env = append(spawn.Environment(), c.Env...)
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = termGrace + pipeGrace
@@ -127,40 +125,4 @@ func (g *group) signal(pid int, sig syscall.Signal) error {
 		return nil
 	}
 	return syscall.Kill(-pid, sig)
-}
-
-// attributes give the program a process group and a user.
-func attributes(name string) (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Setpgid: true}
-	if name == "" {
-		return attr, nil
-	}
-	name, group, _ := strings.Cut(name, ":")
-	u, err := user.Lookup(name)
-	if err != nil {
-		return nil, fmt.Errorf("look up user of program: %w", err)
-	}
-	if group != "" {
-		g, err := user.LookupGroup(group)
-		if err != nil {
-			return nil, fmt.Errorf("look up group of program: %w", err)
-		}
-		u.Gid = g.Gid
-	}
-	groups, err := u.GroupIds()
-	if err != nil {
-		return nil, fmt.Errorf("look up groups of %s: %w", name, err)
-	}
-	cred := &syscall.Credential{Uid: id(u.Uid), Gid: id(u.Gid)}
-	for _, g := range groups {
-		cred.Groups = append(cred.Groups, id(g))
-	}
-	attr.Credential = cred
-	return attr, nil
-}
-
-// id reads a number of /etc/passwd; os/user has checked it.
-func id(s string) uint32 {
-	n, _ := strconv.ParseUint(s, 10, 32)
-	return uint32(n)
 }

@@ -35,6 +35,11 @@ func forbidden(dir, path string) string {
 		return "kernel interfaces belong to */kernel, healthcheck/probe and internal"
 	case !own:
 		return ""
+	case ours == "internal/spawn": // it knows nothing but the operating system
+		if domain(dir) == "" || edge(dir) {
+			return ""
+		}
+		return "programs are started at the edge"
 	case domain(dir) != "" && (domain(ours) != domain(dir)):
 		return "the domains import neither each other nor anything above them"
 	case pure[dir] && !pure[ours]:

@@ -160,6 +160,10 @@ func observers(c conf.Tracking) []observer {
 func (m *Manager) start(o observer, before *worker) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &worker{observer: o, cancel: cancel, judge: o.judge(), status: Status{ID: o.id()}}
+	if w.judge.state != vrrp.TrackUnknown && before == nil {
+		w.status.State, w.status.Since, w.status.Detail = w.judge.state, time.Now(), "no result yet"
+		m.report(w.status.observed())
+	}
 	if before != nil {
 		before.mu.Lock()
 		w.status = before.status

@@ -21,7 +21,13 @@ func (o *scriptObserver) unnamed() any {
 	return settings
 }
 
-func (o *scriptObserver) judge() judge { return judge{rise: o.Rise, fall: o.Fall} }
+func (o *scriptObserver) judge() judge {
+	j := judge{rise: o.Rise, fall: o.Fall}
+	if o.InitFail {
+		j.state = vrrp.TrackDown
+	}
+	return j
+}
 
 func (o *scriptObserver) run(ctx context.Context, tell func(result)) {
 	every(ctx, o.Interval, func() {

@@ -6,6 +6,7 @@ track_script "chk" {
   timeout  = "1s"
   rise     = 2
   fall     = 3
+  init_fail = true
   user     = "nobody"
 }
 
