@@ -61,7 +61,7 @@ func (b *builder) checkUnicast(n, u *node, c *vrrp.Config) {
 	}
 	global := func(p vrrp.Peer) bool { return p.Address.Is6() && !p.Address.IsLinkLocalUnicast() }
 	switch {
-	case len(c.Delivery.Peers) == 0 && c.Delivery.NeedPeers:
+	case len(c.Delivery.Peers) == 0 && c.Delivery.NeedPeers && u.has("peers"):
 		b.warnf("no_peers", at, "", "%s has no %s peer: it will be at fault", n, familyName(c.ID.Family))
 	case len(c.Delivery.Peers) == 0:
 		b.errorf("no_peers", at, "give every director block an address of that family, or the block unicast a list of peers",

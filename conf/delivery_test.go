@@ -101,3 +101,12 @@ director "lb3" {
 		})
 	}
 }
+
+// TestWriteWithoutPeers: an instance that is to be at fault without peers stays
+// one when it is written.
+func TestWriteWithoutPeers(t *testing.T) {
+	c := readBack(t, []byte("version = 1\nvrrp_instance \"a\" {\n  interface = \"eth0\"\n  vrid = 5\n  virtual_address = [\"192.0.2.1/24\"]\n  unicast {\n    peers = []\n    need_peers = true\n  }\n}\n"), "")
+	if again := readBack(t, Write([]Node{{"", c}}), ""); !again.Routers[0].Delivery.NeedPeers || again.Routers[0].Unicast() {
+		t.Errorf("%+v", again.Routers[0].Delivery)
+	}
+}

@@ -251,6 +251,7 @@ vrrp_instance "inside" {
     peers        = ["192.0.3.3", "192.0.3.4"]
     check_source = false
     ttl          = 64
+    need_peers   = true
     min_ttl      = 60
   }
   auth "password" { secret = "s3cr3t" }
@@ -333,16 +334,5 @@ virtual_server "svc" {
   forward = "direct"
   real_server "192.0.2.21" {
     check "on" {}
-  }
-}
-
-vrrp_instance "alone" {
-  interface       = "eth1"
-  vrid            = 99
-  priority        = 150
-  virtual_address = ["192.0.3.99/24"]
-  unicast {
-    peers      = []
-    need_peers = true
   }
 }
