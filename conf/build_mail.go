@@ -105,7 +105,7 @@ func (b *builder) processes(n *node) {
 
 // buffers sets the sizes of the kernel's sockets.
 func (b *builder) buffers(n *node) {
-	all := map[string]*Buffer{"answers": &b.cfg.Global.Answers, "notices": &b.cfg.Global.Notices, "processes": &b.cfg.Tracking.ProcessBuffer}
+	all := map[string]*Buffer{"answers": &b.cfg.Global.Answers, "notices": &b.cfg.Global.Notices, "processes": &b.cfg.Global.Processes}
 	for _, k := range n.all("buffer") {
 		to := all[k.labels[0]]
 		if to == nil {

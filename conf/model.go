@@ -78,6 +78,8 @@ type Global struct {
 	// Answers and Notices are the buffers of the router role for what the kernel
 	// answers and for what it tells by itself.
 	Answers, Notices Buffer
+	// Processes is that of the supervisor for what the kernel tells of processes.
+	Processes Buffer
 	// Umask of the files that the daemon and its programs make; nil = as it is.
 	Umask *uint32
 	// StopTimeout is how long a role may take to leave before it is ended,

@@ -73,8 +73,6 @@ type Tracking struct {
 	Processes []TrackProcess
 	// Services names the virtual servers whose state is tracked.
 	Services []string
-	// ProcessBuffer is for what the kernel tells of processes.
-	ProcessBuffer Buffer
 }
 
 // SyncGroup is a set of instances that are master together or not at all.

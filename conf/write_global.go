@@ -42,7 +42,7 @@ func (w *writer) global() maker {
 	for _, p := range []struct {
 		name string
 		Buffer
-	}{{"answers", g.Answers}, {"notices", g.Notices}, {"processes", w.cfg.Tracking.ProcessBuffer}} {
+	}{{"answers", g.Answers}, {"notices", g.Notices}, {"processes", g.Processes}} {
 		if p.Buffer != (Buffer{}) {
 			k := m.child("buffer", p.name)
 			k.set("size", p.Size)

@@ -31,7 +31,7 @@ func (r *reader) build() *conf.Config {
 		Notify: map[string]conf.Notify{},
 	}
 	r.buildGlobal(&cfg.Global)
-	cfg.Tracking.ProcessBuffer = r.global.processBuffer.build()
+	cfg.Global.Processes = r.global.processBuffer.build()
 	r.buildTracking(cfg)
 	r.buildInstances(cfg)
 	r.buildGroups(cfg)

@@ -30,7 +30,10 @@ func newTracking(s *supervisor) *tracking {
 }
 
 // apply observes what the configuration tracks from now on.
-func (t *tracking) apply(c *conf.Config) { t.manager.Apply(c.Tracking) }
+func (t *tracking) apply(c *conf.Config) {
+	t.manager.SetBuffer(c.Global.Processes)
+	t.manager.Apply(c.Tracking)
+}
 
 func (t *tracking) verdicts() []vrrp.Observed { return t.manager.Verdicts() }
 

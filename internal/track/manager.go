@@ -54,6 +54,7 @@ type Manager struct {
 	workers map[vrrp.TrackID]*worker
 	told    map[vrrp.TrackID]Status // things that others observe
 	closed  bool
+	buffer  conf.Buffer // for what the kernel tells of processes
 	work    sync.WaitGroup
 }
 
@@ -73,6 +74,14 @@ func New(report func(vrrp.Observed)) *Manager {
 	return &Manager{report: report, workers: make(map[vrrp.TrackID]*worker), told: make(map[vrrp.TrackID]Status)}
 }
 
+// SetBuffer sizes the socket by which the kernel tells of processes, with the
+// next Apply.
+func (m *Manager) SetBuffer(size conf.Buffer) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.buffer = size
+}
+
 // Apply observes what the configuration tracks. Observers whose settings stay
 // go on; the others begin with the last state of the same thing, if any, which
 // may have had another name.
@@ -83,7 +92,7 @@ func (m *Manager) Apply(c conf.Tracking) {
 		return
 	}
 	wanted := make(map[vrrp.TrackID]observer)
-	for _, o := range observers(c) {
+	for _, o := range observers(c, m.buffer) {
 		wanted[o.id()] = o
 	}
 	var left []*worker
@@ -138,7 +147,7 @@ func (m *Manager) Rename(services map[string]string) {
 }
 
 // observers makes an observer of everything that is tracked.
-func observers(c conf.Tracking) []observer {
+func observers(c conf.Tracking, buffer conf.Buffer) []observer {
 	var all []observer
 	for i := range c.Scripts {
 		all = append(all, &scriptObserver{c.Scripts[i]})
@@ -150,7 +159,7 @@ func observers(c conf.Tracking) []observer {
 		all = append(all, &fileObserver{c.Files[i]})
 	}
 	for i := range c.Processes {
-		all = append(all, &processObserver{c.Processes[i], c.ProcessBuffer})
+		all = append(all, &processObserver{c.Processes[i], buffer})
 	}
 	return all
 }
