@@ -61,7 +61,7 @@ func checkBlock(name string, kind healthcheck.Kind, own []*keyword) *keyword {
 	case healthcheck.KindScript:
 		common = [][]*keyword{scheduleKeywords()}
 	default:
-		common = [][]*keyword{portKeywords(kind), connectKeywords(), scheduleKeywords()}
+		common = [][]*keyword{portKeywords(kind), connectKeywords(kind), scheduleKeywords()}
 	}
 	return block(name, func(r *reader, s *statement) {
 		r.chk = &check{at: s.where(0), kind: kind}
@@ -78,10 +78,14 @@ func portKeywords(kind healthcheck.Kind) []*keyword {
 }
 
 // connectKeywords say where a check goes and how.
-func connectKeywords() []*keyword {
+func connectKeywords(kind healthcheck.Kind) []*keyword {
+	remark := ""
+	if kind == healthcheck.KindPing {
+		remark = "a ping has no port, in keepalived neither"
+	}
 	return concat(connectTimeout(func(r *reader) *timing { return &r.chk.timing }), many(
 		does("connect_ip", address(ofCheck(func(c *check) **netip.Addr { return &c.address }))),
-		does("connect_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.port }))),
+		does("connect_port", integer(1, 65535, ofCheck(func(c *check) **int { return &c.port }))).note(remark),
 		does("bindto", address(ofCheck(func(c *check) **netip.Addr { return &c.source }))),
 		does("bind_if", text(ofCheck(func(c *check) **string { return &c.iface }))),
 		does("fwmark", integer(0, 1<<32-1, ofCheck(func(c *check) **int { return &c.mark }))),
@@ -191,7 +195,7 @@ func (u *url) pattern() string {
 func smtpKeywords() []*keyword {
 	return many(
 		does("helo_name", text(ofCheck(func(c *check) **string { return &c.hello }))),
-		block("host", nil, nil, portKeywords(healthcheck.KindSMTP), connectKeywords(), scheduleKeywords()).note("old form: its settings are those of the check"),
+		block("host", nil, nil, portKeywords(healthcheck.KindSMTP), connectKeywords(healthcheck.KindSMTP), scheduleKeywords()).note("old form: its settings are those of the check"),
 	)
 }
 

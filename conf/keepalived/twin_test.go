@@ -33,8 +33,21 @@ var unshown = []struct{ pattern, why string }{
 	{"vrrp_instance/auth_hmac", unknownThere},
 	{"vrrp_instance/auth_hmac/*", unknownThere},
 	{"virtual_server/real_server/*/sni_name", unknownThere},
-	{"virtual_server/real_server/MISC_CHECK/*", unknownThere},
-	{"virtual_server/real_server/FILE_CHECK/*", unknownThere},
+	{"global_defs/iproute_*_dir", unknownThere},
+	{"child_wait_time", notCompared},
+	{"global_defs/umask", notCompared},
+	{"global_defs/checker_rt_priority", notCompared},
+	{"global_defs/*_rlimit_rt*time", notCompared},
+	{"global_defs/*_rcv_bufs", notCompared},
+	{"global_defs/*_rcv_bufs_force", notCompared},
+	{"global_defs/vrrp_rx_bufs_*", notCompared},
+	{"vrrp_instance/kernel_rx_buf_size", notCompared},
+	{"global_defs/include_check", notCompared},
+	{"*/init_file", notCompared},
+	{"vrrp_track_process/full_command", notCompared},
+	{"vrrp_instance/unicast_fault_no_peer", notCompared},
+	{"*/*garp_extra_if", notCompared},
+	{"*/*vmac_garp_intvl", notCompared},
 	{"*_rules/ip_proto", unknownThere},
 	{"vrrp_instance/*_rules/ip_proto", unknownThere},
 	{"*_r*es/type", unknownThere},
@@ -44,6 +57,11 @@ var unshown = []struct{ pattern, why string }{
 // unknownThere is the reason of words that the keepalived of the twins, 2.2.7,
 // does not have.
 const unknownThere = "keepalived 2.2.7 does not know it there"
+
+// notCompared is the reason of words whose effect, on processes, sockets and
+// files, or long after the start, is none of what twins compare; effects.txt
+// says what shows it.
+const notCompared = "what it changes is not compared"
 
 // twins are the configurations that run under keepalived and vipd, by the name
 // of their case: what each starts with and what it reloads.
