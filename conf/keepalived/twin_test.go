@@ -37,7 +37,7 @@ var unshown = []struct{ pattern, why string }{
 	{"child_wait_time", notCompared},
 	{"global_defs/umask", notCompared},
 	{"global_defs/checker_rt_priority", notCompared},
-	{"global_defs/*_rlimit_rt*time", notCompared},
+	{"global_defs/*_rlimit_*time", notCompared},
 	{"global_defs/*_rcv_bufs", notCompared},
 	{"global_defs/*_rcv_bufs_force", notCompared},
 	{"global_defs/vrrp_rx_bufs_*", notCompared},
