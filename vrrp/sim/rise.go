@@ -206,7 +206,7 @@ func (r *rise) causes() (all []string) {
 	if r.resumed {
 		all = append(all, "master because it was master before its process restarted")
 	}
-	if r.ordered && (r.grouped || r.since > max(r.ear.last[better], r.ear.last[lower])) {
+	if r.ordered && (r.grouped || r.since >= max(r.ear.last[better], r.ear.last[lower])) {
 		all = append(all, "master because nobody took over when it went on standby")
 	}
 	if r.heard(zero, r.skew+r.slack) && r.ear.last[zero] >= r.ear.last[better]-r.slack {
