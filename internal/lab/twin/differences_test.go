@@ -67,6 +67,10 @@ var differences = []difference{
 		"hand-over", "priority 0, and the addresses go at once", "converted files say hand_over; then a stopping master serves on until its successor is heard", "no request is lost", "internal/lab/system TestSafety_2_1_HandOverLosesNothing",
 	},
 	{
+		"successor", "who stops says nothing about who serves now", "it repeats the announcement of its successor",
+		"a neighbour that has missed it would go on sending to the director that is gone", "",
+	},
+	{
 		"vrid-clash", "adverts of another cluster with our VRID silence us", "an advert without any of our addresses is refused and reported",
 		"VRID 51 is everywhere: two clusters on a segment must not take each other down", "vrrp TestRFC9568_7_1_AddressList",
 	},
