@@ -130,11 +130,11 @@ func (h *handover) back(why error) error {
 	return h.execute(h.dir, "/proc/self/fd/"+strconv.Itoa(h.Binary))
 }
 
-// await executes the binary before again unless confirm comes in time. A nil
-// handover is that of a fresh start.
-func (h *handover) await() {
+// await executes the binary before again unless confirm comes within bound. A
+// nil handover is that of a fresh start.
+func (h *handover) await(bound time.Duration) {
 	if h != nil {
-		h.unready = time.AfterFunc(takeOverBound, func() { _ = h.back(errors.New("the new binary was not ready in time")) })
+		h.unready = time.AfterFunc(bound, func() { _ = h.back(errors.New("the new binary was not ready in time")) })
 	}
 }
 

@@ -135,6 +135,48 @@ func TestStateOnAFullDisk(t *testing.T) {
 	}
 }
 
+// TestStandbyOnAFullDisk: an order that cannot be remembered is not in force, as
+// a restart would forget it; those before stay.
+func TestStandbyOnAFullDisk(t *testing.T) {
+	dir := fullDisk(t)
+	o, err := openStandbyOrders(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := func(instance string) error {
+		return o.change(func(all []api.Standby) []api.Standby { return append(all, api.Standby{Instance: instance}) })
+	}
+	if err := order("web"); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir)
+	if err := order(strings.Repeat("x", 1<<17)); err == nil {
+		t.Error("a full disk took it")
+	}
+	again, err := openStandbyOrders(dir)
+	if err != nil || !cmp.Equal(o.all(), again.all(), equateAddrs()) || len(o.all()) != 1 {
+		t.Errorf("in force %v, after a restart %v, %v", o.all(), again.all(), err)
+	}
+}
+
+// TestPeersOnAFullDisk: peers that cannot be remembered are reported, and known
+// as long as this process lives.
+func TestPeersOnAFullDisk(t *testing.T) {
+	dir := fullDisk(t)
+	m, err := openPeerMemory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir)
+	id := vrrp.RouterID{Interface: "eth0", VRID: 51}
+	if err := m.add(id); err == nil {
+		t.Error("a full disk took it")
+	}
+	if !cmp.Equal([]vrrp.RouterID{id}, m.list()) {
+		t.Errorf("known: %v", m.list())
+	}
+}
+
 // fullDisk mounts a small disk.
 func fullDisk(t *testing.T) string {
 	t.Helper()

@@ -86,7 +86,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return err
 	}
-	h.await()
+	h.await(takeOverBound)
 	s, err := h.attempt(func() (*supervisor, error) { return prepare(opt, h, signals) })
 	if err != nil && h != nil {
 		return errors.Join(err, h.back(err))
