@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -71,6 +72,11 @@ func (h *h2) scheme() string {
 	return "http"
 }
 
+// otherProtocol is what the client says of a server that answers with something
+// else, or ends the connection before its settings; which one, is a race between
+// its reader and the request.
+var otherProtocol = []string{"frame too large", "unexpected EOF", "PROTOCOL_ERROR", "client conn could not be established"}
+
 // h2Failure rewords what the HTTP/2 client says; the class of others follows
 // from their phase.
 func h2Failure(ctx context.Context, err error) error {
@@ -83,7 +89,7 @@ func h2Failure(ctx context.Context, err error) error {
 		return &failure{healthcheck.ClassProtocol, fmt.Sprintf("the server ended the HTTP/2 connection: %s", goAway.ErrCode)}
 	case errors.As(err, &reset):
 		return &failure{healthcheck.ClassProtocol, fmt.Sprintf("the server reset the HTTP/2 stream: %s", reset.Code)}
-	case strings.Contains(err.Error(), "frame too large"), strings.Contains(err.Error(), "unexpected EOF"), strings.Contains(err.Error(), "PROTOCOL_ERROR"):
+	case slices.ContainsFunc(otherProtocol, func(s string) bool { return strings.Contains(err.Error(), s) }):
 		return &failure{healthcheck.ClassProtocol, "the server does not speak HTTP/2: " + err.Error()}
 	}
 	return err

@@ -262,7 +262,12 @@ func (s *supervisor) run(ctx context.Context) error {
 	configured := make([]chan error, 2)
 	for i, c := range []*child{s.checker, s.router} {
 		configured[i] = make(chan error, 1)
-		roles.Go(func() { c.run(life, configured[i]) })
+		roles.Go(func() {
+			if c == s.router && s.inherited == nil {
+				s.tracks.awaitFirst(ctx)
+			}
+			c.run(life, configured[i])
+		})
 	}
 	roles.Go(func() { s.keepOverrides(life) })
 	roles.Go(func() { s.keepNames(life) })

@@ -23,6 +23,11 @@ type tracking struct {
 // servers that are tracked.
 const serviceEvery = 500 * time.Millisecond
 
+// firstLook bounds how long the first router waits for what is tracked to have
+// been looked at once. It begins with what is so then, and does not tell of
+// being backup what is in fault. keepalived waits as long as a script takes.
+const firstLook = time.Second
+
 func newTracking(s *supervisor) *tracking {
 	t := &tracking{s: s, changed: make(chan struct{}, 1)}
 	t.manager = track.New(t.report)
@@ -33,6 +38,13 @@ func newTracking(s *supervisor) *tracking {
 func (t *tracking) apply(c *conf.Config) {
 	t.manager.SetBuffer(c.Global.Processes)
 	t.manager.Apply(c.Tracking)
+}
+
+// awaitFirst waits for the first verdicts.
+func (t *tracking) awaitFirst(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, firstLook)
+	defer cancel()
+	t.manager.AwaitFirst(ctx)
 }
 
 func (t *tracking) verdicts() []vrrp.Observed { return t.manager.Verdicts() }

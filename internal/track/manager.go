@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -62,6 +63,8 @@ type Manager struct {
 type worker struct {
 	observer observer
 	cancel   context.CancelFunc
+	looked   chan struct{} // closed by the first result
+	first    sync.Once
 
 	mu     sync.Mutex
 	judge  judge
@@ -168,7 +171,7 @@ func observers(c conf.Tracking, buffer conf.Buffer) []observer {
 // mutex held.
 func (m *Manager) start(o observer, before *worker) *worker {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &worker{observer: o, cancel: cancel, judge: o.judge(), status: Status{ID: o.id()}}
+	w := &worker{observer: o, cancel: cancel, looked: make(chan struct{}), judge: o.judge(), status: Status{ID: o.id()}}
 	if w.judge.state != vrrp.TrackUnknown && before == nil {
 		w.status.State, w.status.Since, w.status.Detail = w.judge.state, time.Now(), "no result yet"
 		m.report(w.status.observed())
@@ -210,6 +213,7 @@ func (w *worker) hear(r result, report func(vrrp.Observed)) {
 	if changed || moved {
 		report(s.observed())
 	}
+	w.first.Do(func() { close(w.looked) })
 }
 
 func (s *Status) observed() vrrp.Observed {
@@ -255,6 +259,20 @@ func (m *Manager) Verdicts() []vrrp.Observed {
 		}
 	}
 	return all
+}
+
+// AwaitFirst returns when everything has been looked at once, or with ctx.
+func (m *Manager) AwaitFirst(ctx context.Context) {
+	m.mu.Lock()
+	workers := slices.Collect(maps.Values(m.workers))
+	m.mu.Unlock()
+	for _, w := range workers {
+		select {
+		case <-w.looked:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Close ends all observers and waits for them.

@@ -1,12 +1,14 @@
 package track
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +81,32 @@ func TestScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	reports.want(t, "script chk up 0")
+}
+
+// Who begins can wait until everything was looked at once, and no longer than
+// it wants to.
+func TestAwaitFirst(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := chk(scriptFile(t, `read -r line <"$1"`), pipe)
+	c.Scripts[0].Timeout = 20 * time.Second
+	m, _ := observe(t, c)
+	impatient, cancel := context.WithCancel(t.Context())
+	cancel()
+	m.AwaitFirst(impatient)
+	if v := m.Verdicts(); len(v) != 0 {
+		t.Errorf("verdicts of a script that waits: %v", v)
+	}
+	if err := os.WriteFile(pipe, []byte("go\n"), 0); err != nil {
+		t.Fatal(err)
+	}
+	m.AwaitFirst(t.Context())
+	if v := m.Verdicts(); len(v) != 1 || v[0].State != vrrp.TrackUp {
+		t.Errorf("verdicts %v", v)
+	}
 }
 
 // A script that hangs is down in time, and one that cannot run at all too.
