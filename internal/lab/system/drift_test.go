@@ -35,9 +35,9 @@ type drift struct {
 	v *lab.Vipd
 }
 
-func newDrift(t *testing.T, every time.Duration) *drift {
+func newDrift(t *testing.T, every time.Duration, blocks ...string) *drift {
 	d := &drift{pair: newPair(t)}
-	d.v = d.lb1.Vipd(strings.Replace(config(belongings...), interval.String(), every.String(), 1))
+	d.v = d.lb1.Vipd(strings.Replace(config(belongings...), interval.String(), every.String(), 1) + strings.Join(blocks, "\n"))
 	d.whole(settle)
 	return d
 }
@@ -204,10 +204,12 @@ func TestSafety_6_3_RemovedAgainAndAgain(t *testing.T) {
 // More happens on the host than the kernel keeps for a router role that does not
 // get to read it: what was removed meanwhile is noticed all the same.
 func TestOverrunOfNotices(t *testing.T) {
-	d := newDrift(t, time.Second)
+	d := newDrift(t, time.Second, `global {
+		buffer "notices" { size = 65536 }
+	}`)
 	before := d.instance(d.v)
 	var flood strings.Builder
-	for i := range 3000 { // far more than the buffers hold, of addresses and of routes
+	for i := range 3000 { // far more than the buffer holds, of addresses and of routes
 		fmt.Fprintf(&flood, "link set lo mtu %d\nroute add 10.%d.%d.0/24 via 192.0.2.7\n", 60000+i%2, i/250, i%250)
 	}
 	for _, b := range allBelongings {

@@ -145,9 +145,12 @@ func (b *balancer) answers(address string, n int) map[string]int {
 func (b *balancer) status(v *lab.Vipd) api.Service {
 	b.t.Helper()
 	var st api.Status
-	if err := v.Status(&st); err != nil || len(st.Services) != 1 {
-		b.t.Fatalf("status: %d services, %v", len(st.Services), err)
-	}
+	lab.WaitFor(b.t, "the status has the service", settle, func() error { // a starved checker answers later
+		if err := v.Status(&st); err != nil || len(st.Services) != 1 {
+			return fmt.Errorf("%d services, %v, problems %q", len(st.Services), err, st.Problems)
+		}
+		return nil
+	})
 	return st.Services[0]
 }
 
