@@ -63,6 +63,21 @@ func TestCheckerSees(t *testing.T) {
 			w.Run(w.now + time.Minute)
 			w.lie("lb2", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonTracked })
 		}},
+		{"explain", func(w *World) { // the order was obeyed and is over, and it preempted
+			w.StandBy("lb1", "web", false)
+			w.Run(w.now + time.Minute)
+			w.Active("lb1", "web")
+			w.Run(w.now + time.Minute)
+			w.lie("lb1", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonNoSuccessor })
+		}},
+		{"explain", func(w *World) { // it was told of a master until the pause and after it
+			w.Pause("lb2")
+			w.Run(w.now + 2*time.Second)
+			w.Resume("lb2")
+			w.Kill("lb1")
+			w.Run(w.now + time.Minute)
+			w.lie("lb2", func(s *vrrp.RouterStatus) { s.LastReason = vrrp.ReasonPreempt })
+		}},
 		{"priority", func(w *World) {
 			w.byName["lb2"].orders = []vrrp.Standby{{ID: id}}
 			clear(w.checker.groups[0].explained)

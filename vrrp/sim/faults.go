@@ -127,7 +127,10 @@ func (w *World) Pause(name string) {
 	w.disturb(name, "pause")
 	n := w.byName[name]
 	if !n.paused {
-		n.slept, n.dreamt = w.now, n.orders
+		n.slept, n.dreamt, n.glimpsed = w.now, n.orders, make(map[string]vrrp.Link)
+		for name, l := range n.links {
+			n.glimpsed[name] = *l
+		}
 	}
 	n.paused = n.engine != nil
 	n.rested = true

@@ -52,16 +52,17 @@ type node struct {
 
 	// What the checker knows of the present daemon: its start, its last pause,
 	// what its routers have heard, and when they last became master or backup.
-	began   time.Duration
-	slept   time.Duration
-	woke    time.Duration
-	dreamt  []vrrp.Standby                  // the orders during the pause
-	lifted  map[vrrp.RouterID]time.Duration // when an order was last taken back
-	resumes map[vrrp.RouterID]bool
-	ears    map[vrrp.RouterID]*ear
-	uttered map[vrrp.RouterID]uint8 // the priority of the last advert
-	rises   map[vrrp.RouterID]*rise
-	falls   map[vrrp.RouterID]fall
+	began    time.Duration
+	slept    time.Duration
+	woke     time.Duration
+	dreamt   []vrrp.Standby                  // the orders during the pause
+	glimpsed map[string]vrrp.Link            // the interfaces when the pause began
+	lifted   map[vrrp.RouterID]time.Duration // when an order was last taken back
+	resumes  map[vrrp.RouterID]bool
+	ears     map[vrrp.RouterID]*ear
+	uttered  map[vrrp.RouterID]uint8 // the priority of the last advert
+	rises    map[vrrp.RouterID]*rise
+	falls    map[vrrp.RouterID]fall
 }
 
 // plug brings up all interfaces that the configuration names.

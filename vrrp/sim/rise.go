@@ -77,6 +77,8 @@ func (n *node) overhear(id vrrp.RouterID, from *vrrp.Config, said utterance) {
 	}
 	e, s := n.ear(m.config), lower
 	switch {
+	case !n.paused && m.state() == vrrp.StateFault:
+		return // it is deaf: not even the number counts
 	case said.number != 0 && !e.fresh(said.number):
 		return
 	case said.priority == 0:
@@ -112,9 +114,13 @@ func (n *node) ear(c *vrrp.Config) *ear {
 
 // awaken lets a daemon that goes on hear what came in the meantime. A priority 0
 // that it had heard before is as fresh as it was: it could do nothing about it.
+// So is the end of an order, whose hand-over does not end while it sleeps.
 func (n *node) awaken() {
 	now := n.world.now
 	n.woke = now
+	for id, at := range n.lifted {
+		n.lifted[id] = at + now - max(at, n.slept)
+	}
 	for _, e := range n.ears {
 		for s := range e.last {
 			switch {
@@ -161,7 +167,7 @@ func (n *node) fallen(id vrrp.RouterID) {
 	ordered := slices.ContainsFunc(orders, func(o vrrp.Standby) bool { return o.ID == id })
 	if m, ok := n.member(id); ok { // a hand-over that the order began goes on without it
 		at, lifted := n.lifted[id]
-		ordered = ordered || lifted && n.world.now-at <= vrrp.HandOverBound(m.config.Version, m.config.AdvertInterval)
+		ordered = ordered || lifted && n.world.now-at <= vrrp.HandOverBound(m.config.Version, m.config.AdvertInterval)+margin
 	}
 	n.falls[id] = fall{n.world.now, ordered}
 }
@@ -180,6 +186,7 @@ func (n *node) rose(id vrrp.RouterID) {
 		slack:   o.Delay + o.Jitter + n.world.spoil.Late + margin,
 		grouped: len(m.siblings()) > 0, since: n.falls[id].at, ordered: n.falls[id].ordered,
 	}
+	e.last[better] = never // whomever it obeyed is master no more
 }
 
 // risen are the causes that may truly be named for being master.

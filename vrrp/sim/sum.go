@@ -32,8 +32,11 @@ func (m *member) sum() uint8 {
 func (m *member) tracks() (all []vrrp.Track) {
 	add := func(tracks []vrrp.Track) {
 		for _, t := range tracks {
-			t.Debounce = 0 // once settled it plays no part
-			if !slices.Contains(all, t) {
+			same := func(o vrrp.Track) bool { // once settled, its debounce plays no part
+				o.Debounce = t.Debounce
+				return o == t
+			}
+			if !slices.ContainsFunc(all, same) {
 				all = append(all, t)
 			}
 		}
@@ -66,10 +69,22 @@ func (n *node) worth(t vrrp.Track) int {
 		return max(vrrp.MinWeight, min(vrrp.MaxWeight, o.Value*weight))
 	case vrrp.TrackInterface:
 		l := n.link(t.ID.Name)
+		if n.paused && t.Debounce > 0 {
+			l = n.seen(t.ID.Name)
+		}
 		down = !l.Exists || !l.Up
 	}
 	if bad := down != t.Reverse; bad == (t.Weight < 0) {
 		return t.Weight
 	}
 	return 0
+}
+
+// seen returns the state of an interface that a paused daemon knows. It comes
+// to hear of a newer one when it goes on, and counts it a debounce later.
+func (n *node) seen(iface string) *vrrp.Link {
+	if l, ok := n.glimpsed[iface]; ok {
+		return &l
+	}
+	return n.link(iface)
 }
