@@ -3,6 +3,7 @@ package system
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -38,9 +39,12 @@ func TestDuplicateIsFoundBeforeTheFirstClaim(t *testing.T) {
 			t.Errorf("%s counted %d", in.Family, in.Counters.AddressesInUse)
 		}
 	}
-	if !p.lb1.Holds(addr(vip)) {
-		t.Error("the address was not claimed")
-	}
+	lab.WaitFor(t, "the address is claimed all the same", settle, func() error {
+		if !p.lb1.Holds(addr(vip)) {
+			return errors.New("it is not")
+		}
+		return nil
+	})
 
 	printer.DeleteAddress("eth0", vip+"/24")
 	printer.DeleteAddress("eth0", six+"/64")

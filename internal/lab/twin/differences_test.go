@@ -68,7 +68,7 @@ var differences = []difference{
 	},
 	{
 		"successor", "who stops says nothing about who serves now", "it repeats the announcement of its successor",
-		"a neighbour that has missed it would go on sending to the director that is gone", "",
+		"a neighbour that has missed it would go on sending to the director that is gone", "vrrp/kernel TestSafety_2_5_HeirsAreAnnouncedAgain",
 	},
 	{
 		"vrid-clash", "adverts of another cluster with our VRID silence us", "an advert without any of our addresses is refused and reported",

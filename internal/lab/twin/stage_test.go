@@ -77,7 +77,7 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
 	l.Bridge("wan", "198.51.100.0/24")
-	s := &stage{t: t, c: c, daemon: daemon, hasIPVS: c.needsIPVS(), wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}}, heard: map[string]int{}}
+	s := &stage{t: t, c: c, daemon: daemon, hasIPVS: c.needsIPVS(), wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}}, heard: map[string]int{}}
 	s.world, s.lb = l.Host("world", "lan", "192.0.2.254/24"), l.Host("lb", "lan", "192.0.2.1/24")
 	s.attach(s.world, "254", "fe")
 	s.attach(s.lb, "1", "1")

@@ -21,7 +21,8 @@ import (
 type wire struct {
 	mu        sync.Mutex
 	adverts   map[string]string
-	announced map[string]bool // false: in an earlier step; they are repeated for seconds
+	announced map[string]bool   // false: in an earlier step; they are repeated for seconds
+	listeners map[string]string // MAC by segment: who serves after the director, and is announced by it in time or not
 }
 
 // Protocols inside of IP.
@@ -48,6 +49,9 @@ func (w *wire) listen(tb lab.TB, h *lab.Host, iface, segment string) {
 	}
 	tb.Cleanup(func() { conn.Close() })
 	own := h.HardwareAddr(iface)
+	w.mu.Lock()
+	w.listeners[segment] = own
+	w.mu.Unlock()
 	go func() {
 		buf := make([]byte, 1<<16)
 		for {
@@ -128,6 +132,9 @@ func (w *wire) advert(segment, mac string, src, dst netip.Addr, header string, m
 func (w *wire) announce(segment string, addr netip.Addr, mac net.HardwareAddr) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if mac.String() == w.listeners[segment] {
+		return
+	}
 	fact := fmt.Sprintf("announced %s %v %v", segment, addr, mac)
 	if _, before := w.announced[fact]; !before {
 		w.announced[fact] = true
