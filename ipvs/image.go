@@ -41,7 +41,7 @@ func (p *Pool) Restore(m PoolImage) {
 	}
 	for _, s := range m.Servers {
 		if p.servers[s.Address] != nil {
-			p.servers[s.Address] = &memory{s.Verdict, s.Proven, s.Since, s.Out, s.Ramp}
+			p.servers[s.Address] = &memory{verdict: s.Verdict, proven: s.Proven, since: s.Since, out: s.Out, ramp: s.Ramp}
 		}
 	}
 }

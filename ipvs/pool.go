@@ -24,6 +24,7 @@ type memory struct {
 	since   time.Time // of the verdict
 	out     bool      // the checks kept it out in the last decision
 	ramp    time.Time // when its slow start began; zero = none
+	edited  bool      // its configured weight is not the one it came with
 }
 
 // NewPool returns a pool that has seen nothing yet.
@@ -36,12 +37,17 @@ func NewPool(cfg Config) *Pool {
 // Configure changes the configuration. Real servers that stay keep their
 // history, and the pool its quorum.
 func (p *Pool) Configure(cfg Config) {
-	before := p.servers
+	before, weights := p.servers, make(map[netip.AddrPort]int, len(p.cfg.RealServers))
+	for _, rs := range p.cfg.RealServers {
+		weights[rs.Address] = rs.Weight
+	}
 	p.cfg, p.servers = cfg, make(map[netip.AddrPort]*memory, len(cfg.RealServers))
 	for _, rs := range cfg.RealServers {
 		m := before[rs.Address]
 		if m == nil {
 			m = &memory{}
+		} else if weights[rs.Address] != rs.Weight {
+			m.edited = true
 		}
 		p.servers[rs.Address] = m
 	}
@@ -65,7 +71,8 @@ type server struct {
 //     otherwise not in the table. Unless too many are down (MinUp): then those
 //     that went down last stay as they are, as rather the checks are wrong.
 //   - Unknown: the weight that the kernel already has, 0 included: a restart
-//     neither disturbs a serving server nor wakes one that was found dead.
+//     neither disturbs a serving server nor wakes one that was found dead. A
+//     weight that was configured anew meanwhile counts at once.
 //     A server that the kernel does not have is assumed up, as keepalived
 //     does, or with Alpha kept out until proven.
 //
@@ -156,7 +163,7 @@ func (p *Pool) weighUnknown(s *server, in Inputs, overridden bool) {
 	case p.cfg.AlphaServer(s.RealServer) && old.Weight == 0:
 		p.exclude(s, ReasonUnproven)
 		return
-	case found && !overridden && s.full > 0:
+	case found && !overridden && s.full > 0 && (old.Weight == 0 || !s.edited):
 		s.weight, s.reason = old.Weight, ReasonUnknown
 	case s.reason == ReasonUp:
 		s.reason = ReasonUnknown

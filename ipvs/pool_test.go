@@ -211,6 +211,26 @@ func TestDesiredFallbackExactly(t *testing.T) {
 	})
 }
 
+// What a reload says of a weight need not wait for the first result of a check:
+// only the weight 0 of a server that was found dead is not touched before.
+func TestWeightConfiguredBeforeTheFirstVerdict(t *testing.T) {
+	p := ipvs.NewPool(web())
+	entry := &ipvs.Entry{Service: p.Decide(ipvs.Inputs{Verdict: verdicts(nil)}).Entries[0].Service, Destinations: []ipvs.Destination{
+		{Address: one, Weight: 7, Forward: ipvs.Direct}, {Address: two, Weight: 0, Forward: ipvs.Direct},
+	}}
+	decide := func() (first, second int) {
+		d := p.Decide(ipvs.Inputs{Verdict: verdicts(nil), Have: func(ipvs.ServiceKey) *ipvs.Entry { return entry }})
+		return d.Servers[0].Weight, d.Servers[1].Weight
+	}
+	if first, second := decide(); first != 7 || second != 0 {
+		t.Errorf("found by a start: weights %d, %d, want the kernel's 7, 0", first, second)
+	}
+	p.Configure(web(func(c *ipvs.Config) { c.RealServers[0].Weight, c.RealServers[1].Weight = 4, 4 }))
+	if first, second := decide(); first != 4 || second != 0 {
+		t.Errorf("configured anew: weights %d, %d, want 4, 0", first, second)
+	}
+}
+
 func TestNeedTemplateExpiry(t *testing.T) {
 	persistent := func(c *ipvs.Config) { c.Persistent = time.Minute }
 	for name, tt := range map[string]struct {

@@ -197,24 +197,9 @@ func serverText(a netip.AddrPort) string {
 	return a.String()
 }
 
-// giveReasons says for real servers that changed what their checks say: of one
-// that is down a failing one, else the last. Call with the mutex held.
-func (c *checkerRole) giveReasons(news []poolChange) {
-	if len(news) == 0 {
-		return
-	}
-	named := make(map[string]*conf.Service, len(c.pools.services))
-	for i := range c.pools.services {
-		named[c.pools.services[i].Name] = &c.pools.services[i]
-	}
-	for i, n := range news {
-		if s := named[n.Service]; s != nil && n.Server.IsValid() {
-			news[i].Reason = c.reason(s, n.Server)
-		}
-	}
-}
-
-func (c *checkerRole) reason(s *conf.Service, real netip.AddrPort) string {
+// poolReason is what the checks say of a real server: of one that is down a
+// failing one, else the last. Call with the mutex held.
+func (c *checkerRole) poolReason(s conf.Service, real netip.AddrPort) string {
 	if c.maintenance.covers(real) {
 		return "maintenance"
 	}

@@ -143,14 +143,10 @@ func TestReasonOfAChange(t *testing.T) {
 	if _, err := ask(t, c, api.CheckQuery{Service: "web"}); err != nil {
 		t.Fatal(err)
 	}
-	news := []poolChange{
-		{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumLost}},
-		{Service: "web", Change: ipvs.Change{Kind: ipvs.ServerDown, Server: netip.MustParseAddrPort("10.0.0.1:80")}},
-	}
 	c.mu.Lock()
-	c.giveReasons(news)
+	got := c.poolReason(c.pools.services[0], netip.MustParseAddrPort("10.0.0.1:80"))
 	c.mu.Unlock()
-	if news[0].Reason != "" || news[1].Reason != "http: HTTP status 503" {
-		t.Errorf("reasons %q, %q", news[0].Reason, news[1].Reason)
+	if got != "http: HTTP status 503" {
+		t.Errorf("reason %q", got)
 	}
 }

@@ -14,10 +14,13 @@ import (
 // methods are called with the role's mutex held.
 type pools struct {
 	services  []conf.Service
+	states    []*poolState // in the order of the services
 	byKey     map[ipvs.ServiceKey]*poolState
+	users     users
 	overrides overrideIndex
 	last      overrideSet // that overrides was made of
 	away      map[netip.Addr]bool
+	expire    bool      // persistence templates must not outlive weight 0
 	next      time.Time // when time alone changes something
 }
 
@@ -25,24 +28,32 @@ type pools struct {
 type poolState struct {
 	pool     *ipvs.Pool
 	decision ipvs.Decision
+	touched  bool // a probe has news for it since the last decision
+}
+
+// due reports whether the last decision may be another now.
+func (st *poolState) due(now time.Time) bool {
+	next := st.decision.Next
+	return st.touched || !next.IsZero() && !next.After(now)
 }
 
 // configure replaces the services; those that stay keep their memory. A group
 // stays as long as it keeps one of its addresses and its name.
 func (p *pools) configure(services []conf.Service) {
+	p.users = users{} // until the probes are known
 	before, named := p.byKey, make(map[string]*poolState, len(p.services))
 	for _, s := range p.services {
 		for k := range s.Keys() {
 			named[s.Name+" "+k.String()] = before[s.Key]
 		}
 	}
-	p.services, p.byKey = services, make(map[ipvs.ServiceKey]*poolState, len(services))
+	p.services, p.states, p.byKey = services, make([]*poolState, len(services)), make(map[ipvs.ServiceKey]*poolState, len(services))
 	taken := make(map[*poolState]bool, len(services))
 	for _, s := range services {
 		p.byKey[s.Key] = before[s.Key]
 		taken[before[s.Key]] = true
 	}
-	for _, s := range services {
+	for i, s := range services {
 		st := p.byKey[s.Key]
 		for k := range s.Keys() {
 			if same := named[s.Name+" "+k.String()]; st == nil && !taken[same] {
@@ -54,8 +65,9 @@ func (p *pools) configure(services []conf.Service) {
 		} else {
 			st.pool.Configure(s.Config)
 		}
-		p.byKey[s.Key] = st
+		p.states[i], p.byKey[s.Key] = st, st
 	}
+	p.expire = ipvs.NeedTemplateExpiry(p.configs())
 }
 
 // override takes the later of two sets of overrides.
@@ -87,49 +99,53 @@ func (p *pools) suspended(s conf.Service) bool {
 	return true
 }
 
-// probeKeys lists all probes that the services need now. Equal keys are one
-// probe.
+// probeKeys lists all probes that the services need now, and remembers whose
+// they are. Equal keys are one probe.
 func (p *pools) probeKeys() []healthcheck.Key {
 	var keys []healthcheck.Key
-	for _, s := range p.services {
+	p.users = newUsers()
+	for i, s := range p.services {
 		if p.suspended(s) {
 			continue
 		}
 		for _, rs := range s.RealServers {
-			keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
+			for _, k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
+				keys = append(keys, k)
+				p.users.add(k, i)
+			}
 		}
 	}
 	return keys
+}
+
+// touch says that a probe has news for the services that it judges.
+func (p *pools) touch(k healthcheck.Key) {
+	for _, i := range p.users.of(k) {
+		p.states[i].touched = true
+	}
 }
 
 // judge says what the checks say.
 type judge interface {
 	poolVerdict(conf.Service, netip.AddrPort) ipvs.Verdict
 	poolWeight(conf.Service, ipvs.RealServer) int
+	// poolReason says for people why a real server is up or down.
+	poolReason(conf.Service, netip.AddrPort) string
 	// poolIdle reports whether the kernel counts no connection of a destination.
 	poolIdle(ipvs.ServiceKey, netip.AddrPort) bool
 }
 
-// decide computes the table that the kernel should hold, and the news.
-func (p *pools) decide(now time.Time, have ipvs.Table, checks judge) (ipvs.Table, []poolChange) {
+// decide computes what the kernel should hold of those services whose last
+// decision may be another now, or of all, and the news. The others cost next
+// to nothing: one verdict concerns a few real servers among many thousand.
+func (p *pools) decide(now time.Time, have func(ipvs.ServiceKey) *ipvs.Entry, all bool, checks judge) (ipvs.Table, []poolChange) {
 	var want ipvs.Table
 	var news []poolChange
-	index := have.Index()
 	p.next = time.Time{}
-	for _, s := range p.services {
-		st := p.byKey[s.Key]
-		st.decision = st.pool.Decide(ipvs.Inputs{
-			Now:       now,
-			Verdict:   func(a netip.AddrPort) ipvs.Verdict { return checks.poolVerdict(s, a) },
-			Weight:    func(rs ipvs.RealServer) int { return checks.poolWeight(s, rs) },
-			Override:  func(a netip.AddrPort) (int, bool) { return p.overrides.weight(s.Name, a) },
-			Have:      index.Find,
-			Idle:      checks.poolIdle,
-			Suspended: p.suspended(s),
-		})
-		want = append(want, st.decision.Entries...)
-		for _, c := range st.decision.Changes {
-			news = append(news, poolChange{Service: s.Name, Change: c})
+	for i, st := range p.states {
+		if all || st.due(now) {
+			news = append(news, p.decideOne(i, now, have, checks)...)
+			want = append(want, st.decision.Entries...)
 		}
 		if n := st.decision.Next; !n.IsZero() && (p.next.IsZero() || n.Before(p.next)) {
 			p.next = n
@@ -137,6 +153,29 @@ func (p *pools) decide(now time.Time, have ipvs.Table, checks judge) (ipvs.Table
 	}
 	want.Sort()
 	return want, news
+}
+
+// decideOne decides about one service and returns the news.
+func (p *pools) decideOne(i int, now time.Time, have func(ipvs.ServiceKey) *ipvs.Entry, checks judge) (news []poolChange) {
+	s, st := p.services[i], p.states[i]
+	st.touched = false
+	st.decision = st.pool.Decide(ipvs.Inputs{
+		Now:       now,
+		Verdict:   func(a netip.AddrPort) ipvs.Verdict { return checks.poolVerdict(s, a) },
+		Weight:    func(rs ipvs.RealServer) int { return checks.poolWeight(s, rs) },
+		Override:  func(a netip.AddrPort) (int, bool) { return p.overrides.weight(s.Name, a) },
+		Have:      have,
+		Idle:      checks.poolIdle,
+		Suspended: p.suspended(s),
+	})
+	for _, c := range st.decision.Changes {
+		change := poolChange{Service: s.Name, Change: c}
+		if c.Server.IsValid() {
+			change.Reason = checks.poolReason(s, c.Server)
+		}
+		news = append(news, change)
+	}
+	return news
 }
 
 // configs lists the pools' own part of the services.

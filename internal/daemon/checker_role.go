@@ -248,7 +248,7 @@ func (c *checkerRole) observe(u checks.Update) {
 		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
 			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),
 		})
-		c.table.wake()
+		c.touch(u.Key)
 		return
 	}
 	level := "info"
@@ -259,7 +259,7 @@ func (c *checkerRole) observe(u checks.Update) {
 		"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "from": u.Old.String(), "to": u.New.String(),
 		"class": string(u.Last.Class), "reason": u.Last.Reason,
 	})
-	c.table.wake()
+	c.touch(u.Key)
 }
 
 func targetText(a netip.AddrPort) string {
@@ -272,14 +272,29 @@ func targetText(a netip.AddrPort) string {
 // desired computes the table that the kernel should hold and passes on what
 // is new about the pools.
 func (c *checkerRole) desired(have ipvs.Table) ipvs.Table {
+	return c.decide(have.Index(), true)
+}
+
+// touched is desired for the services that a probe has news for, or whose time
+// has come.
+func (c *checkerRole) touched(have ipvs.Index) ipvs.Table { return c.decide(have, false) }
+
+func (c *checkerRole) decide(have ipvs.Index, all bool) ipvs.Table {
 	c.mu.Lock()
-	want, news := c.pools.decide(time.Now(), have, c)
-	c.giveReasons(news)
+	want, news := c.pools.decide(time.Now(), have.Find, all, c)
 	c.mu.Unlock()
 	for _, n := range news {
 		_ = c.peer.Notify(noticeChange, n)
 	}
 	return want
+}
+
+// touch makes the table follow what a probe says now.
+func (c *checkerRole) touch(k healthcheck.Key) {
+	c.mu.Lock()
+	c.pools.touch(k)
+	c.mu.Unlock()
+	c.table.touch()
 }
 
 // poolVerdict is what the checks say of a real server, for its pool. Call with
@@ -306,7 +321,7 @@ func (c *checkerRole) idle() bool {
 func (c *checkerRole) expireTemplates() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return ipvs.NeedTemplateExpiry(c.pools.configs())
+	return c.pools.expire
 }
 
 // verdict combines the checks of a real server. Call with the mutex held.

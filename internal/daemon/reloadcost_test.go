@@ -62,6 +62,8 @@ func (c *counting) poolWeight(_ conf.Service, rs ipvs.RealServer) int {
 	return rs.Weight
 }
 
+func (c *counting) poolReason(conf.Service, netip.AddrPort) string { return "" }
+
 func (c *counting) poolIdle(ipvs.ServiceKey, netip.AddrPort) bool {
 	c.asked++
 	return true
@@ -74,14 +76,14 @@ func costOfReload(have, want *conf.Config) (c reloadCost) {
 
 	var p pools
 	p.configure(have.Services)
-	table, _ := p.decide(now, nil, &counting{})
+	table, _ := p.decide(now, nil, true, &counting{})
 	owned := make(map[ipvs.ServiceKey]bool, len(table))
 	for _, e := range table {
 		owned[e.Service.Key] = true
 	}
 	var judge counting
 	p.configure(want.Services)
-	decided, _ := p.decide(now, table, &judge)
+	decided, _ := p.decide(now, table.Index().Find, true, &judge)
 	c.asked = judge.asked
 	c.compared = testing.AllocsPerRun(1, func() { c.operations = len(ipvs.Diff(table, decided, owned)) })
 

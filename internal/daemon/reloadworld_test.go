@@ -161,7 +161,7 @@ func (w *reloadWorld) hold(h *vrrp.Hold) {
 // program makes the table the decided one.
 func (w *reloadWorld) program() {
 	have, _ := w.table.Table()
-	want, _ := w.pools.decide(w.now, have, w)
+	want, _ := w.pools.decide(w.now, have.Find, true, w)
 	ops := ipvs.Diff(have, want, w.owned)
 	for _, op := range ops {
 		if err := w.table.Apply(op); err != nil {
@@ -184,6 +184,8 @@ func (w *reloadWorld) poolVerdict(_ conf.Service, a netip.AddrPort) ipvs.Verdict
 }
 
 func (w *reloadWorld) poolWeight(_ conf.Service, rs ipvs.RealServer) int { return rs.Weight }
+
+func (w *reloadWorld) poolReason(conf.Service, netip.AddrPort) string { return "" }
 
 func (w *reloadWorld) poolIdle(ipvs.ServiceKey, netip.AddrPort) bool { return true }
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -20,6 +21,9 @@ import (
 type tableSource interface {
 	// desired computes the table from the kernel's present one.
 	desired(have ipvs.Table) ipvs.Table
+	// touched computes those of its services that may have changed since the
+	// last time without a change of the configuration.
+	touched(have ipvs.Index) ipvs.Table
 	// next is when desired changes by time alone; zero = never.
 	next() time.Time
 	// idle reports whether there is nothing to serve.
@@ -38,6 +42,7 @@ type tableWriter struct {
 	runtimeDir string
 	source     tableSource
 	trigger    chan struct{}
+	whole      atomic.Bool // the next pass concerns all services
 
 	mu      sync.Mutex // one pass at a time
 	client  *ipvskernel.Client
@@ -72,8 +77,15 @@ func (w *tableWriter) configure(cfg conf.IPVS, start bool) {
 	w.wake()
 }
 
-// wake asks for a pass; it never blocks.
+// wake asks for a pass over all services; it never blocks.
 func (w *tableWriter) wake() {
+	w.whole.Store(true)
+	w.touch()
+}
+
+// touch asks for a pass over the services that may have changed; it never
+// blocks.
+func (w *tableWriter) touch() {
 	select {
 	case w.trigger <- struct{}{}:
 	default:
@@ -101,6 +113,7 @@ func (w *tableWriter) run(ctx context.Context) {
 			verified = now
 		}
 		if _, err := w.pass(verify); err != nil {
+			w.whole.Store(true)
 			timer.Reset(pause)
 			pause = min(2*pause, retryMost)
 			continue
@@ -185,8 +198,18 @@ func (w *tableWriter) reconcile(verify bool) (ipvskernel.Report, error) {
 		}
 		return rep, errors.Join(errSettings, err)
 	}
-	done, err := w.rec.Update(w.source.desired)
+	done, err := w.update()
 	return ipvskernel.Report{Done: done}, errors.Join(errSettings, err)
+}
+
+// update programs what may have changed.
+func (w *tableWriter) update() ([]ipvs.Op, error) {
+	if !w.whole.Swap(false) {
+		if done, ok, err := w.rec.Touch(w.source.touched); ok {
+			return done, err
+		}
+	}
+	return w.rec.Update(w.source.desired)
 }
 
 func (w *tableWriter) open() error {

@@ -36,7 +36,8 @@ type Reconciler struct {
 	// known is the table as it was read and changed by us since. It spares a
 	// pass from reading thousands of services to set one weight.
 	known ipvs.Table
-	fresh bool // known is usable
+	fresh bool       // known is usable
+	index ipvs.Index // of known, once it was asked for
 }
 
 // Report is what one pass did and found.
@@ -100,6 +101,38 @@ func (r *Reconciler) Update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.update(desired)
+}
+
+// Touch is Update for a part of the table: some returns what a few services
+// should be, all others stay as they are, and what is not looked at costs
+// nothing. It does so only while the table is known to be as the last pass
+// wanted it; otherwise ok is false, and an Update is due.
+func (r *Reconciler) Touch(some func(have ipvs.Index) ipvs.Table) (done []ipvs.Op, ok bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.fresh {
+		return nil, false, nil
+	}
+	if r.index == nil {
+		r.index = r.known.Index()
+	}
+	want := some(r.index)
+	have := make(ipvs.Table, 0, len(want))
+	for _, e := range want {
+		if old := r.index.Find(e.Service.Key); old != nil {
+			have = append(have, *old)
+		}
+	}
+	if len(have) < len(want) { // a service that no pass claimed
+		r.fresh = false
+		return nil, false, nil
+	}
+	done, err = r.apply(ipvs.Diff(have, want, nil))
+	for _, e := range have.Apply(done...) {
+		*r.index[e.Service.Key] = e
+	}
+	r.fresh = err == nil
+	return done, true, err
 }
 
 func (r *Reconciler) update(desired func(have ipvs.Table) ipvs.Table) ([]ipvs.Op, error) {
@@ -192,7 +225,7 @@ func (r *Reconciler) pass(have, want ipvs.Table) ([]ipvs.Op, error) {
 	claimed := r.claim(want)
 	done, refused := r.apply(ops)
 	disowned := r.disown(have, want, done)
-	r.known, r.fresh = have.Apply(done...), refused == nil
+	r.known, r.fresh, r.index = have.Apply(done...), refused == nil, nil
 	return done, errors.Join(claimed, refused, disowned)
 }
 
