@@ -50,10 +50,10 @@ func (s *said) poolIdle(ipvs.ServiceKey, netip.AddrPort) bool { return true }
 func sharingServices(t *testing.T) []conf.Service {
 	var b strings.Builder
 	b.WriteString("version = 1\n")
-	for i, extra := range []string{"", `slow_start = "20s"`, "min_up = 1", "quorum = 2\n hysteresis = 1\n fallback {\n address = \"10.0.9.9:80\"\n }", "alpha = true", "quiescent = false"} {
+	for i, extra := range []string{"", `slow_start = "20s"`, "min_up = 1", "quorum {\n  up = 2\n  hysteresis = 1\n }\n fallback = \"10.0.9.9:80\"", "alpha = true", "quiescent = false"} {
 		fmt.Fprintf(&b, "virtual_server \"s%d\" {\n address = \"192.0.2.%d:80\"\n forward = \"masquerade\"\n %s\n", i, i+1, extra)
 		for j := range 3 {
-			fmt.Fprintf(&b, " real_server \"10.0.0.%d:80\" {\n  check \"tcp\" {\n   interval = \"%ds\"\n  }\n }\n", 1+(i+j)%4, 1+i%2)
+			fmt.Fprintf(&b, " real_server \"10.0.0.%d:80\" {\n  check \"tcp\" {\n   interval = \"%ds\"\n   timeout = \"1s\"\n  }\n }\n", 1+(i+j)%4, 1+i%2)
 		}
 		b.WriteString("}\n")
 	}

@@ -118,15 +118,21 @@ func RunInGuest(ctx context.Context, c GuestCommand) (int, error) {
 	return status, nil
 }
 
-// startLocked starts cmd from a thread of its own, since its parent-death
-// signal comes when that thread ends. stop kills its process group, waits and
-// ends the thread; it may be called again.
+// startLocked starts cmd on one processor from a thread of its own, since its
+// parent-death signal comes when that thread ends. stop kills its process group,
+// waits and ends the thread; it may be called again.
 func startLocked(cmd *exec.Cmd) (stop func(), err error) {
 	started, end, ended := make(chan error), make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		err := cmd.Start()
+		free, err := stayOnOneProcessor()
+		if err != nil {
+			started <- err
+			return
+		}
+		defer free()
+		err = cmd.Start()
 		started <- err
 		if err != nil {
 			return
