@@ -44,7 +44,7 @@ func compareTiming(a, b Timing) int {
 		cmp.Compare(a.Retry, b.Retry), cmp.Compare(a.DownInterval, b.DownInterval), cmp.Compare(a.Warmup, b.Warmup),
 		cmp.Compare(a.Cheap, b.Cheap), cmp.Compare(a.Flaps, b.Flaps), cmp.Compare(a.FlapWindow, b.FlapWindow),
 		cmp.Compare(a.Latency.Target, b.Latency.Target), cmp.Compare(a.Latency.Floor, b.Latency.Floor), cmp.Compare(a.Latency.Step, b.Latency.Step),
-		compareBools(a.LogFailures, b.LogFailures),
+		compareBools(a.LogFailures, b.LogFailures), cmp.Compare(a.LogFile, b.LogFile),
 	)
 }
 

@@ -2,6 +2,7 @@ package healthcheck
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -49,6 +50,45 @@ func TestCompareKeysTellsAllApart(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestCompareKeysSeesEveryTiming: keys that compare as equal are taken for one
+// probe. A field that is added to Timing fails here until it is compared.
+func TestCompareKeysSeesEveryTiming(t *testing.T) {
+	base := changed()[0]
+	for path, f := range leaves(t, reflect.TypeFor[Timing](), "") {
+		other := base
+		field := reflect.ValueOf(&other.Timing).Elem().FieldByIndex(f)
+		switch field.Kind() {
+		case reflect.Bool:
+			field.SetBool(!field.Bool())
+		case reflect.String:
+			field.SetString(field.String() + "x")
+		default:
+			field.SetInt(field.Int() + 1)
+		}
+		if got := CompareKeys(base, other); got == 0 || got != -CompareKeys(other, base) {
+			t.Errorf("keys that differ in Timing%s compare as %d, reverse %d", path, got, CompareKeys(other, base))
+		}
+	}
+}
+
+// leaves returns the fields of a struct and of the structs in it, by name.
+func leaves(t *testing.T, of reflect.Type, path string) map[string][]int {
+	t.Helper()
+	all := map[string][]int{}
+	for f := range of.NumField() {
+		field := of.Field(f)
+		name := path + "." + field.Name
+		if field.Type.Kind() != reflect.Struct {
+			all[name] = []int{f}
+			continue
+		}
+		for inner, index := range leaves(t, field.Type, name) {
+			all[inner] = append([]int{f}, index...)
+		}
+	}
+	return all
 }
 
 func TestSeedsTellAllApart(t *testing.T) {

@@ -62,8 +62,9 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 	cmd.SysProcAttr = attributes
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.Env = spawn.Environment()
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	cmd.WaitDelay = termination // then KILL for the program, and an end to reading its output
+	var group spawn.Group
+	cmd.Cancel = func() error { return group.End(cmd.Process.Pid, termination) }
+	cmd.WaitDelay = termination // then an end to reading its output
 	if err := cmd.Start(); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -71,15 +72,12 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 		return nil, internal(fmt.Errorf("start script: %w", err))
 	}
 	ordinary(cmd.Process.Pid)
-	err := cmd.Wait()
-	// The group outlives its leader when it started something in the
-	// background; ESRCH is the usual answer.
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	err := group.Wait(cmd)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+	if err != nil && !errors.As(err, &exit) {
 		return nil, internal(fmt.Errorf("wait for script: %w", err))
 	}
 	return cmd.ProcessState, nil

@@ -22,6 +22,30 @@ func TestEqualKeysShareOneProbe(t *testing.T) {
 	})
 }
 
+// TestALogFileMakesAnotherProbe: services that share a real server may each log
+// to a file of their own, and a reload may name another file. Either way every
+// key is probed once, and one that left no more.
+func TestALogFileMakesAnotherProbe(t *testing.T) {
+	inBubble(t, runner.Options{}, func(w *world) {
+		one, other := key(1), key(1)
+		one.Timing.LogFile, other.Timing.LogFile = "/var/log/one", "/var/log/other"
+		for range 8 { // the order of keys decides nothing
+			w.Apply([]healthcheck.Key{one, other, one, other, one})
+			w.after(3 * time.Second)
+			if n := len(w.Status()); n != 2 || !closed(w.FirstRound()) {
+				w.Fatalf("%d statuses, want 2; first round is over: %v", n, closed(w.FirstRound()))
+			}
+			one, other = other, one
+		}
+		w.Apply([]healthcheck.Key{other})
+		before := len(w.servers.startsOf(one))
+		w.after(10 * time.Second)
+		if n := len(w.servers.startsOf(one)) - before; n > 12 {
+			w.Errorf("%d probes in 10 s of one key: the other one is probed on", n)
+		}
+	})
+}
+
 func TestApplyKeepsTheStateOfKeysThatStay(t *testing.T) {
 	inBubble(t, runner.Options{}, func(w *world) {
 		w.Apply(keys(3))

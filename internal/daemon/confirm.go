@@ -12,26 +12,28 @@ import (
 // whoever lost the connection to the director by it cannot.
 type pendingReload struct {
 	before *conf.Config // what to return to
+	by     time.Time    // when that happens
 	timer  *time.Timer
 }
 
 // awaitConfirmation starts the clock for a reload that asked for one. A later
-// reload while the clock runs keeps the configuration to return to; one that
-// needs no confirmation ends the wait.
-func (s *supervisor) awaitConfirmation(before *conf.Config, r *api.Reload, within time.Duration) {
+// reload while the clock runs, or has run down and waits for that reload to end,
+// keeps the configuration to return to; one that needs no confirmation ends the
+// wait.
+func (s *supervisor) awaitConfirmation(before *conf.Config, within time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.pending; p != nil && p.timer.Stop() {
+	if p := s.pending; p != nil {
+		p.timer.Stop() // one that has rung finds that it is not pending
 		before = p.before
 	}
 	s.pending = nil
 	if within <= 0 {
 		return
 	}
-	p := &pendingReload{before: before}
+	p := &pendingReload{before: before, by: time.Now().Add(within)}
 	p.timer = time.AfterFunc(within, func() { s.rollBack(p) })
 	s.pending = p
-	r.ConfirmBy = time.Now().Add(within)
 }
 
 // confirm ends the wait; it reports whether there was one.
@@ -41,9 +43,10 @@ func (s *supervisor) confirm() bool {
 	s.pending = nil
 	s.reload.ConfirmBy = time.Time{}
 	s.mu.Unlock()
-	if p == nil || !p.timer.Stop() {
+	if p == nil {
 		return false
 	}
+	p.timer.Stop() // one that has rung finds that it is not pending
 	s.info("reload", "reload confirmed", nil)
 	return true
 }

@@ -20,8 +20,8 @@ const eventsKept = 1000
 type eventLog struct {
 	mu        sync.Mutex
 	log       *slog.Logger
-	seq       uint64
-	ring      []api.Event
+	seq       uint64                // of the last event, the first is 1
+	ring      [eventsKept]api.Event // event n is at n % eventsKept
 	followers map[chan api.Event]bool
 }
 
@@ -47,10 +47,7 @@ func (l *eventLog) add(e api.Event) {
 		e.At = time.Now()
 	}
 	l.write(e)
-	l.ring = append(l.ring, e)
-	if len(l.ring) > eventsKept {
-		l.ring = slices.Delete(l.ring, 0, len(l.ring)-eventsKept)
-	}
+	l.ring[e.Seq%eventsKept] = e
 	for ch := range l.followers {
 		select {
 		case ch <- e:
@@ -75,10 +72,8 @@ func (l *eventLog) follow(since uint64) ([]api.Event, <-chan api.Event, func()) 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var past []api.Event
-	for _, e := range l.ring {
-		if e.Seq > since {
-			past = append(past, e)
-		}
+	for n := max(since, l.seq-min(l.seq, eventsKept)); n < l.seq; n++ {
+		past = append(past, l.ring[(n+1)%eventsKept])
 	}
 	ch := make(chan api.Event, eventsKept)
 	l.followers[ch] = true

@@ -3,6 +3,7 @@ package daemon
 import (
 	"bytes"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -36,6 +37,11 @@ func TestEventLogKeepsTheLastAndNumbersThem(t *testing.T) {
 	}
 	if all, _, done := l.follow(0); len(all) != eventsKept {
 		t.Errorf("kept %d events, want %d", len(all), eventsKept)
+	} else {
+		done()
+	}
+	if none, _, done := l.follow(math.MaxUint64); len(none) != 0 {
+		t.Errorf("%d events come after the last number there is", len(none))
 	} else {
 		done()
 	}

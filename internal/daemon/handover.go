@@ -38,6 +38,7 @@ type handover struct {
 	dir     string // where the file was
 	lock    *os.File
 	unready *time.Timer
+	late    chan struct{} // closed when unready has rung in vain
 }
 
 // handedRole is a role process: a child of this process, as the process stays
@@ -121,8 +122,11 @@ func (h *handover) execute(runtimeDir, binary string) error {
 	return errors.Join(fmt.Errorf("execute %s: %w", binary, err), os.Remove(path))
 }
 
-// back executes the old binary again, once.
+// back executes the old binary again, once. A fresh start has none.
 func (h *handover) back(why error) error {
+	if h == nil {
+		return nil
+	}
 	if h.Failure != "" {
 		return fmt.Errorf("take over: both binaries fail: %w", why)
 	}
@@ -133,9 +137,14 @@ func (h *handover) back(why error) error {
 // await executes the binary before again unless confirm comes within bound. A
 // nil handover is that of a fresh start.
 func (h *handover) await(bound time.Duration) {
-	if h != nil {
-		h.unready = time.AfterFunc(bound, func() { _ = h.back(errors.New("the new binary was not ready in time")) })
+	if h == nil {
+		return
 	}
+	h.late = make(chan struct{})
+	h.unready = time.AfterFunc(bound, func() {
+		defer close(h.late)
+		_ = h.back(errors.New("the new binary was not ready in time"))
+	})
 }
 
 // attempt makes a panic of the new binary's start an error, from which there is
@@ -156,7 +165,9 @@ func (h *handover) confirm() {
 	if h == nil {
 		return
 	}
-	h.unready.Stop()
+	if !h.unready.Stop() {
+		<-h.late // it goes back this very moment, or cannot
+	}
 	unix.Close(h.Binary)
 	for _, r := range h.Roles {
 		unix.Close(r.Link)
@@ -211,20 +222,4 @@ func (p *process) hand(name string) (handedRole, error) {
 		return handedRole{}, fmt.Errorf("hand over role %s: %w", name, err)
 	}
 	return r, nil
-}
-
-// inheritedVerdicts adds to the verdicts of the trackers those that the old
-// binary had: what was well a moment ago is not unknown now.
-func inheritedVerdicts(now, before []vrrp.Observed) []vrrp.Observed {
-	all := slices.Clone(now)
-	for _, o := range before {
-		i := slices.IndexFunc(all, func(a vrrp.Observed) bool { return a.ID == o.ID })
-		switch {
-		case i < 0:
-			all = append(all, o)
-		case all[i].State == vrrp.TrackUnknown:
-			all[i] = o
-		}
-	}
-	return all
 }

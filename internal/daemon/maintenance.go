@@ -20,6 +20,8 @@ type maintenance struct {
 	changed func()
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 
+	polling sync.Mutex // one look at a time: an older one must not end last
+
 	mu      sync.Mutex
 	dir     string
 	out     map[netip.AddrPort]bool // port 0 = every port
@@ -74,6 +76,8 @@ func (m *maintenance) covers(real netip.AddrPort) bool {
 // poll reads the directory. One that cannot be read leaves everything as it
 // is: a file system that went away must not put broken servers into service.
 func (m *maintenance) poll(ctx context.Context) {
+	m.polling.Lock()
+	defer m.polling.Unlock()
 	m.mu.Lock()
 	dir, before := m.dir, m.names
 	m.mu.Unlock()

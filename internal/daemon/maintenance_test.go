@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -90,6 +92,38 @@ func TestMaintenanceComesAndGoes(t *testing.T) {
 	want := []string{"warn: 10.0.0.1 is taken out of service by a file", "info: 10.0.0.1 is back in service"}
 	if diff := cmp.Diff(want, w.said); diff != "" || w.covers(real) || w.changes != 2 {
 		t.Errorf("covers %v after %d changes; said (-want +got):\n%s", w.covers(real), w.changes, diff)
+	}
+}
+
+// TestMaintenanceDirectoryChangesDuringALook: what an earlier look at another
+// directory finds, held up by a name server, does not count any more.
+func TestMaintenanceDirectoryChangesDuringALook(t *testing.T) {
+	w := watch(t)
+	asked, answer := make(chan struct{}), make(chan struct{})
+	w.lookup = func(context.Context, string) ([]netip.Addr, error) {
+		close(asked)
+		<-answer
+		return []netip.Addr{netip.MustParseAddr("10.0.0.1")}, nil
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "slow.example.com"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	var looks sync.WaitGroup
+	looks.Go(func() { w.poll(t.Context()) })
+	<-asked
+	moved := make(chan struct{})
+	looks.Go(func() {
+		w.watch("")
+		close(moved)
+	})
+	select { // it either waits or is overtaken
+	case <-moved:
+	case <-time.After(50 * time.Millisecond):
+	}
+	close(answer)
+	looks.Wait()
+	if w.covers(netip.MustParseAddrPort("10.0.0.1:80")) {
+		t.Error("a file in the directory before takes a real server out of service")
 	}
 }
 

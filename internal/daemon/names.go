@@ -109,21 +109,27 @@ func (s *supervisor) keepNames(ctx context.Context) {
 			continue
 		}
 		s.info("names", "host names of real servers have new addresses", nil)
-		s.mu.Lock()
-		files := s.recordings[cfg]
-		s.mu.Unlock()
-		if files != nil {
-			s.reloadConfig(ctx, reloadRequest{replay: files.replay()})
-		}
+		s.reloadConfig(ctx, reloadRequest{replay: true})
 	}
 }
 
-// keepRecording remembers what a configuration was made of, and what the one
-// before it was: that one may be rolled back to.
+// keepRecording remembers what a configuration was made of, and what those were
+// that may be returned to.
 func (s *supervisor) keepRecording(cfg *conf.Config, files *recording) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.recordings = map[*conf.Config]*recording{s.cfg: s.recordings[s.cfg], cfg: files}
+	kept := map[*conf.Config]*recording{s.cfg: s.recordings[s.cfg], cfg: files}
+	if p := s.pending; p != nil {
+		kept[p.before] = s.recordings[p.before]
+	}
+	s.recordings = kept
+}
+
+// recordingOf returns what a configuration was made of.
+func (s *supervisor) recordingOf(cfg *conf.Config) *recording {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recordings[cfg]
 }
 
 // recording reads files and remembers them, or plays what it remembers.

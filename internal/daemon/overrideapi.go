@@ -59,10 +59,13 @@ func (s *supervisor) serveOverride(w http.ResponseWriter, r *http.Request) {
 		if req.For > 0 {
 			o.Until = o.Since.Add(req.For)
 		}
-		s.info("override", fmt.Sprintf("%s has weight %d by an operator", targetOf(o), o.Weight), map[string]any{
-			"service": o.Service, "weight": o.Weight, "for": req.For.String(),
-		})
-		return s.overrides.set(o)
+		err := s.overrides.set(o)
+		if err == nil {
+			s.info("override", fmt.Sprintf("%s has weight %d by an operator", targetOf(o), o.Weight), map[string]any{
+				"service": o.Service, "weight": o.Weight, "for": req.For.String(),
+			})
+		}
+		return err
 	})
 }
 

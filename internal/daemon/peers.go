@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -35,13 +36,45 @@ func (m *peerMemory) list() []vrrp.RouterID {
 	return slices.Clone(m.ids)
 }
 
-// add remembers one router, durably.
-func (m *peerMemory) add(id vrrp.RouterID) error {
+// add remembers one router and reports whether it is a new one; save makes it
+// last.
+func (m *peerMemory) add(id vrrp.RouterID) (news bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if slices.Contains(m.ids, id) {
-		return nil
+		return false
 	}
 	m.ids = append(m.ids, id)
-	return writeState(m.path, m.ids, 0o644)
+	return true
+}
+
+// save writes the memory, durably. One goroutine alone may call it.
+func (m *peerMemory) save() error { return writeState(m.path, m.list(), 0o644) }
+
+// peerHeard remembers a router on which another one was heard for the first
+// time. The files are left to keepPeers: at the first start of hundreds of
+// instances the roles' next notices would wait for as many writes.
+func (s *supervisor) peerHeard(id vrrp.RouterID) {
+	if !s.peers.add(id) {
+		return
+	}
+	select {
+	case s.heard <- struct{}{}:
+	default:
+	}
+}
+
+// keepPeers writes down who was heard, until ctx ends.
+func (s *supervisor) keepPeers(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.heard:
+		}
+		if err := s.peers.save(); err != nil {
+			s.warn("state", "remember peer: "+err.Error(), nil)
+		}
+		s.keepRouters() // there is somebody to hand over to
+	}
 }

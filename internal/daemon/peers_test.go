@@ -15,10 +15,13 @@ func TestPeerMemorySurvivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	ids := []vrrp.RouterID{{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}, {Interface: "eth1", Family: vrrp.IPv4, VRID: 7}}
-	for _, id := range append(ids, ids[0]) {
-		if err := m.add(id); err != nil {
-			t.Fatal(err)
+	for i, id := range append(ids, ids[0]) {
+		if news := m.add(id); news != (i < len(ids)) {
+			t.Errorf("peer %d is news: %v", i, news)
 		}
+	}
+	if err := m.save(); err != nil {
+		t.Fatal(err)
 	}
 	again, err := openPeerMemory(dir)
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/conf"
-	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
 )
 
@@ -74,7 +73,7 @@ func (s *supervisor) poolChanged(c poolChange) {
 	if c.Server.IsValid() {
 		attrs["server"] = c.Server.String()
 	}
-	s.events.add(api.Event{Level: level, Kind: "pool", Message: c.describe(), Attrs: attrs})
+	s.add(level, "pool", c.describe(), attrs)
 	s.hooks.changed(s.config(), c)
 	s.alerts.changed(c)
 	if svc := serviceNamed(s.config(), c.Service); svc != nil {

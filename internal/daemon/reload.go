@@ -19,7 +19,9 @@ import (
 type reloadRequest struct {
 	dryRun  bool          // only tell what would change
 	confirm time.Duration // roll back unless confirmed within; 0 = no need to
-	replay  *recording    // load these files; nil = those that are there
+	// replay loads the files as they were when what is in force was loaded, for
+	// new addresses of the host names in them.
+	replay bool
 }
 
 // reloadConfig loads the files again, logs the plan and applies exactly it, in
@@ -35,14 +37,16 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		return r
 	}
 	before := s.filesNow()
-	files := req.replay
-	if files == nil {
+	var files *recording
+	if req.replay {
+		files = s.recordingOf(s.config()).replay()
+	} else {
 		files = newRecording()
 		s.names.refresh()
 	}
 	cfg, diags := loadConfig(s.opt, files, s.names)
 	if cfg == nil {
-		if req.replay == nil {
+		if !req.replay {
 			s.noteFiles(before, s.config().Files)
 		}
 		return s.rejected(req, diags)
@@ -55,14 +59,16 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 	notifyReloading()
 	defer notifySystemd(daemon.SdNotifyReady)
 	s.logDiagnostics(diags)
-	if req.replay == nil {
+	if !req.replay {
 		s.noteFiles(before, cfg.Files)
 	}
 	old := s.config()
 	s.keepRecording(cfg, files)
 	r = s.applyPlan(cfg, r)
 	go debug.FreeOSMemory() // what reading the files took
-	s.awaitConfirmation(old, &r, req.confirm)
+	if !req.replay {        // which nobody has asked for: it confirms nothing
+		s.awaitConfirmation(old, req.confirm)
+	}
 	return s.reloaded(r)
 }
 
@@ -70,10 +76,10 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 // read thousands of services to find that nothing changed.
 func (s *supervisor) sameFiles(req reloadRequest) (api.Reload, bool) {
 	s.mu.Lock()
-	cfg, last := s.cfg, s.reload
+	cfg, last, pending := s.cfg, s.reload, s.pending != nil
 	files := s.recordings[cfg]
 	s.mu.Unlock()
-	if req.replay != nil || files == nil || !last.OK || !last.ConfirmBy.IsZero() || !files.unchanged() || s.names.changed(cfg.HostNames) {
+	if req.replay || files == nil || !last.OK || pending || !files.unchanged() || s.names.changed(cfg.HostNames) {
 		return api.Reload{}, false
 	}
 	r := api.Reload{At: time.Now(), OK: true, Diagnostics: last.Diagnostics}
@@ -108,7 +114,7 @@ func (s *supervisor) rejected(req reloadRequest, diags conf.Diagnostics) api.Rel
 	if req.dryRun {
 		return r
 	}
-	s.events.add(api.Event{Level: "error", Kind: "reload", Message: "reload rejected, the running configuration stays: " + err.Error()})
+	s.add("error", "reload", "reload rejected, the running configuration stays: "+err.Error(), nil)
 	s.logDiagnostics(diags)
 	return s.reloaded(r)
 }
@@ -162,6 +168,9 @@ func (s *supervisor) reloaded(r api.Reload) api.Reload {
 	if !r.OK {
 		r.Failed++
 	}
+	if s.pending != nil {
+		r.ConfirmBy = s.pending.by
+	}
 	s.reload = r
 	return r
 }
@@ -172,8 +181,6 @@ func (s *supervisor) logDiagnostics(diags conf.Diagnostics) {
 		if level == "" {
 			level = "info"
 		}
-		s.events.add(api.Event{Level: level, Kind: "config", Message: d.Summary, Attrs: map[string]any{
-			"file": d.File, "line": d.Line, "col": d.Col, "hint": d.Hint,
-		}})
+		s.add(level, "config", d.Summary, map[string]any{"file": d.File, "line": d.Line, "col": d.Col, "hint": d.Hint})
 	}
 }

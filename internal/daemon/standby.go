@@ -47,7 +47,8 @@ func (o *standbyOrders) presume(c *conf.Config) {
 	}
 }
 
-// change replaces the orders by what edit makes of them, durably.
+// change replaces the orders by what edit makes of them, durably. The mutex is
+// held meanwhile: edit must take no other one.
 func (o *standbyOrders) change(edit func([]api.Standby) []api.Standby) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -138,14 +139,14 @@ func (s *supervisor) putOnStandby(ctx context.Context, r api.StandbyRequest) err
 	if err != nil {
 		return err
 	}
-	now := time.Now()
+	c, now := s.config(), time.Now()
 	err = s.standby.change(func(orders []api.Standby) []api.Standby {
 		for _, name := range names {
 			order := api.Standby{Instance: name, Reason: r.Reason, Force: r.Force, Since: now}
 			if r.For > 0 {
 				order.Until = now.Add(r.For)
 			}
-			orders = append(s.without(orders, name), order)
+			orders = append(withoutInstance(c, orders, name), order)
 		}
 		return orders
 	})
@@ -162,9 +163,10 @@ func (s *supervisor) takeBack(ctx context.Context, r api.StandbyRequest) error {
 	if err != nil {
 		return err
 	}
+	c := s.config()
 	err = s.standby.change(func(orders []api.Standby) []api.Standby {
 		for _, name := range names {
-			orders = s.without(orders, name)
+			orders = withoutInstance(c, orders, name)
 		}
 		return orders
 	})
@@ -175,9 +177,10 @@ func (s *supervisor) takeBack(ctx context.Context, r api.StandbyRequest) error {
 	return s.sendStandby(ctx)
 }
 
-// without returns the orders that are not about the instance or its group.
-func (s *supervisor) without(orders []api.Standby, name string) []api.Standby {
-	names := groupNames(s.config(), name)
+// withoutInstance returns the orders that are not about an instance or its
+// group.
+func withoutInstance(c *conf.Config, orders []api.Standby, name string) []api.Standby {
+	names := groupNames(c, name)
 	return slices.DeleteFunc(orders, func(o api.Standby) bool { return slices.Contains(names, o.Instance) })
 }
 
@@ -215,7 +218,8 @@ func (s *supervisor) expire(ctx context.Context, now time.Time) {
 		if o.Until.IsZero() || now.Before(o.Until) {
 			continue
 		}
-		err := s.standby.change(func(orders []api.Standby) []api.Standby { return s.without(orders, o.Instance) })
+		c := s.config()
+		err := s.standby.change(func(orders []api.Standby) []api.Standby { return withoutInstance(c, orders, o.Instance) })
 		if err == nil {
 			s.info("standby", "the time is over, active again: "+o.Instance, map[string]any{"instance": o.Instance})
 			err = s.sendStandby(ctx)
@@ -224,9 +228,4 @@ func (s *supervisor) expire(ctx context.Context, now time.Time) {
 			s.warn("standby", fmt.Sprintf("end standby of %s: %v", o.Instance, err), nil)
 		}
 	}
-}
-
-// add records an event.
-func (s *supervisor) add(level, kind, message string, attrs map[string]any) {
-	s.events.add(api.Event{Level: level, Kind: kind, Message: message, Attrs: attrs})
 }

@@ -40,6 +40,7 @@ type supervisor struct {
 
 	overrides   *overrideStore
 	recheck     chan struct{} // the overrides changed
+	heard       chan struct{} // of a peer that was not known
 	tracks      *tracking
 	notify      *notifications
 	standby     *standbyOrders
@@ -84,15 +85,12 @@ func Run(ctx context.Context, opt Options) error {
 	defer signals.close()
 	h, err := takeHandover()
 	if err != nil {
-		return err
+		return errors.Join(err, h.back(err))
 	}
 	h.await(takeOverBound)
 	s, err := h.attempt(func() (*supervisor, error) { return prepare(opt, h, signals) })
-	if err != nil && h != nil {
-		return errors.Join(err, h.back(err))
-	}
 	if err != nil {
-		return err
+		return errors.Join(err, h.back(err))
 	}
 	defer unlockInstance(s.lock)
 	h.confirm()
@@ -197,7 +195,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) (*supe
 	standby, errStandby := openStandbyOrders(opt.StateDir)
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, standby: standby, started: time.Now(),
-		overrides: overrides, recheck: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
+		overrides: overrides, recheck: make(chan struct{}, 1), heard: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
@@ -241,7 +239,7 @@ func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.P
 	return &child{
 		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, heir: make(chan *process, 1),
 		report: func(level, message string, attrs map[string]any) {
-			s.events.add(api.Event{Level: level, Kind: "role", Message: message, Attrs: attrs})
+			s.add(level, "role", message, attrs)
 		},
 	}
 }
@@ -258,6 +256,9 @@ func (s *supervisor) run(ctx context.Context) error {
 	defer endLife()
 	var roles sync.WaitGroup
 	s.notify.apply(s.config())
+	if s.inherited != nil {
+		s.tracks.manager.Recall(s.inherited.Verdicts)
+	}
 	s.tracks.apply(s.config())
 	configured := make([]chan error, 2)
 	for i, c := range []*child{s.checker, s.router} {
@@ -271,6 +272,7 @@ func (s *supervisor) run(ctx context.Context) error {
 	}
 	roles.Go(func() { s.keepOverrides(life) })
 	roles.Go(func() { s.keepNames(life) })
+	roles.Go(func() { s.keepPeers(life) })
 	roles.Go(func() { s.tracks.run(life) })
 	roles.Go(func() { s.expireStandby(life) })
 	roles.Go(func() { s.reapOrphans(life) })
@@ -374,63 +376,38 @@ func (s *supervisor) noticesOf(role string) link.Handler {
 func (s *supervisor) notice(_ context.Context, method string, body json.RawMessage) (any, error) {
 	switch method {
 	case noticeEvent:
-		e, err := decode[api.Event](body)
-		if err == nil {
-			s.events.add(e)
-		}
-		return nil, err
+		return nil, handled(body, s.events.add)
 	case noticeReady:
 		go s.markTableReady()
 		return nil, nil
 	case noticeState:
-		st, err := decode[instanceState](body)
-		if err == nil {
-			s.setInstance(st)
-		}
-		return nil, err
+		return nil, handled(body, s.setInstance)
 	case noticeChange:
-		c, err := decode[poolChange](body)
-		if err == nil {
-			s.poolChanged(c)
-		}
-		return nil, err
+		return nil, handled(body, s.poolChanged)
 	case noticeTransition:
-		c, err := decode[stateChange](body)
-		if err == nil {
-			s.notify.change(c)
-		}
-		return nil, err
+		return nil, handled(body, s.notify.change)
 	case noticeMemory:
-		some, err := decode[memoryPortion](body)
-		if err == nil {
-			s.checks.add(some)
-		}
-		return nil, err
+		return nil, handled(body, s.checks.add)
 	case noticeVerdict:
-		one, err := decode[toldMemory](body)
-		if err == nil {
-			s.checks.replace(one)
-		}
-		return nil, err
+		return nil, handled(body, s.checks.replace)
 	case noticePeerHeard:
-		id, err := decode[vrrp.RouterID](body)
-		if err == nil {
-			err = s.peers.add(id)
-		}
-		if err != nil {
-			s.warn("state", "remember peer: "+err.Error(), nil)
-		}
-		s.keepRouters() // there is somebody to hand over to
-		return nil, err
+		return nil, handled(body, s.peerHeard)
 	}
 	return nil, fmt.Errorf("unknown notice %q", method)
 }
 
-// markTableReady lets the router preempt: the table is programmed.
+// markTableReady lets the router preempt: the table is programmed. It comes
+// after every pass; the first one is news.
 func (s *supervisor) markTableReady() {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	s.mu.Lock()
+	known := s.tableReady
 	s.tableReady = true
 	s.mu.Unlock()
+	if known {
+		return
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	// A router between two lives learns it from its next configuration, one
@@ -438,14 +415,6 @@ func (s *supervisor) markTableReady() {
 	if err := s.router.call(ctx, callReady, nil, nil); err != nil && !errors.Is(err, errNotRunning) && !s.router.isStopping() {
 		s.warn("role", err.Error(), nil)
 	}
-}
-
-// verdicts are the last ones about what is tracked.
-func (s *supervisor) verdicts() []vrrp.Observed {
-	if s.inherited == nil {
-		return s.tracks.verdicts()
-	}
-	return inheritedVerdicts(s.tracks.verdicts(), s.inherited.Verdicts)
 }
 
 // handOverBound is the longest hand-over of the configuration, and what the
@@ -465,6 +434,12 @@ func (s *supervisor) patience() time.Duration {
 	return max(s.config().Global.StopTimeout-stopBound, 0)
 }
 
+func (s *supervisor) isTableReady() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tableReady
+}
+
 func (s *supervisor) isLeaving() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -481,31 +456,33 @@ func (s *supervisor) config() *conf.Config {
 func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 	s.telling.Lock()
 	defer s.telling.Unlock()
-	s.mu.Lock()
+	// The memories have mutexes of their own, which they hold while they write
+	// to the disk: s.mu must not wait for that.
+	c := s.config()
 	msg := routerConfig{
-		Routers: slices.Clone(s.cfg.Routers), Static: s.cfg.Static, PeerHeard: s.peers.list(),
-		Groups: groupsOf(s.cfg), StandBy: s.standby.list(s.cfg), Observed: s.verdicts(),
-		AwaitReady: !s.tableReady, Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: s.cfg.Global.AllowOtherDaemon,
-		RealTime: s.cfg.Global.RealTimePriority, Process: s.cfg.Global.Router,
-		Answers: s.cfg.Global.Answers, Notices: s.cfg.Global.Notices,
+		Routers: slices.Clone(c.Routers), Static: c.Static, PeerHeard: s.peers.list(),
+		Groups: groupsOf(c), StandBy: s.standby.list(c), Observed: s.tracks.verdicts(),
+		AwaitReady: !s.isTableReady(), Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: c.Global.AllowOtherDaemon,
+		RealTime: c.Global.RealTimePriority, Process: c.Global.Router,
+		Answers: c.Global.Answers, Notices: c.Global.Notices,
 	}
-	s.mu.Unlock()
 	s.keepRouters()
 	return callConfigured(p, msg)
 }
 
 // configureChecker sends the checker role its whole share in one message.
 func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
+	overrides := s.overrides.active(time.Now())
 	s.mu.Lock()
 	msg := checkerConfig{
 		Services: s.cfg.Services, MaintenanceDir: s.cfg.Global.MaintenanceDir, IPVS: s.cfg.IPVS, Sync: s.cfg.Sync, Process: s.cfg.Global.Checker,
-		Overrides: s.overrides.active(time.Now()), Instances: s.instanceStates(),
+		Overrides: overrides, Instances: s.instanceStates(),
 		Virtual: virtualAddresses(s.cfg), Start: how == firstLife,
 	}
+	s.mu.Unlock()
 	if how == nextLife { // all others have it
 		msg.Memory = s.checks.get()
 	}
-	s.mu.Unlock()
 	return callConfigured(p, msg)
 }
 
@@ -520,9 +497,14 @@ func callConfigured(p *link.Peer, msg any) error {
 }
 
 func (s *supervisor) info(kind, message string, attrs map[string]any) {
-	s.events.add(api.Event{Level: "info", Kind: kind, Message: message, Attrs: attrs})
+	s.add("info", kind, message, attrs)
 }
 
 func (s *supervisor) warn(kind, message string, attrs map[string]any) {
-	s.events.add(api.Event{Level: "warn", Kind: kind, Message: message, Attrs: attrs})
+	s.add("warn", kind, message, attrs)
+}
+
+// add records an event.
+func (s *supervisor) add(level, kind, message string, attrs map[string]any) {
+	s.events.add(api.Event{Level: level, Kind: kind, Message: message, Attrs: attrs})
 }

@@ -125,7 +125,7 @@ func (s *supervisor) ownRole(ctx context.Context, c *child) {
 // executeWith executes the binary whose roles work already. It returns only when
 // that is impossible.
 func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error {
-	h := &handover{Version: handoverVersion, From: s.opt.Version, Args: os.Args, Lock: int(s.lock.Fd()), Verdicts: s.verdicts()}
+	h := &handover{Version: handoverVersion, From: s.opt.Version, Args: os.Args, Lock: int(s.lock.Fd()), Verdicts: s.tracks.verdicts()}
 	var err error
 	if h.Binary, err = unix.Open(ownBinary, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("keep own binary: %w", err)
@@ -138,6 +138,9 @@ func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error
 		}
 		defer unix.Close(r.Link)
 		h.Roles = append(h.Roles, r)
+	}
+	if s.isLeaving() { // since the upgrade began
+		return fmt.Errorf("%w: the daemon is stopping", errUpgrade)
 	}
 	notifyReloading()
 	loosenWatchdog()

@@ -71,12 +71,20 @@ func (p *namedPipe) keepReader(ctx context.Context, report func(string)) {
 		if ctx.Err() != nil {
 			return
 		}
-		report(fmt.Sprintf("the reader of pipe %s ended: %v: %s", p.set.Path, r.Err, r.Output))
+		report(fmt.Sprintf("the reader of pipe %s ended: %s", p.set.Path, outcome(r)))
 		select {
 		case <-ctx.Done():
 		case <-time.After(readerPause):
 		}
 	}
+}
+
+// outcome is how a run ended, for people.
+func outcome(r program.Result) string {
+	if r.Err == nil {
+		return "exit status 0"
+	}
+	return fmt.Sprintf("%v: %s", r.Err, r.Output)
 }
 
 // shutDown writes what waits, until the deadline, then ends the reader.

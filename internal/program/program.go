@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
-	"sync"
-	"syscall"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -21,7 +19,7 @@ type Command struct {
 	Args    []string      // program and arguments, no shell
 	Timeout time.Duration // when the process group gets TERM
 	User    string        // "user" or "user:group"; "" = that of this process
-	Env     []string      // beyond the PATH
+	Env     []string      // beyond spawn.Environment
 }
 
 // Result is what came of a run.
@@ -40,8 +38,6 @@ const (
 	// pipeGrace is how much longer output is waited for when a child that left
 	// the process group still holds the pipe.
 	pipeGrace = 200 * time.Millisecond
-	// searchPath is the PATH that programs get.
-	searchPath = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 )
 
 // ErrTimeout is part of the error of a run that took too long.
@@ -76,53 +72,15 @@ func run(ctx context.Context, c Command) Result {
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = termGrace + pipeGrace
-	var g group
-	cmd.Cancel = func() error { return g.end(cmd.Process.Pid) }
+	var g spawn.Group
+	cmd.Cancel = func() error { return g.End(cmd.Process.Pid, termGrace) }
 	if err := cmd.Start(); err != nil {
 		return Result{Err: fmt.Errorf("start program: %w", err)}
 	}
-	err = g.wait(cmd)
+	err = g.Wait(cmd)
 	r := Result{Err: err, Output: out.String(), TimedOut: ctx.Err() == context.DeadlineExceeded}
 	if r.TimedOut {
 		r.Err = fmt.Errorf("%w: more than %s", ErrTimeout, c.Timeout)
 	}
 	return r
-}
-
-// wait waits for the program and ends what it left in its process group, so
-// that a child that keeps the output open does not prolong the run. All of that
-// happens before the program's own status is taken: until then its process
-// group cannot become somebody else's.
-func (g *group) wait(cmd *exec.Cmd) error {
-	awaitExit(cmd.Process.Pid)
-	g.mu.Lock()
-	g.over = true
-	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-	g.mu.Unlock()
-	err := cmd.Wait()
-	if errors.Is(err, exec.ErrWaitDelay) {
-		return nil
-	}
-	return err
-}
-
-// group is the process group of a program that runs.
-type group struct {
-	mu   sync.Mutex
-	over bool
-}
-
-// end asks the whole group to end, and forces it to a little later.
-func (g *group) end(pid int) error {
-	time.AfterFunc(termGrace, func() { _ = g.signal(pid, syscall.SIGKILL) })
-	return g.signal(pid, syscall.SIGTERM)
-}
-
-func (g *group) signal(pid int, sig syscall.Signal) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.over {
-		return nil
-	}
-	return syscall.Kill(-pid, sig)
 }

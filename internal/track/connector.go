@@ -39,9 +39,7 @@ func processChanges(ctx context.Context, size conf.Buffer) <-chan struct{} {
 		defer conn.Close()
 		for {
 			// An overrun is a change too; any other error is the end.
-			if _, err := conn.Receive(); err != nil && ctx.Err() != nil {
-				return
-			} else if err != nil && !isOverrun(err) {
+			if _, err := conn.Receive(); err != nil && (ctx.Err() != nil || !isOverrun(err)) {
 				return
 			}
 			select {

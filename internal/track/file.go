@@ -40,9 +40,10 @@ func (o *fileObserver) run(ctx context.Context, tell func(result)) {
 	// The directory is watched: editors and deployments replace files.
 	watcher, err := fsnotify.NewWatcher()
 	var events <-chan fsnotify.Event
+	var lost <-chan error
 	if err == nil {
 		defer watcher.Close()
-		events = watcher.Events
+		events, lost = watcher.Events, watcher.Errors
 	}
 	watched := false
 	for {
@@ -54,6 +55,7 @@ func (o *fileObserver) run(ctx context.Context, tell func(result)) {
 		case <-ctx.Done():
 			return
 		case <-time.After(reread):
+		case <-lost: // too many events: the watcher goes on once it was heard
 		case e := <-events:
 			if filepath.Clean(e.Name) == filepath.Dir(o.Path) {
 				watched = false // the directory itself went
@@ -98,9 +100,10 @@ func writeNumber(path string, flags, n int) error {
 	return nil
 }
 
-// readNumber reads the whole number at the beginning of a file.
+// readNumber reads the whole number at the beginning of a file. Whatever else
+// the path names does not block: the file is opened as O_NONBLOCK.
 func readNumber(path string) result {
-	f, err := os.Open(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return result{good: true, detail: "absent"}
 	}
@@ -108,6 +111,9 @@ func readNumber(path string) result {
 		return result{detail: err.Error()}
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return result{detail: "not a regular file"}
+	}
 	const longest = 64
 	b, err := io.ReadAll(io.LimitReader(f, longest))
 	if err != nil {

@@ -54,9 +54,11 @@ type Manager struct {
 	mu      sync.Mutex
 	workers map[vrrp.TrackID]*worker
 	told    map[vrrp.TrackID]Status // things that others observe
-	closed  bool
-	buffer  conf.Buffer // for what the kernel tells of processes
-	work    sync.WaitGroup
+	// recalled are verdicts of an earlier life, for the next Apply.
+	recalled map[vrrp.TrackID]vrrp.Observed
+	closed   bool
+	buffer   conf.Buffer // for what the kernel tells of processes
+	work     sync.WaitGroup
 }
 
 // worker is one observer at work.
@@ -83,6 +85,26 @@ func (m *Manager) SetBuffer(size conf.Buffer) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.buffer = size
+}
+
+// Recall gives the next Apply the verdicts of an earlier life of the daemon: what
+// was well a moment ago is not unknown now, and one bad look is not yet its end.
+func (m *Manager) Recall(verdicts []vrrp.Observed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recalled = make(map[vrrp.TrackID]vrrp.Observed, len(verdicts))
+	for _, o := range verdicts {
+		m.recalled[o.ID] = o
+	}
+}
+
+// remembered is a worker that has ended with a verdict, nil without one.
+func (m *Manager) remembered(id vrrp.TrackID) *worker {
+	o, known := m.recalled[id]
+	if !known {
+		return nil
+	}
+	return &worker{status: statusOf(o)}
 }
 
 // Apply observes what the configuration tracks. Observers whose settings stay
@@ -115,8 +137,17 @@ func (m *Manager) Apply(c conf.Tracking) {
 		if before == nil {
 			before = renamed(left, o)
 		}
+		if before == nil {
+			before = m.remembered(id)
+		}
 		m.workers[id] = m.start(o, before)
 	}
+	for id, o := range m.recalled {
+		if id.Kind == vrrp.TrackService {
+			m.told[id] = statusOf(o)
+		}
+	}
+	m.recalled = nil
 	for id := range m.told {
 		if !slices.Contains(c.Services, id.Name) {
 			delete(m.told, id)
@@ -228,9 +259,15 @@ func (m *Manager) Tell(o vrrp.Observed) {
 	if m.closed || known && before.State == o.State {
 		return
 	}
-	now := time.Now()
-	m.told[o.ID] = Status{ID: o.ID, State: o.State, Value: o.Value, Detail: o.Detail, Since: now, At: now}
+	m.told[o.ID] = statusOf(o)
 	m.report(o)
+}
+
+// statusOf is what is known of a thing of which somebody else says something
+// now.
+func statusOf(o vrrp.Observed) Status {
+	now := time.Now()
+	return Status{ID: o.ID, State: o.State, Value: o.Value, Detail: o.Detail, Since: now, At: now}
 }
 
 // Status returns what is known of everything, in order of kind and name.

@@ -12,6 +12,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
 )
@@ -226,8 +229,8 @@ func TestProcess(t *testing.T) {
 	reports.want(t, "process by-name up 0")
 	for path, want := range map[string]int{program: 1, "/elsewhere/vipd-test-sleep": 0, "vipd-test-other": 0} {
 		o := processObserver{TrackProcess: conf.TrackProcess{Program: path}}
-		if n := o.count(); n != want {
-			t.Errorf("%d processes of %s, want %d", n, path, want)
+		if n, err := o.count(); n != want || err != nil {
+			t.Errorf("%d processes of %s, %v; want %d", n, path, err, want)
 		}
 	}
 	if err := cmd.Process.Kill(); err != nil {
@@ -288,5 +291,34 @@ func TestTell(t *testing.T) {
 	m.Apply(conf.Tracking{})
 	if v := m.Verdicts(); len(v) != 0 {
 		t.Errorf("verdicts %+v", v)
+	}
+}
+
+// TestRecall: a manager that goes on for another one has its verdicts before the
+// first look, and a first look that is bad counts as one of several.
+func TestRecall(t *testing.T) {
+	t.Parallel()
+	reports := make(log, 100)
+	m := New(func(o vrrp.Observed) { reports <- o })
+	t.Cleanup(m.Close)
+	script := vrrp.Observed{ID: vrrp.TrackID{Kind: vrrp.TrackScript, Name: "chk"}, State: vrrp.TrackUp}
+	service := vrrp.Observed{ID: vrrp.TrackID{Kind: vrrp.TrackService, Name: "web"}, State: vrrp.TrackDown, Detail: "0 of 2"}
+	gone := vrrp.Observed{ID: vrrp.TrackID{Kind: vrrp.TrackService, Name: "gone"}, State: vrrp.TrackUp}
+	m.Recall([]vrrp.Observed{script, service, gone})
+	c := chk(shell("exit 1", "")...)
+	c.Scripts[0].Interval, c.Services = time.Hour, []string{"web"}
+	m.Apply(c)
+	m.AwaitFirst(t.Context())
+	if diff := cmp.Diff([]vrrp.Observed{script, service}, m.Verdicts(), cmpopts.IgnoreFields(vrrp.Observed{}, "Detail")); diff != "" {
+		t.Errorf("verdicts after one bad look (-want +got):\n%s", diff)
+	}
+	if s := m.Status()[0]; s.Runs != 1 || s.Failures != 1 {
+		t.Errorf("status %+v, want one look", s)
+	}
+	m.Apply(conf.Tracking{})
+	m.Apply(c)
+	m.AwaitFirst(t.Context())
+	if all := m.Verdicts(); len(all) != 0 {
+		t.Errorf("after it was not tracked for a while: %+v", all)
 	}
 }

@@ -2,12 +2,17 @@ package track
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/conf"
 )
 
 // shell is the command of a script that is not written to a file: one that was
@@ -134,5 +139,39 @@ func TestScriptNeverOverlaps(t *testing.T) {
 	}
 	if s := m.Status()[0]; s.Failures > 0 {
 		t.Errorf("%d of %d runs met another one", s.Failures, s.Runs)
+	}
+}
+
+// TestFileIsAPipe: a path that names something else than a file is no number, and
+// does not hold up the observer.
+func TestFileIsAPipe(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if r := readNumber(path); r.good || r.detail != "not a regular file" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestProcessesThatCannotBeCounted: without a descriptor left, nothing is known of
+// the processes; they are not gone.
+func TestProcessesThatCannotBeCounted(t *testing.T) {
+	const inside = "VIPD_TEST_NO_DESCRIPTORS"
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestProcessesThatCannotBeCounted$")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 1, Max: 1}); err != nil {
+		t.Fatal(err)
+	}
+	o := processObserver{TrackProcess: conf.TrackProcess{Program: "init"}}
+	if n, err := o.count(); !exhausted(err) {
+		t.Errorf("counted %d, %v", n, err)
 	}
 }

@@ -50,19 +50,22 @@ func (o *pingObserver) round(ctx context.Context, targets []judge) {
 	var asked sync.WaitGroup
 	for i := range targets {
 		asked.Go(func() {
-			good := o.ask(ctx, o.Targets[i])
-			targets[i].hear(time.Now(), good)
+			if good, known := o.ask(ctx, o.Targets[i]); known {
+				targets[i].hear(time.Now(), good)
+			}
 		})
 	}
 	asked.Wait()
 }
 
-func (o *pingObserver) ask(ctx context.Context, target netip.Addr) bool {
+// ask reports whether a target answers. It is not known when this machine could
+// not even ask: without the right to ping, all directors would else be in fault.
+func (o *pingObserver) ask(ctx context.Context, target netip.Addr) (good, known bool) {
 	r := probe.Run(ctx, healthcheck.Key{
 		Settings: healthcheck.Settings{Kind: healthcheck.KindPing, Timeout: o.Timeout},
 		Target:   netip.AddrPortFrom(target, 0),
 	})
-	return r.Class == healthcheck.ClassOK
+	return r.OK(), r.Class != healthcheck.ClassInternal
 }
 
 // count adds the targets up. Nothing is known while those without a state

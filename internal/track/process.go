@@ -2,6 +2,7 @@ package track
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
@@ -50,8 +53,9 @@ func (o *processObserver) run(ctx context.Context, tell func(result)) {
 func (o *processObserver) look(ctx context.Context, interval time.Duration, changes <-chan struct{}, tell func(result)) {
 	for {
 		start := time.Now()
-		n := o.count()
-		tell(result{good: o.enough(n), detail: fmt.Sprintf("%d of %d processes", n, o.Quorum), took: time.Since(start)})
+		if n, err := o.count(); err == nil { // else the last result stands
+			tell(result{good: o.enough(n), detail: fmt.Sprintf("%d of %d processes", n, o.Quorum), took: time.Since(start)})
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -75,46 +79,60 @@ func (o *processObserver) enough(n int) bool {
 	return n >= o.Quorum && (o.Most == 0 || n <= o.Most)
 }
 
-// count counts the processes that match.
-func (o *processObserver) count() int {
+// count counts the processes that match. An error tells about this process, and
+// nothing about those.
+func (o *processObserver) count() (n int, err error) {
 	dirs, err := os.ReadDir("/proc")
 	if err != nil {
-		return 0
+		return 0, err
 	}
-	n := 0
 	for _, d := range dirs {
-		if pid, err := strconv.Atoi(d.Name()); err == nil && o.matches(pid) {
+		pid, err := strconv.Atoi(d.Name())
+		if err != nil {
+			continue
+		}
+		match, err := o.matches(pid)
+		if exhausted(err) {
+			return 0, err
+		}
+		if match {
 			n++
 		}
 	}
-	return n
+	return n, nil
+}
+
+// exhausted reports whether an error is about what this process may open, and
+// not about what it tried to.
+func exhausted(err error) bool {
+	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM)
 }
 
 // matches compares a process: a path with its executable, a name with the
 // first word of its command line or with the kernel's name of it. A zombie has
-// no command line and does not count.
-func (o *processObserver) matches(pid int) bool {
+// no command line and does not count. One that has ended meanwhile is an error.
+func (o *processObserver) matches(pid int) (bool, error) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil || len(line) == 0 {
-		return false
+		return false, err
 	}
 	words := strings.Split(strings.TrimSuffix(string(line), "\x00"), "\x00")
 	if !o.fits(words[1:]) {
-		return false
+		return false, nil
 	}
 	if o.Full {
-		return words[0] == o.Program
+		return words[0] == o.Program, nil
 	}
 	if strings.Contains(o.Program, "/") {
 		exe, err := os.Readlink(filepath.Join(dir, "exe"))
-		return err == nil && strings.TrimSuffix(exe, " (deleted)") == o.Program
+		return err == nil && strings.TrimSuffix(exe, " (deleted)") == o.Program, err
 	}
 	if filepath.Base(words[0]) == o.Program {
-		return true
+		return true, nil
 	}
 	comm, err := os.ReadFile(filepath.Join(dir, "comm"))
-	return err == nil && strings.TrimSuffix(string(comm), "\n") == o.Program
+	return err == nil && strings.TrimSuffix(string(comm), "\n") == o.Program, err
 }
 
 // fits compares the arguments of a process.

@@ -1,4 +1,4 @@
-package program
+package spawn
 
 import "golang.org/x/sys/unix"
 
