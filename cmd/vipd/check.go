@@ -1,12 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -37,12 +37,12 @@ Exit status: 0 usable, 1 errors were found, 2 a file cannot be read.`,
 			}
 			cfg, diags := daemon.LoadConfig(c.configFiles(args), conf.Format(c.format), c.director)
 			if cfg != nil {
-				diags = append(diags, cfg.OffSubnet(localSubnets())...)
+				diags = slices.Concat(diags, cfg.OffSubnet(localSubnets()), cfg.Notes())
 			}
 			out := cmd.OutOrStdout()
 			if c.json {
 				if err := writeCheckJSON(out, cfg, diags); err != nil {
-					return problem(err)
+					return err
 				}
 			} else {
 				diags.Write(os.Stderr)
@@ -68,8 +68,8 @@ func (c *common) checkNodes(cmd *cobra.Command, nodes []daemon.NodeFile) error {
 		if diags == nil {
 			diags = conf.Diagnostics{}
 		}
-		if err := writeIndented(cmd.OutOrStdout(), checkResult{OK: code == 0, Diagnostics: diags}); err != nil {
-			return problem(err)
+		if err := writeJSON(cmd.OutOrStdout(), checkResult{OK: code == 0, Diagnostics: diags}); err != nil {
+			return err
 		}
 	default:
 		diags.Write(os.Stderr)
@@ -110,14 +110,7 @@ func writeCheckJSON(w io.Writer, cfg *conf.Config, diags conf.Diagnostics) error
 	if cfg != nil {
 		res.Director = cfg.Director
 	}
-	return writeIndented(w, res)
-}
-
-// writeIndented writes JSON for people, too.
-func writeIndented(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	return writeJSON(w, res)
 }
 
 func writeCheckSummary(w io.Writer, cfg *conf.Config) {

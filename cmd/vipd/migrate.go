@@ -52,7 +52,7 @@ written.`,
 				}
 			}
 			if err := reportMigration(cmd, c.json, report == "json", args, output, text, diags); err != nil {
-				return problem(err)
+				return err
 			}
 			if code := diagnosticsExit(diags); code != 0 {
 				return &exitError{code: code}
@@ -108,11 +108,11 @@ func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, files []string
 	out, errOut := cmd.OutOrStdout(), cmd.ErrOrStderr()
 	switch {
 	case asJSON:
-		return writeIndented(out, m)
+		return writeJSON(out, m)
 	case reportJSON:
 		fmt.Fprint(out, m.HCL)
 		m.HCL = ""
-		return writeIndented(errOut, m)
+		return writeJSON(errOut, m)
 	}
 	diags.Write(errOut)
 	fmt.Fprint(out, m.HCL)

@@ -174,3 +174,22 @@ func TestCheckNodes(t *testing.T) {
 		}
 	}
 }
+
+// TestCheckTellsLeases: what follows from a file without being written in it is
+// said, and is no problem.
+func TestCheckTellsLeases(t *testing.T) {
+	out, _, code := invoke(t, "check", "--json", "-f", "../../examples/two-directors.hcl", "--director", "lb1")
+	var found checkResult
+	if err := json.Unmarshal([]byte(out), &found); err != nil || code != 0 || !found.OK {
+		t.Fatalf("exit %d, %v\n%s", code, err, out)
+	}
+	var said []string
+	for _, d := range found.Diagnostics {
+		if d.Code == "lease" && d.Severity == conf.Note {
+			said = append(said, d.Summary)
+		}
+	}
+	if len(said) != 1 || !strings.Contains(said[0], "lease mode heal, because the configuration names 2 directors") {
+		t.Errorf("said of leases: %q", said)
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -155,10 +154,4 @@ func renderVerify(w io.Writer, v api.Verify) {
 	if len(v.Drift) == 0 && v.Error == "" {
 		fmt.Fprintln(w, "the table is as it should be")
 	}
-}
-
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
 }

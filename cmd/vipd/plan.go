@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,9 +37,9 @@ or drop connections, 1 the configuration has errors, 2 a file cannot be read.`,
 				return err
 			}
 			if c.json {
-				enc := json.NewEncoder(cmd.OutOrStdout())
-				enc.SetIndent("", "  ")
-				enc.Encode(plan)
+				if err := writeJSON(cmd.OutOrStdout(), plan); err != nil {
+					return err
+				}
 			} else {
 				renderPlan(cmd.OutOrStdout(), plan)
 			}

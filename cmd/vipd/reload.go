@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,9 +79,9 @@ func confirmReload(ctx context.Context, cl *client) error {
 
 func (c *common) showReload(w io.Writer, f reloadFlags, res api.Reload) error {
 	if c.json {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		enc.Encode(res)
+		if err := writeJSON(w, res); err != nil {
+			return err
+		}
 	} else {
 		renderReload(w, f, res)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,6 +10,16 @@ import (
 
 	"github.com/vipd/vipd/internal/daemon/api"
 )
+
+// writeJSON prints JSON that people can read, too.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return problem(fmt.Errorf("print JSON: %w", err))
+	}
+	return nil
+}
 
 // renderStatus prints a status for people: problems first, then what is
 // served, then who serves it.

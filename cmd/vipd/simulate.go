@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -89,7 +88,7 @@ func (c *common) simulateRandom(cmd *cobra.Command, s *simulate.Simulation, f *s
 	case err != nil:
 		return usage(err)
 	case failure == nil && c.json:
-		return c.encode(cmd, allHold{f.random, f.seed, digest})
+		return writeJSON(cmd.OutOrStdout(), allHold{f.random, f.seed, digest})
 	case failure == nil:
 		fmt.Fprintf(cmd.OutOrStdout(), "verdict: all invariants hold in %d random scripts, seeds %d to %d, digest %s\n",
 			f.random, f.seed, f.seed+uint64(f.random)-1, digest)
@@ -131,7 +130,7 @@ func (c *common) showSimulation(cmd *cobra.Command, f *simulateFlags, r *simulat
 		}
 	}
 	if c.json {
-		if err := c.encode(cmd, r); err != nil {
+		if err := writeJSON(cmd.OutOrStdout(), r); err != nil {
 			return err
 		}
 	} else {
@@ -139,16 +138,6 @@ func (c *common) showSimulation(cmd *cobra.Command, f *simulateFlags, r *simulat
 	}
 	if len(r.Broken) > 0 {
 		return &exitError{code: exitProblem}
-	}
-	return nil
-}
-
-// encode prints a value as JSON.
-func (c *common) encode(cmd *cobra.Command, v any) error {
-	enc := json.NewEncoder(cmd.OutOrStdout())
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return problem(err)
 	}
 	return nil
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -70,10 +69,8 @@ func (c *common) order(cmd *cobra.Command, path string, req *api.StandbyRequest,
 	out := cmd.OutOrStdout()
 	switch {
 	case c.json:
-		enc := json.NewEncoder(out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(answer); err != nil {
-			return problem(err)
+		if err := writeJSON(out, answer); err != nil {
+			return err
 		}
 	case len(answer.Orders) == 0 && answer.OK:
 		fmt.Fprintln(out, "no instance is on standby")

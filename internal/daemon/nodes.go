@@ -27,9 +27,9 @@ func ParseNodeFiles(args []string) (nodes []NodeFile, ok bool) {
 	return nodes, len(nodes) > 0
 }
 
-// LoadNodes reads the files of several nodes, each as that node would. The
+// loadNodes reads the files of several nodes, each as that node would. The
 // nodes are nil when the diagnostics hold an error.
-func LoadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags conf.Diagnostics) {
+func loadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags conf.Diagnostics) {
 	for _, f := range files {
 		cfg, remarks := LoadConfig([]string{f.File}, format, f.Name)
 		diags = append(diags, remarks...)
@@ -46,7 +46,7 @@ func LoadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags c
 // CheckNodes checks the files of several nodes, each by itself and all
 // together.
 func CheckNodes(files []NodeFile, format conf.Format) conf.Diagnostics {
-	nodes, diags := LoadNodes(files, format)
+	nodes, diags := loadNodes(files, format)
 	return append(diags, conf.Together(nodes)...)
 }
 
@@ -54,7 +54,7 @@ func CheckNodes(files []NodeFile, format conf.Format) conf.Diagnostics {
 // block for each. The text is read back as every node and compared with what
 // the node's own file means.
 func MigrateNodes(files []NodeFile, format conf.Format) ([]byte, conf.Diagnostics) {
-	nodes, diags := LoadNodes(files, format)
+	nodes, diags := loadNodes(files, format)
 	if nodes == nil {
 		return nil, diags
 	}

@@ -53,7 +53,7 @@ type Report struct {
 
 // NewReconciler continues with the runtime record at recordPath, if there is
 // one of this boot and network namespace. A damaged record is not an error
-// here: the first Reconcile reports it and goes on without.
+// here: the first pass reports it and goes on without.
 func NewReconciler(k Kernel, recordPath string) (*Reconciler, error) {
 	return newReconciler(k, recordPath, "/proc")
 }
@@ -72,12 +72,6 @@ func newReconciler(k Kernel, recordPath, proc string) (*Reconciler, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-// Reconcile makes the kernel hold want. See Verify.
-func (r *Reconciler) Reconcile(want ipvs.Table) ([]ipvs.Op, error) {
-	rep, err := r.Verify(func(ipvs.Table) ipvs.Table { return want })
-	return rep.Done, err
 }
 
 // Verify reads the table, asks desired what it should be and applies the
@@ -253,7 +247,9 @@ func (r *Reconciler) apply(ops []ipvs.Op) ([]ipvs.Op, error) {
 				continue
 			}
 			if err := r.kernel.Apply(op); err != nil {
-				missing[op.Service.Key] = op.Kind == ipvs.AddService
+				if op.Kind == ipvs.AddService {
+					missing[op.Service.Key] = true
+				}
 				errs = append(errs, err)
 				continue
 			}

@@ -54,6 +54,12 @@ func (w *world) start() *Reconciler {
 	return r
 }
 
+// Reconcile makes the kernel hold want.
+func (r *Reconciler) Reconcile(want ipvs.Table) ([]ipvs.Op, error) {
+	rep, err := r.Verify(func(ipvs.Table) ipvs.Table { return want })
+	return rep.Done, err
+}
+
 func (w *world) reconcile(r *Reconciler, want ipvs.Table) []ipvs.Op {
 	w.t.Helper()
 	ops, err := r.Reconcile(want)

@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -52,13 +53,15 @@ func (r *Reconciler) setSysctl(name, value string) error {
 	return r.writeSysctl(name, value)
 }
 
+// restoreSysctl gives a variable its value back. One that went with its
+// interface is forgotten.
 func (r *Reconciler) restoreSysctl(name string) error {
 	ours := r.rec.Sysctls[name]
 	now, err := r.readSysctl(name)
 	if err == nil && now == ours.Is {
 		err = r.writeSysctl(name, ours.Was)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	rec := r.rec

@@ -89,3 +89,30 @@ func TestSysctlWithoutIPVS(t *testing.T) {
 		t.Errorf("needed: %v", err)
 	}
 }
+
+// TestSysctlGoesWithItsInterface: a variable of an interface that is gone is
+// neither an error for ever nor one of ours any more.
+func TestSysctlGoesWithItsInterface(t *testing.T) {
+	w := newWorld(t, nil)
+	const name = "net.ipv4.conf.veth7.send_redirects"
+	dir := filepath.Join(w.proc, "sys/net/ipv4/conf/veth7")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "send_redirects"), []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	r := w.start()
+	if err := r.SetSysctls(map[string]string{name: "0"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.SetSysctls(map[string]string{}); err != nil {
+		t.Errorf("without the interface: %v", err)
+	}
+	if _, ours := r.rec.Sysctls[name]; ours {
+		t.Error("the variable is still recorded as ours")
+	}
+}
