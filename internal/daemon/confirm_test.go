@@ -36,10 +36,7 @@ func newReloadable(t *testing.T) *reloadable {
 	if cfg == nil {
 		t.Fatal(diags)
 	}
-	var err error
-	if r.supervisor, err = newSupervisor(opt, cfg, diags); err != nil {
-		t.Fatal(err)
-	}
+	r.supervisor = newSupervisor(opt, cfg, diags)
 	r.names = names
 	r.keepRecording(cfg, files)
 	r.notify.apply(cfg)

@@ -41,7 +41,7 @@ type notifications struct {
 const closeSlack = 3 * time.Second
 
 func newNotifications(s *supervisor) *notifications {
-	n := &notifications{states: make(map[vrrp.RouterID]notify.State), priorities: make(map[vrrp.RouterID]uint8), told: make(map[string]notify.State)}
+	n := &notifications{cfg: &conf.Config{}, states: make(map[vrrp.RouterID]notify.State), priorities: make(map[vrrp.RouterID]uint8), told: make(map[string]notify.State)}
 	n.notifier = notify.New(func(problem string) { s.warn("notify", problem, nil) })
 	return n
 }
@@ -51,9 +51,7 @@ func newNotifications(s *supervisor) *notifications {
 func (n *notifications) apply(c *conf.Config) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.cfg != nil {
-		c = keepRemoved(n.cfg, c)
-	}
+	c = keepRemoved(n.cfg, c)
 	n.cfg = c
 	host, err := os.Hostname()
 	if c.Director != "" || err != nil {

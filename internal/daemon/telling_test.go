@@ -50,10 +50,7 @@ func TestNewsIsNotOvertakenByAConfiguration(t *testing.T) {
 	dir := t.TempDir()
 	web := vrrp.Config{Name: "web", Priority: 150, ID: vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 51}}
 	cfg := &conf.Config{Routers: []vrrp.Config{web}, Tracking: conf.Tracking{Services: []string{"web"}}}
-	s, err := newSupervisor(Options{RuntimeDir: dir, StateDir: dir, Log: io.Discard}, cfg, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := newSupervisor(Options{RuntimeDir: dir, StateDir: dir, Log: io.Discard}, cfg, nil)
 	role := &slowRouter{gate: make(chan struct{}), configures: make(chan struct{})}
 	ours, theirs := net.Pipe()
 	peer := link.New(ours, s.notice)

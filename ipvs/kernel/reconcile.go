@@ -154,9 +154,6 @@ func (r *Reconciler) TakeAll() error {
 	return r.store(r.rec.withServices(owned))
 }
 
-// Have reads the kernel's table.
-func (r *Reconciler) Have() (ipvs.Table, error) { return r.kernel.Table() }
-
 // RemoveOurs removes our services, gives sysctls and timeouts their old values
 // back and deletes the record. What fails stays in the record.
 func (r *Reconciler) RemoveOurs() error {

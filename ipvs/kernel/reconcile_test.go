@@ -142,7 +142,7 @@ func TestReconcileAdopts(t *testing.T) {
 	found := ipvstest.MustTable("tcp 192.0.2.9:80 rr", "192.0.2.1:80 9 direct", "192.0.2.8:80 1 direct")
 	w := newWorld(t, join(found, foreign))
 	r := w.start()
-	have, err := r.Have()
+	have, err := r.kernel.Table()
 	if err != nil || !have.Equal(join(found, foreign)) {
 		t.Errorf("have %+v, %v", have, err)
 	}

@@ -1,0 +1,135 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/program"
+	"github.com/vipd/vipd/internal/track"
+	"github.com/vipd/vipd/vrrp/kernel"
+)
+
+// Run is `vipd run`: it returns nil after a clean stop, which ctx asks for.
+// A *ConfigError means that the configuration cannot be used.
+func Run(ctx context.Context, opt Options) error {
+	if opt.Rehearsal > 0 {
+		return rehearse(opt)
+	}
+	signals := listenSignals(opt.keepalived())
+	defer signals.close()
+	h, err := takeHandover()
+	if err != nil {
+		return errors.Join(err, h.back(err))
+	}
+	h.await(takeOverBound)
+	s, err := h.attempt(func() (*supervisor, error) { return prepare(opt, h, signals) })
+	if err != nil {
+		return errors.Join(err, h.back(err))
+	}
+	defer unlockInstance(s.lock)
+	h.confirm()
+	err = s.run(ctx)
+	defer settleNotices()
+	last := s.config().Global
+	runHook(opt, last.Scripts.User, last.Shutdown, "shutdown")
+	return err
+}
+
+// runHook runs a program of the daemon's own life. What it makes of it changes
+// nothing for the daemon.
+func runHook(opt Options, user string, h conf.Hook, name string) {
+	if len(h.Command) == 0 {
+		return
+	}
+	r := program.Run(context.Background(), program.Command{Args: h.Command, Timeout: h.Timeout, User: user})
+	if r.Err != nil {
+		newLogger(opt.Log, "info", "text").Warn("run "+name+" program", "program", h.Command[0], "error", r.Err, "output", r.Output)
+	}
+}
+
+// prepare does everything that can fail before a role is touched.
+func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) {
+	names, files := newResolver(), newRecording()
+	cfg, diags := loadConfig(opt, files, names)
+	if cfg == nil {
+		return nil, &ConfigError{Diagnostics: diags}
+	}
+	if cfg.Global.Umask != nil {
+		syscall.Umask(int(*cfg.Global.Umask))
+	}
+	stateErr, err := opt.prepareDirs()
+	if err != nil {
+		return nil, err
+	}
+	lock, recordErr, err := claimInstance(opt.RuntimeDir, h)
+	if err != nil {
+		return nil, err
+	}
+	if h == nil {
+		runHook(opt, cfg.Global.Scripts.User, cfg.Global.Startup, "startup")
+		stateErr = errors.Join(stateErr, track.InitFiles(cfg.Tracking.Files))
+	}
+	s := newSupervisor(opt, cfg, diags)
+	s.startWith(stateErr)
+	s.startWith(recordErr)
+	s.lock, s.names, s.signals = lock, names, signals
+	s.keepRecording(cfg, files)
+	s.stopControl, err = s.serveControl()
+	if err == nil && h != nil {
+		err = s.inherit(h)
+	}
+	if err != nil {
+		h.unclaim(lock)
+		return nil, err
+	}
+	return s, nil
+}
+
+// tellTroubles warns of what is wrong with the state and the rights.
+func (s *supervisor) tellTroubles() {
+	for _, t := range s.troubles {
+		s.warn("state", t, nil)
+	}
+	missing, err := missingCapabilities()
+	if err != nil {
+		missing = []string{err.Error()}
+	}
+	for _, m := range missing {
+		s.warn("capability", m, nil)
+	}
+}
+
+// startWith notes what is wrong and does not keep the daemon from starting.
+func (s *supervisor) startWith(err error) {
+	if err != nil {
+		s.troubles = append(s.troubles, err.Error())
+	}
+}
+
+// claimInstance locks the runtime directory and begins a new record of masters,
+// unless both were handed over. Without the record a start is possible.
+func claimInstance(runtimeDir string, h *handover) (lock *os.File, recordErr, err error) {
+	if h != nil {
+		h.lock = os.NewFile(uintptr(h.Lock), instanceLock)
+		return h.lock, nil, nil
+	}
+	if lock, recordErr, err = lockInstance(runtimeDir); err != nil {
+		return nil, nil, err
+	}
+	return lock, errors.Join(recordErr, beginRecord(runtimeDir)), nil
+}
+
+// beginRecord voids what earlier supervisors recorded about their masters: only
+// a role that dies under this one may resume.
+func beginRecord(runtimeDir string) error {
+	record, err := kernel.OpenRecord(runtimeDir)
+	if err != nil {
+		return fmt.Errorf("open runtime record: %w", err)
+	}
+	record.Begin()
+	return record.Close()
+}
