@@ -34,6 +34,7 @@ func newTold(t *testing.T) *told {
 		t.Fatal(err)
 	}
 	o.notifications = &notifications{
+		cfg:    &conf.Config{},
 		states: make(map[vrrp.RouterID]notify.State), priorities: make(map[vrrp.RouterID]uint8), told: make(map[string]notify.State),
 		notifier: notify.New(func(problem string) { t.Error(problem) }),
 	}

@@ -23,6 +23,11 @@ import (
 // not exist yet, or be on a file system that tells nothing.
 const reread = 5 * time.Second
 
+// settling is the pause between news of a file's directory and the look at the
+// file. One that is written anew is empty for a moment, which would be another
+// number, and a directory that is busy otherwise shall not be.
+const settling = 10 * time.Millisecond
+
 // fileObserver reads the number in a file whenever the file changes.
 type fileObserver struct{ conf.TrackFile }
 
@@ -59,6 +64,11 @@ func (o *fileObserver) run(ctx context.Context, tell func(result)) {
 		case e := <-events:
 			if filepath.Clean(e.Name) == filepath.Dir(o.Path) {
 				watched = false // the directory itself went
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(settling):
 			}
 		}
 	}
