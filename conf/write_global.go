@@ -25,6 +25,29 @@ func (w *writer) global() maker {
 	m.set("stop_timeout", g.StopTimeout)
 	m.set("maintenance_dir", g.MaintenanceDir)
 	w.pipes(m)
+	w.processes(m)
+	if d := g.Dump; d != nil {
+		k := m.child("keepalived_dump")
+		k.set("data", d.Data)
+		k.set("stats", d.Stats)
+		k.set("json", d.JSON)
+		k.set("json_version", d.Version)
+	}
+	w.hooks(m)
+	log := m.child("log")
+	log.set("level", g.LogLevel)
+	log.set("format", g.LogFormat)
+	scripts := m.child("scripts")
+	scripts.set("user", g.Scripts.User)
+	scripts.set("timeout", g.Scripts.Timeout)
+	m.prune("log", "scripts")
+	w.mail(m)
+	return m
+}
+
+// processes writes what the daemon's processes are given, and their sockets.
+func (w *writer) processes(m maker) {
+	g := w.cfg.Global
 	for _, p := range []struct {
 		name string
 		Process
@@ -49,42 +72,40 @@ func (w *writer) global() maker {
 			k.set("force", p.Force)
 		}
 	}
-	if d := g.Dump; d != nil {
-		k := m.child("keepalived_dump")
-		k.set("data", d.Data)
-		k.set("stats", d.Stats)
-		k.set("json", d.JSON)
-		k.set("json_version", d.Version)
-	}
-	for name, h := range map[string]Hook{"startup": g.Startup, "shutdown": g.Shutdown, "files_changed": g.FilesChanged} {
+}
+
+// hooks writes the programs of the daemon's own life.
+func (w *writer) hooks(m maker) {
+	g := w.cfg.Global
+	for _, h := range []struct {
+		name string
+		Hook
+	}{{"startup", g.Startup}, {"shutdown", g.Shutdown}, {"files_changed", g.FilesChanged}} {
 		if len(h.Command) > 0 {
-			k := m.child(name)
+			k := m.child(h.name)
 			k.set("command", h.Command)
 			k.set("timeout", h.Timeout)
 		}
 	}
-	log := m.child("log")
-	log.set("level", g.LogLevel)
-	log.set("format", g.LogFormat)
-	scripts := m.child("scripts")
-	scripts.set("user", g.Scripts.User)
-	scripts.set("timeout", g.Scripts.Timeout)
-	m.prune("log", "scripts")
-	if g.Mail != nil {
-		mail := m.child("mail")
-		mail.set("to", g.Mail.To)
-		mail.set("from", g.Mail.From)
-		mail.set("server", g.Mail.Server)
-		mail.set("security", g.Mail.Security)
-		mail.set("hello", g.Mail.Hello)
-		mail.set("timeout", g.Mail.Timeout)
-		mail.set("name", g.Mail.Name)
-		mail.set("faults", !g.Mail.NoFaults)
-		mail.set("style", g.Mail.Style)
-		mail.set("username", g.Mail.Username)
-		mail.set("password_file", g.Mail.PasswordFile)
+}
+
+func (w *writer) mail(m maker) {
+	g := w.cfg.Global
+	if g.Mail == nil {
+		return
 	}
-	return m
+	mail := m.child("mail")
+	mail.set("to", g.Mail.To)
+	mail.set("from", g.Mail.From)
+	mail.set("server", g.Mail.Server)
+	mail.set("security", g.Mail.Security)
+	mail.set("hello", g.Mail.Hello)
+	mail.set("timeout", g.Mail.Timeout)
+	mail.set("name", g.Mail.Name)
+	mail.set("faults", !g.Mail.NoFaults)
+	mail.set("style", g.Mail.Style)
+	mail.set("username", g.Mail.Username)
+	mail.set("password_file", g.Mail.PasswordFile)
 }
 
 // pipes writes pipes: one of all changes without a reader is an attribute.

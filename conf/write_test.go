@@ -61,6 +61,11 @@ func TestWrite(t *testing.T) {
 			if diff := cmp.Diff(c, readBack(t, text, c.Director), sameModel...); diff != "" {
 				t.Errorf("read back (-want +got):\n%s\n%s", diff, text)
 			}
+			for range 8 {
+				if diff := cmp.Diff(string(text), string(Write([]Node{{c.Director, c}}))); diff != "" {
+					t.Fatalf("another time it is written in another way:\n%s", diff)
+				}
+			}
 		})
 	}
 }

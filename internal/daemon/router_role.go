@@ -109,23 +109,13 @@ func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 func (r *routerRole) handle(ctx context.Context, method string, body json.RawMessage) (any, error) {
 	switch method {
 	case callConfigure:
-		cfg, err := decode[routerConfig](body)
-		if err != nil {
-			return nil, err
-		}
-		return nil, r.configure(ctx, cfg)
+		return nil, answered(body, func(cfg routerConfig) error { return r.configure(ctx, cfg) })
 	case callStatus:
 		return r.status(ctx)
 	case callObserved:
-		all, err := decode[[]vrrp.Observed](body)
-		r.observed(all)
-		return nil, err
+		return nil, handled(body, r.observed)
 	case callStandBy:
-		orders, err := decode[[]vrrp.Standby](body)
-		if err == nil {
-			r.run.Do(&vrrp.StandBy{Orders: orders})
-		}
-		return nil, err
+		return nil, handled(body, func(orders []vrrp.Standby) { r.run.Do(&vrrp.StandBy{Orders: orders}) })
 	case callReady:
 		r.run.Do(&vrrp.TableReady{})
 		return nil, nil
@@ -135,21 +125,22 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 		_, err := r.run.Status(ctx)
 		return nil, err
 	case callStop:
-		how, err := decode[routerStop](body)
-		if err != nil {
-			return nil, err
-		}
-		if how.Keep {
-			return nil, r.keep(ctx)
-		}
-		if how.Immediate {
-			r.run.Do(&vrrp.Stop{Immediate: true})
-		}
-		r.cancel()
-		<-r.done
-		return nil, r.left
+		return nil, answered(body, func(how routerStop) error { return r.stop(ctx, how) })
 	}
 	return nil, fmt.Errorf("unknown call %q", method)
+}
+
+// stop leaves as it is told, and returns what was left undone.
+func (r *routerRole) stop(ctx context.Context, how routerStop) error {
+	if how.Keep {
+		return r.keep(ctx)
+	}
+	if how.Immediate {
+		r.run.Do(&vrrp.Stop{Immediate: true})
+	}
+	r.cancel()
+	<-r.done
+	return r.left
 }
 
 // configure turns the supervisor's message into one event for the engine.

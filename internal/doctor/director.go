@@ -44,13 +44,16 @@ func (x *examination) forwarding(cfg *conf.Config) {
 			}
 		}
 	}
-	for ipv6, path := range map[bool]string{false: "net/ipv4/ip_forward", true: "net/ipv6/conf/all/forwarding"} {
-		switch {
-		case !families[ipv6]:
-		case x.sysctl(path) == "1" || cfg.IPVS.IPForward != nil && *cfg.IPVS.IPForward:
-			x.add(OK, path, "", "packets are forwarded")
+	for _, family := range []struct {
+		ipv6 bool
+		path string
+	}{{false, "net/ipv4/ip_forward"}, {true, "net/ipv6/conf/all/forwarding"}} {
+		switch value := x.sysctl(family.path); {
+		case !families[family.ipv6]:
+		case value == "1" || cfg.IPVS.IPForward != nil && *cfg.IPVS.IPForward:
+			x.add(OK, family.path, "", "packets are forwarded")
 		default:
-			x.add(Problem, path, "ipvs { ip_forward = true }", "masquerading needs forwarding, and %s is %s", path, x.sysctl(path))
+			x.add(Problem, family.path, "ipvs { ip_forward = true }", "masquerading needs forwarding, and %s is %s", family.path, value)
 		}
 	}
 	managed := cfg.IPVS.SendRedirects != nil && !*cfg.IPVS.SendRedirects
