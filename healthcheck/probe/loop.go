@@ -268,6 +268,7 @@ func (l *Loop) hangUp(f *flight) {
 func (l *Loop) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true // its descriptors may soon be somebody else's
 	for _, f := range l.queue {
 		l.hangUp(f)
 	}

@@ -18,23 +18,39 @@ type process struct {
 	start       uint64 // clock ticks after boot: tells a reused pid
 }
 
-// readProcess reads /proc/PID/stat (proc(5)).
-func readProcess(pid int) (process, error) {
+// Fields of /proc/PID/stat (proc(5)) after the command name.
+const (
+	statState  = 0
+	statParent = 1
+	statUser   = 11 // processor time, in ticks
+	statSystem = 12
+	statStart  = 19
+)
+
+// stat reads the fields of /proc/PID/stat after the command name, which may
+// hold anything: they follow its last ")".
+func stat(pid int) ([]string, error) {
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return process{}, fmt.Errorf("read process %d: %w", pid, err)
+		return nil, fmt.Errorf("read process %d: %w", pid, err)
 	}
-	// The command name may hold anything; the fields follow its last ")".
 	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	const state, parent, start = 0, 1, 19
-	if len(fields) <= start {
-		return process{}, fmt.Errorf("read process %d: %d fields", pid, len(fields))
+	if len(fields) <= statStart {
+		return nil, fmt.Errorf("read process %d: %d fields", pid, len(fields))
 	}
-	p := process{pid: pid, state: fields[state]}
-	if p.parent, err = strconv.Atoi(fields[parent]); err != nil {
+	return fields, nil
+}
+
+func readProcess(pid int) (process, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return process{}, err
+	}
+	p := process{pid: pid, state: fields[statState]}
+	if p.parent, err = strconv.Atoi(fields[statParent]); err != nil {
 		return process{}, fmt.Errorf("read parent of process %d: %w", pid, err)
 	}
-	if p.start, err = strconv.ParseUint(fields[start], 10, 64); err != nil {
+	if p.start, err = strconv.ParseUint(fields[statStart], 10, 64); err != nil {
 		return process{}, fmt.Errorf("read start of process %d: %w", pid, err)
 	}
 	return p, nil
@@ -104,14 +120,12 @@ func kill(pid int, sig syscall.Signal) {
 // count in hundredths of a second (proc(5), stat).
 func ProcessorTime(tb TB, pid int) time.Duration {
 	tb.Helper()
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	fields, err := stat(pid)
 	if err != nil {
 		tb.Fatalf("read processor time: %v", err)
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // a name may hold anything else
-	fields := strings.Fields(rest)
 	var user, system int64
-	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+	if _, err := fmt.Sscan(fields[statUser]+" "+fields[statSystem], &user, &system); err != nil {
 		tb.Fatalf("read processor time: %v", err)
 	}
 	return time.Duration(user+system) * (time.Second / 100)

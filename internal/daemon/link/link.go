@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"sync"
 	"syscall"
@@ -129,28 +130,30 @@ func (p *Peer) Notify(method string, v any) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", method, err)
 	}
-	p.mu.Lock()
-	full := len(p.queue) >= queueLen
-	if full {
-		p.lost++
-	}
-	p.mu.Unlock()
-	if full {
+	if !p.enqueue(message{Method: method, Body: body}, queueLen) {
 		return fmt.Errorf("notify %s: %d notices are waiting", method, queueLen)
 	}
-	p.send(message{Method: method, Body: body})
 	return nil
 }
 
-// send queues a message.
-func (p *Peer) send(m message) {
+// send queues a message, however many wait.
+func (p *Peer) send(m message) { p.enqueue(m, math.MaxInt) }
+
+// enqueue queues a message unless so many wait already, and counts it then.
+func (p *Peer) enqueue(m message, most int) bool {
 	p.mu.Lock()
-	p.queue = append(p.queue, m)
+	fits := len(p.queue) < most
+	if fits {
+		p.queue = append(p.queue, m)
+	} else {
+		p.lost++
+	}
 	p.mu.Unlock()
 	select {
 	case p.filled <- struct{}{}:
 	default:
 	}
+	return fits
 }
 
 // Call sends a request and decodes the answer into out, which may be nil.
@@ -166,7 +169,12 @@ func (p *Peer) Call(ctx context.Context, method string, in, out any) error {
 	case m := <-answer:
 		return decodeAnswer(method, m, out)
 	case <-p.done:
-		return fmt.Errorf("call %s: %w", method, ErrClosed)
+		select {
+		case m := <-answer: // the last word before the end
+			return decodeAnswer(method, m, out)
+		default:
+			return fmt.Errorf("call %s: %w", method, ErrClosed)
+		}
 	case <-ctx.Done():
 		return fmt.Errorf("call %s: %w", method, ctx.Err())
 	}

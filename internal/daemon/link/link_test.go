@@ -147,3 +147,32 @@ func TestFrameRejectsGarbage(t *testing.T) {
 		}
 	}
 }
+
+// TestAnswerBeforeTheEnd: a neighbour that answers and is gone has answered.
+func TestAnswerBeforeTheEnd(t *testing.T) {
+	for range 100 {
+		c1, c2 := net.Pipe()
+		p := New(c1, silent)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- p.Run(t.Context())
+		}()
+		go func() {
+			m, err := readFrame(c2)
+			if err == nil {
+				err = writeFrame(c2, message{ID: m.ID, Reply: true, Body: json.RawMessage("7")})
+			}
+			if err != nil {
+				t.Error(err)
+			}
+			c2.Close()
+		}()
+		var got int
+		if err := p.Call(t.Context(), "number", nil, &got); err != nil || got != 7 {
+			t.Fatalf("got %d, %v", got, err)
+		}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}
+}
