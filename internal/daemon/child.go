@@ -113,7 +113,9 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	go func() { ended <- peer.Run(ctx) }()
 	c.set(proc, peer)
 	defer c.set(nil, nil)
-
+	if c.isStopping() {
+		peer.Close() // stop has found nobody to stop
+	}
 	err = c.configure(peer, how)
 	c.settled(how)
 	tell(first, err)

@@ -24,12 +24,16 @@ type fakeRole struct {
 	gone    atomic.Bool
 	hangs   bool // does not answer stop
 	onStop  func()
+	onSpawn func()
 
 	mu   sync.Mutex
 	last *process
 }
 
 func (f *fakeRole) spawn(string) (*process, error) {
+	if f.onSpawn != nil {
+		f.onSpawn()
+	}
 	f.starts.Add(1)
 	ours, theirs := net.Pipe()
 	p := &process{conn: ours, pid: int(f.starts.Load()), done: make(chan struct{})}
@@ -144,6 +148,27 @@ func TestStopAsksTheRoleAndEndsIt(t *testing.T) {
 		}
 		if err := c.call(t.Context(), callPing, nil, nil); !errors.Is(err, errNotRunning) && !errors.Is(err, link.ErrClosed) {
 			t.Errorf("call after stop: %v", err)
+		}
+	})
+}
+
+// TestRoleThatStartsDuringAStop: one that was being started when the stop found
+// none does not stay.
+func TestRoleThatStartsDuringAStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fakeRole{}
+		c, restarted, end := startChild(f)
+		defer end()
+		<-restarted
+		f.onSpawn = func() {
+			if err := c.stop(nil); err != nil {
+				t.Errorf("stop between two lives: %v", err)
+			}
+		}
+		f.crash()
+		synctest.Wait()
+		if st := c.status(); f.starts.Load() != 2 || st.Running {
+			t.Errorf("after %d starts the role runs: %v", f.starts.Load(), st.Running)
 		}
 	})
 }
