@@ -16,9 +16,16 @@ import (
 	"github.com/vipd/vipd/conf"
 )
 
-// lookUpBound is how long one name may take: without DNS a director starts
-// late, but it starts.
-const lookUpBound = 2 * time.Second
+// lookUpBound is how long one name may take, and silenceBound how long all names
+// of one load together may be waited for in vain; what is left is not asked for
+// then. Without DNS a director starts late, but it starts.
+const (
+	lookUpBound  = 2 * time.Second
+	silenceBound = 10 * time.Second
+)
+
+// errSilence is the answer for a name that is not asked for any more.
+var errSilence = errors.New("name servers do not answer")
 
 // resolver looks up host names and remembers the last answer: a name that
 // cannot be looked up any more keeps it.
@@ -28,6 +35,7 @@ type resolver struct {
 	mu      sync.Mutex
 	answers map[string][]netip.Addr
 	fresh   map[string]bool // asked since the last refresh
+	silence time.Duration   // waited in vain since then
 }
 
 func newResolver() *resolver {
@@ -44,6 +52,7 @@ func (r *resolver) refresh() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	clear(r.fresh)
+	r.silence = 0
 }
 
 // lookUp returns the addresses of a name, sorted.
@@ -54,9 +63,7 @@ func (r *resolver) lookUp(host string) ([]netip.Addr, error) {
 		return slices.Clone(r.answers[host]), nil
 	}
 	r.fresh[host] = true
-	ctx, cancel := context.WithTimeout(context.Background(), lookUpBound)
-	defer cancel()
-	addrs, err := r.ask(ctx, host)
+	addrs, err := r.askWithin(host)
 	if err == nil && len(addrs) == 0 {
 		err = errors.New("no address")
 	}
@@ -71,6 +78,21 @@ func (r *resolver) lookUp(host string) ([]netip.Addr, error) {
 		r.answers[host] = slices.Compact(addrs)
 	}
 	return slices.Clone(r.answers[host]), nil
+}
+
+// askWithin asks for one name, within the bounds. Call with the mutex held.
+func (r *resolver) askWithin(host string) ([]netip.Addr, error) {
+	if r.silence >= silenceBound {
+		return nil, errSilence
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpBound)
+	defer cancel()
+	began := time.Now()
+	addrs, err := r.ask(ctx, host)
+	if ctx.Err() != nil {
+		r.silence += time.Since(began)
+	}
+	return addrs, err
 }
 
 // changed looks all names up again and reports whether any answer is new.

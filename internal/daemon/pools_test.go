@@ -3,11 +3,13 @@ package daemon
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -104,6 +106,33 @@ func TestResolverKeepsItsAnswer(t *testing.T) {
 	if !r.changed(hosts) {
 		t.Error("a new answer is no news")
 	}
+}
+
+// Without name servers each name costs its time only until it is clear that
+// there are none.
+func TestResolverDoesNotWaitForEveryName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newResolver()
+		asked := 0
+		r.ask = func(ctx context.Context, _ string) ([]netip.Addr, error) {
+			asked++
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		began := time.Now()
+		for i := range 1000 {
+			if _, err := r.lookUp(fmt.Sprintf("web%d", i)); err == nil {
+				t.Fatal("found an address")
+			}
+		}
+		if took := time.Since(began); took > silenceBound+lookUpBound || asked < 2 {
+			t.Errorf("a thousand names took %v, %d were asked for", took, asked)
+		}
+		r.refresh()
+		if before := asked; r.changed([]string{"web1"}) || asked == before {
+			t.Error("nothing is asked for in the next load")
+		}
+	})
 }
 
 // What is replayed is what was loaded, not what an editor has done since.

@@ -22,6 +22,7 @@ const (
 	signalClear = syscall.Signal(63)
 )
 
+// dumpSignals are those; one of them means an upgrade otherwise.
 var dumpSignals = []os.Signal{signalData, signalStats, signalJSON, signalClear}
 
 // listenSignals comes first of all: a HUP that arrives during the start is a

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -146,7 +147,7 @@ func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error
 	loosenWatchdog()
 	settleNotices()
 	// What is ignored stays so until the new binary listens.
-	signal.Ignore(syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
+	signal.Ignore(append(slices.Clone(dumpSignals), syscall.SIGHUP)...)
 	err = h.execute(s.opt.RuntimeDir, binary)
 	s.signals.listen()
 	tightenWatchdog()
