@@ -254,14 +254,15 @@ func (c *child) call(ctx context.Context, method string, in, out any) error {
 }
 
 // stop asks the role to leave and waits until it has; one that does not
-// within the bound is killed.
+// within the bound is killed. Between two lives it answers errNotRunning, and
+// there will be no next one.
 func (c *child) stop(how any) error {
 	c.mu.Lock()
 	c.stopping = true
 	peer, proc := c.peer, c.proc
 	c.mu.Unlock()
 	if peer == nil {
-		return nil
+		return fmt.Errorf("stop role %s: %w", c.name, errNotRunning)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.leaveBound())
 	defer cancel()

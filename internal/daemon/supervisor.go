@@ -228,10 +228,13 @@ func (s *supervisor) leave(signals *signalSet) error {
 			_ = s.router.call(context.Background(), callStop, routerStop{Immediate: true}, nil)
 		}
 	}()
-	keep := s.config().Global.KeepAll
-	errRouter := s.router.stop(routerStop{Keep: keep})
+	g := s.config().Global
+	errRouter := s.router.stop(routerStop{Keep: g.KeepAll})
+	if errors.Is(errRouter, errNotRunning) {
+		errRouter = nil // the last will of the one before was carried out
+	}
 	close(left)
-	errChecker := s.checker.stop(checkerStop{KeepTable: keep || s.config().Global.KeepTable})
+	errChecker := s.stopChecker(g.KeepAll || g.KeepTable)
 	s.alerts.stop()
 	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {
@@ -239,6 +242,19 @@ func (s *supervisor) leave(signals *signalSet) error {
 		return err
 	}
 	return nil
+}
+
+// stopChecker has the checker role remove the table. What one that has died has
+// left is removed without it.
+func (s *supervisor) stopChecker(keepTable bool) error {
+	err := s.checker.stop(checkerStop{KeepTable: keepTable})
+	switch dead := errors.Is(err, errNotRunning) || errors.Is(err, link.ErrClosed); {
+	case !dead:
+		return err
+	case keepTable:
+		return nil
+	}
+	return removeTable(s.opt.RuntimeDir)
 }
 
 // handOverBound is the longest hand-over of the configuration, and what the

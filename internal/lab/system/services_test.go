@@ -248,6 +248,24 @@ func testKilledChecker(t *testing.T) {
 	}
 	b.webs[0].Start()
 	b.weights(service, map[string]int{"192.0.2.11:80": 3, "192.0.2.12:80": 5})
+	// One that keeps dying does not keep a stop from removing the table.
+	lab.WaitFor(t, "the checker waits for its next life", settle, func() error {
+		c := b.checker(v)
+		switch {
+		case c.Running:
+			_ = syscall.Kill(c.PID, syscall.SIGKILL)
+		case c.Restarts >= 4:
+			return nil
+		}
+		return fmt.Errorf("it is %+v", c)
+	})
+	v.Signal(syscall.SIGTERM)
+	if status, err := v.Wait(bound); status != 0 || err != nil {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if table := tableOf(b.lb); len(table) > 0 {
+		t.Errorf("the stop left %v", table)
+	}
 }
 
 // A service that left the file while the daemon was dead is removed at its
