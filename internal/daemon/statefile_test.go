@@ -70,7 +70,10 @@ func TestUnusableState(t *testing.T) {
 			if err != nil && len(m.list()) != 0 {
 				t.Error("peers out of nowhere")
 			}
-			return err, func() error { return m.add(vrrp.RouterID{Interface: "eth0", VRID: 1}) }
+			return err, func() error {
+				m.add(vrrp.RouterID{Interface: "eth0", VRID: 1})
+				return m.save()
+			}
 		},
 		"routers.json": func(dir string) (error, func() error) {
 			k, err := loadKnownRouters(dir)
@@ -169,7 +172,8 @@ func TestPeersOnAFullDisk(t *testing.T) {
 	}
 	fill(t, dir)
 	id := vrrp.RouterID{Interface: "eth0", VRID: 51}
-	if err := m.add(id); err == nil {
+	m.add(id)
+	if err := m.save(); err == nil {
 		t.Error("a full disk took it")
 	}
 	if !cmp.Equal([]vrrp.RouterID{id}, m.list()) {
