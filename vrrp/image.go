@@ -75,6 +75,7 @@ type RouterImage struct {
 	HeaderSeq   uint32
 	TrailerSeq  uint64
 	Marks       []MarkImage
+	Omitted     int
 	SendFailing bool
 	Counters    Counters
 	Remarks     map[ReportKind]RemarkImage
@@ -172,7 +173,7 @@ func (r *router) image() RouterImage {
 		PreemptAt: r.preemptAt, Leaving: r.leaving, Reasserted: r.reasserted,
 		Probing: r.probing.open, Answers: slices.Clone(r.probing.answers),
 		HeaderHeard: r.headerHeard, HeaderSeq: r.headerSeq, TrailerSeq: r.trailerSeq,
-		SendFailing: r.sendFailing, Counters: r.counters, Remarks: make(map[ReportKind]RemarkImage),
+		Omitted: r.omitted, SendFailing: r.sendFailing, Counters: r.counters, Remarks: make(map[ReportKind]RemarkImage),
 	}
 	if r.standby != nil {
 		order := *r.standby

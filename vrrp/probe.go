@@ -23,11 +23,16 @@ type Probe struct {
 	Until     time.Time
 }
 
-// Answered tells that another host uses an address that a Probe asked for.
-type Answered struct {
-	ID      RouterID
+// Answer is a host that was found to use one of the addresses.
+type Answer struct {
 	Address netip.Addr
 	MAC     string // of the host, in the usual form
+}
+
+// Answered tells that another host uses an address that a Probe asked for.
+type Answered struct {
+	ID RouterID
+	Answer
 }
 
 func (*Answered) event() {}
@@ -36,12 +41,6 @@ func (*Probe) action()   {}
 // String describes the look for duplicates in one line.
 func (a *Probe) String() string {
 	return a.ID.String() + " probe " + join(a.Addresses) + " on " + a.Interface
-}
-
-// Answer is a host that was found to use one of the addresses.
-type Answer struct {
-	Address netip.Addr
-	MAC     string
 }
 
 // probing is a router's look for duplicates. It is open from when the router
@@ -81,7 +80,7 @@ func (r *router) probe(now time.Time) {
 // answered notes who uses one of the addresses. Nobody is accused before the
 // claim: the answer may be that of a master whose advert is still to come.
 func (r *router) answered(ev *Answered) {
-	a := Answer{ev.Address, ev.MAC}
+	a := ev.Answer
 	if !r.probing.open || slices.Contains(r.probing.answers, a) || len(r.probing.answers) > len(r.held) ||
 		!slices.ContainsFunc(r.held, func(p netip.Prefix) bool { return p.Addr() == a.Address }) {
 		return

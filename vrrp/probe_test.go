@@ -22,7 +22,7 @@ func starting(t *testing.T, all ...vrrp.Config) *rig {
 
 func answered(mac string) *vrrp.Answered {
 	c := settings()
-	return &vrrp.Answered{ID: c.ID, Address: c.Addresses[0].Addr(), MAC: mac}
+	return &vrrp.Answered{ID: c.ID, Answer: vrrp.Answer{Address: c.Addresses[0].Addr(), MAC: mac}}
 }
 
 const reportInUse = "report address_in_use peer 192.0.2.100 (used by the host with hardware address m1)"
@@ -98,7 +98,7 @@ func TestProbeForeignAnswers(t *testing.T) {
 	foreign := answered("m1")
 	foreign.Address = higher
 	g.step(foreign)
-	g.step(&vrrp.Answered{ID: vrrp.RouterID{Interface: "eth1"}, Address: higher})
+	g.step(&vrrp.Answered{ID: vrrp.RouterID{Interface: "eth1"}, Answer: vrrp.Answer{Address: higher}})
 	for i := range 100 {
 		g.step(answered(string(rune('a' + i))))
 	}
@@ -128,14 +128,7 @@ func TestProbeAfterFault(t *testing.T) {
 func TestProbeInImage(t *testing.T) {
 	g := starting(t, settings(probing))
 	g.step(answered("m1"))
-	image, err := g.e.Image()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if g.e, err = vrrp.Restore(image); err != nil {
-		t.Fatal(err)
-	}
-	g.step(&vrrp.Resumed{})
+	g.inherit()
 	g.log = nil
 	g.tick()
 	if n := len(g.log); n != 5 || g.log[n-1] != reportInUse {

@@ -158,7 +158,8 @@ func (r *router) decide() {
 // hearAsMaster is RFC 9568 §6.4.3 for an advert.
 func (r *router) hearAsMaster(now time.Time, from neighbour) {
 	switch {
-	case r.losesVoice(now):
+	case !r.source().IsValid():
+		r.loseVoice(now)
 	case from.priority == 0:
 		if r.reassert(now) {
 			r.deadline = now.Add(r.cfg.AdvertInterval)

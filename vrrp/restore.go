@@ -64,7 +64,8 @@ func (e *Engine) restoreRouter(m *RouterImage) error {
 	r.master, r.passed, r.learned = m.Master.neighbour(), m.Passed.neighbour(), m.Learned
 	r.preemptAt, r.leaving, r.reasserted = m.PreemptAt, m.Leaving, m.Reasserted
 	r.probing = probing{m.Probing, m.Answers}
-	r.headerHeard, r.headerSeq, r.trailerSeq, r.sendFailing = m.HeaderHeard, m.HeaderSeq, m.TrailerSeq, m.SendFailing
+	r.headerHeard, r.headerSeq, r.trailerSeq = m.HeaderHeard, m.HeaderSeq, m.TrailerSeq
+	r.omitted, r.sendFailing = m.Omitted, m.SendFailing
 	for _, k := range m.Marks {
 		r.marks = append(r.marks, mark{k.Src, k.Seq})
 	}

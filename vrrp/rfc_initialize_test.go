@@ -93,20 +93,21 @@ func TestFaultReasons(t *testing.T) {
 	}
 }
 
+func withoutAddress() *vrrp.Link {
+	l := linkUp("eth0")
+	l.Primary = netip.Addr{}
+	return l
+}
+
 // Programs that configure networks take an interface's address away for a moment:
 // a master that has nothing to say meanwhile stays one, its group with it. Who
 // speaks to it, or its own next advert, finds it mute.
 func TestAddressThatBlinks(t *testing.T) {
 	t.Parallel()
-	without := func() *vrrp.Link {
-		l := linkUp("eth0")
-		l.Primary = netip.Addr{}
-		return l
-	}
 	g := newMaster(t, settings())
 	g.wait(10 * time.Second)
 	g.seen(g.log...)
-	g.step(without())
+	g.step(withoutAddress())
 	g.wait(1999 * time.Millisecond)
 	g.seen("refresh 192.0.2.100/24 6s")
 	moved := linkUp("eth0")
@@ -117,10 +118,34 @@ func TestAddressThatBlinks(t *testing.T) {
 
 	for name, priority := range map[string]uint8{"a better": 200, "a worse": 50, "an equal": 100, "a leaving": 0} {
 		g := newMaster(t, settings())
-		g.step(without())
+		g.step(withoutAddress())
 		g.advert(higher, priority)
 		if s := g.status(); s.State != vrrp.StateFault || s.LastReason != vrrp.ReasonNoAddress {
 			t.Errorf("%s master is heard: %v because of %v", name, s.State, s.LastReason)
+		}
+	}
+}
+
+// Peers that are configured alike still hear one advert before their timer runs
+// out; those left out before an upgrade count after it.
+func TestAddressThatStaysAway(t *testing.T) {
+	t.Parallel()
+	for down, adverts := range map[uint8]time.Duration{1: 1, 2: 1, 0: 2, 3: 2, 5: 4} {
+		for _, upgraded := range []bool{false, true} {
+			g := newMaster(t, settings(func(c *vrrp.Config) { c.DownAdverts = down }))
+			lost := g.now
+			g.step(withoutAddress())
+			for g.status().State == vrrp.StateMaster {
+				if upgraded {
+					g.inherit()
+				}
+				g.step(withoutAddress()) // what is told again changes nothing
+				g.tick()
+			}
+			g.inState(vrrp.StateFault, vrrp.ReasonNoAddress)
+			if got := g.now - lost; got != adverts*time.Second {
+				t.Errorf("master down after %d adverts, upgraded %v: fault after %v, want %v", down, upgraded, got, adverts*time.Second)
+			}
 		}
 	}
 }

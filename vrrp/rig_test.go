@@ -134,6 +134,19 @@ func (g *rig) step(ev vrrp.Event) {
 	}
 }
 
+// inherit lets another process go on with the image of the engine.
+func (g *rig) inherit() {
+	g.t.Helper()
+	image, err := g.e.Image()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	if g.e, err = vrrp.Restore(image); err != nil {
+		g.t.Fatal(err)
+	}
+	g.step(&vrrp.Resumed{})
+}
+
 // tick moves to the next deadline and handles it.
 func (g *rig) tick() {
 	g.t.Helper()

@@ -94,9 +94,8 @@ type router struct {
 	headerSigner           headerSigner
 	trailerSigner          trailerSigner
 
-	// mute is set while a master without a source address has to say something.
-	mute bool
-	// omitted are the periodic adverts in a row that had no source address.
+	// omitted are the adverts in a row that a master left out for want of a
+	// source address; more than it may leave out end its mastership.
 	omitted int
 	// sendFailing is set when an advert failed since the last periodic one.
 	sendFailing bool
@@ -221,16 +220,19 @@ func (r *router) tick(now time.Time) {
 // advertOnTime sends the periodic advert. The next one keeps the cadence
 // unless this one left more than an interval late.
 func (r *router) advertOnTime(now time.Time) {
-	if !r.omits() {
-		if r.losesVoice(now) {
-			return
-		}
+	switch {
+	case r.source().IsValid():
 		r.noteLateness(now.Sub(r.deadline))
 		if !r.sendFailing {
 			r.forgetRemark(ReportSendFailed)
 		}
 		r.sendFailing, r.omitted = false, 0
 		r.advertise(now)
+	case r.omitted < r.omissions():
+		r.omitted++
+	default:
+		r.loseVoice(now)
+		return
 	}
 	r.deadline = r.deadline.Add(r.cfg.AdvertInterval)
 	if !r.deadline.After(now) {
@@ -238,15 +240,11 @@ func (r *router) advertOnTime(now time.Time) {
 	}
 }
 
-// omits reports whether the periodic advert is left out for want of a source
-// address: peers that are configured alike wait for one more.
-func (r *router) omits() bool {
+// omissions is how many periodic adverts in a row may be left out for want of a
+// source address: peers that are configured alike wait for one more.
+func (r *router) omissions() int {
 	const late, last = 1, 1 // the one before may just have been sent; another must still come
-	if r.source().IsValid() || r.omitted+late+last >= int(cmp.Or(r.cfg.DownAdverts, DefaultDownAdverts)) {
-		return false
-	}
-	r.omitted++
-	return true
+	return max(0, int(cmp.Or(r.cfg.DownAdverts, DefaultDownAdverts))-late-last)
 }
 
 // advertise sends one advert and, in strict mode, the refresh that hangs on

@@ -79,7 +79,7 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 		return cause{reason: ReasonInterfaceDown}, false
 	case r.cfg.Delivery.NeedPeers && !r.cfg.Unicast():
 		return cause{reason: ReasonNoPeers}, false
-	case !r.source().IsValid() && (r.state != StateMaster || r.mute):
+	case !r.source().IsValid() && (r.state != StateMaster || r.omitted > r.omissions()):
 		return cause{reason: ReasonNoAddress}, false
 	}
 	if r.standby != nil && r.standby.Force {
@@ -91,18 +91,13 @@ func (r *router) ownObstacle() (why cause, ok bool) {
 	return cause{}, true
 }
 
-// losesVoice ends the mastership of a router that has to say something and has
-// no source address, and reports whether it did. Until then a missing one does
-// no harm, and it may be back at once: programs that configure networks remove an interface's address and
+// loseVoice ends the mastership of a router that has to say something and has
+// no source address. Until then a missing one does no harm, and it may be back
+// at once: programs that configure networks remove an interface's address and
 // add it again in one go, as systemd-networkd does at every reconfiguration.
-func (r *router) losesVoice(now time.Time) bool {
-	if r.source().IsValid() {
-		return false
-	}
-	r.mute = true
+func (r *router) loseVoice(now time.Time) {
+	r.omitted = r.omissions() + 1
 	r.reconsider(now)
-	r.mute = false
-	return r.state != StateMaster
 }
 
 // start begins the election (RFC 9568 §6.4.1). Only the address owner and a

@@ -33,7 +33,7 @@ func (o *overhearer) probe(p *vrrp.Probe) {
 		how = neighbourProbes
 	}
 	found := func(_ string, ip netip.Addr, mac net.HardwareAddr) {
-		o.feed(&vrrp.Answered{ID: p.ID, Address: ip, MAC: mac.String()})
+		o.feed(&vrrp.Answered{ID: p.ID, Answer: vrrp.Answer{Address: ip, MAC: mac.String()}})
 	}
 	o.hear(p.Interface, how.heard, p.Addresses, p.Until, found, func(conn *packet.Conn, ifi *net.Interface) {
 		o.ended.Go(func() { o.ask(conn, ifi, p, how.question) })
