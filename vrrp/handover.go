@@ -16,7 +16,7 @@ const (
 	// the addresses go. Nobody serves until a backup's skew has run out.
 	HandOverImmediate HandOver = iota
 	// HandOverGraceful is priority 0, then service goes on until a successor
-	// is heard or HandOverBound ends.
+	// has taken over or LeaveBound ends.
 	HandOverGraceful
 )
 
@@ -32,9 +32,10 @@ const (
 	// successorGrace is how long after its first advert a successor begins to
 	// announce its addresses, and how long after one the next one comes.
 	successorGrace = 50 * time.Millisecond
-	// addressGrace is what it takes more for each address: keepalived puts all
-	// of them up before it announces the first one.
-	addressGrace = time.Millisecond
+	// addressGrace is what it takes more for each address on a busy machine:
+	// keepalived puts all of them up before it announces the first one. An idle
+	// one takes a hundredth of it, and says so.
+	addressGrace = 10 * time.Millisecond
 	// leastReserve is the least time beyond the longest skew that a
 	// successor gets to be heard.
 	leastReserve = 250 * time.Millisecond
@@ -42,19 +43,30 @@ const (
 	longestHandOver = 10 * time.Second
 )
 
-// HandOverBound returns how long a leaving master waits for a successor: the
-// skew of the lowest priority and half an interval, at least 250 ms, for its
-// advert; 10 s at most.
+// HandOverBound returns how long a leaving master waits for a successor to be
+// heard: the skew of the lowest priority and half an interval, at least 250 ms,
+// for its advert; 10 s at most.
 func HandOverBound(version uint8, interval time.Duration) time.Duration {
 	return min(SkewTime(version, 1, interval)+max(leastReserve, interval/2), longestHandOver)
 }
 
-// LeaveBound returns how long the router may take to leave as master.
+// LeaveBound returns how long the router may take to leave as master: until a
+// successor is heard, and until that has taken over; 10 s at most.
 func (c *Config) LeaveBound() time.Duration {
 	if c.HandOver == HandOverImmediate {
 		return 0
 	}
-	return HandOverBound(c.Version, c.AdvertInterval)
+	return min(HandOverBound(c.Version, c.AdvertInterval)+c.successorTime(), longestHandOver)
+}
+
+// successorTime is how long after its first advert a successor has put up and
+// begun to announce its addresses. One with our MAC address gets none: switches
+// would see that on two ports.
+func (c *Config) successorTime() time.Duration {
+	if c.VMAC.Name != "" {
+		return 0
+	}
+	return successorGrace + time.Duration(max(0, len(c.Addresses)+len(c.Excluded)-1))*addressGrace
 }
 
 // handOver is a master that has said that it leaves and serves on until
@@ -65,10 +77,10 @@ type handOver struct {
 	// resume is set when the router stays master if nobody takes over.
 	resume bool
 	began  time.Time
-	bound  time.Time
-	// end is the bound, or before it when the successor is ready.
-	end       time.Time
-	successor neighbour
+	// end is when nobody will be heard any more, or when the successor is ready,
+	// and until the latest time for that.
+	end, until time.Time
+	successor  neighbour
 	// ready is when the successor has put up and announced its addresses.
 	ready time.Time
 	// announced are those of our addresses that somebody else announced.
@@ -94,10 +106,12 @@ func (r *router) beginHandOver(now time.Time, to State, why cause, resume bool) 
 	}
 	r.resign()
 	r.deadline, r.announced = time.Time{}, announcement{}
-	bound := now.Add(HandOverBound(r.cfg.Version, r.cfg.AdvertInterval))
-	r.handing = handOver{to: to, why: why, resume: resume, began: now, bound: bound, end: bound}
+	r.handing = handOver{
+		to: to, why: why, resume: resume, began: now,
+		end: now.Add(HandOverBound(r.cfg.Version, r.cfg.AdvertInterval)), until: now.Add(r.cfg.LeaveBound()),
+	}
 	h := r.engine.out.handOvers.take()
-	*h = HandingOver{ID: r.cfg.ID, Addresses: r.held, Until: bound}
+	*h = HandingOver{ID: r.cfg.ID, Addresses: r.held, Until: r.handing.until}
 	r.engine.out.add(h)
 }
 
@@ -108,10 +122,7 @@ func (r *router) hearSuccessor(now time.Time, from neighbour) {
 		return
 	}
 	if !r.handing.successor.addr.IsValid() {
-		r.handing.ready = now.Add(successorGrace + time.Duration(len(r.held)-1)*addressGrace)
-		if r.cfg.VMAC.Name != "" {
-			r.handing.ready = now // switches would see one MAC address on two ports
-		}
+		r.handing.ready = now.Add(r.cfg.successorTime())
 	}
 	r.handing.successor = from
 	r.checkAnnounced(now)
@@ -154,7 +165,7 @@ func (r *router) checkAnnounced(now time.Time) {
 	}
 	for _, m := range members {
 		if m.handing.active() {
-			m.handing.end = earliest(m.handing.bound, last)
+			m.handing.end = earliest(m.handing.until, last)
 			m.reschedule()
 		}
 	}

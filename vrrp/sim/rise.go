@@ -167,7 +167,7 @@ func (n *node) fallen(id vrrp.RouterID) {
 	ordered := slices.ContainsFunc(orders, func(o vrrp.Standby) bool { return o.ID == id })
 	if m, ok := n.member(id); ok { // a hand-over that the order began goes on without it
 		at, lifted := n.lifted[id]
-		ordered = ordered || lifted && n.world.now-at <= vrrp.HandOverBound(m.config.Version, m.config.AdvertInterval)+margin
+		ordered = ordered || lifted && n.world.now-at <= m.config.LeaveBound()+margin
 	}
 	n.falls[id] = fall{n.world.now, ordered}
 }

@@ -16,6 +16,7 @@ type cell struct {
 	vips      int    // how many IPv4 addresses, 0 for one
 	group     bool   // two virtual routers that are master together
 	third     bool   // a third router is worse than both
+	busy      bool   // endless loops compete for the processors
 }
 
 const (

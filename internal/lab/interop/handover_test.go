@@ -30,8 +30,13 @@ func allHandOvers() (all []cell) {
 			all = append(all, c)
 		}
 	}
-	return all
+	c := pairing(peerKeepalived, 3, 4, "multicast", "none")
+	c.vips, c.busy = 200, true
+	return append(all, c)
 }
+
+// endlessLoops make a machine busy.
+const endlessLoops = 12
 
 // Whoever the successor is, a client that pings every 5 ms loses nothing when
 // vipd is stopped, and no client that looked for the address meanwhile goes on
@@ -41,26 +46,31 @@ func TestSafety_2_1_HandOverToPeers(t *testing.T) {
 	lab.Need(t, lab.Root, lab.Tool("keepalived"), lab.FRRVrrpd())
 	all := allHandOvers()
 	handOvers(t, slices.DeleteFunc(all, func(c cell) bool {
-		return c.vips > 1 || c.virtual() || c.third || c.peer == peerVipd || c.peer == peerKeepalived && !c.group
+		return c.busy || c.vips > 1 && c.peer != peerKeepalived || c.virtual() || c.third || c.peer == peerVipd || c.peer == peerKeepalived && c.vips == 1 && !c.group
 	}))
 }
 
-// handOvers plays them.
+// handOvers plays them, those of a busy machine after the others.
 func handOvers(t *testing.T, all []cell) []*match {
 	var mu sync.Mutex
 	var done []*match
-	t.Run("hand-overs", func(t *testing.T) {
-		for _, c := range all {
-			t.Run(strings.ReplaceAll(c.situation(), " ", "_"), func(t *testing.T) {
-				t.Parallel()
-				m := newMatch(t, c)
-				m.playHandOver()
-				mu.Lock()
-				done = append(done, m)
-				mu.Unlock()
-			})
-		}
-	})
+	for _, busy := range []bool{false, true} {
+		t.Run("hand-overs", func(t *testing.T) {
+			for _, c := range all {
+				if c.busy != busy {
+					continue
+				}
+				t.Run(strings.ReplaceAll(c.situation(), " ", "_"), func(t *testing.T) {
+					t.Parallel()
+					m := newMatch(t, c)
+					m.playHandOver()
+					mu.Lock()
+					done = append(done, m)
+					mu.Unlock()
+				})
+			}
+		})
+	}
 	return done
 }
 
@@ -71,6 +81,9 @@ func (c cell) situation() string {
 	}
 	if c.group {
 		text += " group"
+	}
+	if c.busy {
+		text += " busy"
 	}
 	return text
 }
@@ -86,6 +99,9 @@ func (m *match) playHandOver() {
 	virtual, _, _ := m.addresses()
 	last := netip.MustParsePrefix(virtual[len(virtual)-1]).Addr()
 	crowd := m.net.Host("crowd", "lan", "192.0.2.8/24")
+	if m.busy {
+		lab.Burn(m.t, endlessLoops)
+	}
 	for range 1 + lateMachine {
 		m.startVipd(better)
 		m.speaks(better, 2*m.masterDown(better)+settle)
@@ -132,6 +148,8 @@ time. Lost are the pings without an answer; the last column is how long after th
 			besides = "a third router"
 		case c.group:
 			besides = "a second virtual router in a sync group"
+		case c.busy:
+			besides = fmt.Sprintf("%d endless loops on the processors", endlessLoops)
 		}
 		result := "**failed** | | |"
 		for _, m := range all {

@@ -56,9 +56,7 @@ func (f failover) run(t *testing.T) takeover {
 	s := setup{instances: 1, interval: failoverInterval}
 	f.start(at.lb2, s, backupPriority)
 	if f.busy {
-		for range busyLoops {
-			burn(t)
-		}
+		lab.Burn(t, busyLoops)
 	}
 	r := takeover{failover: f}
 	for range f.tries {

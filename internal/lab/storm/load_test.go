@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"strings"
@@ -32,21 +31,6 @@ const (
 	checkInterval = 100 * time.Millisecond
 	targetPort    = 8443
 )
-
-// burn keeps a processor busy until the end of the test, in a session of its
-// own: the kernel shares processors between sessions first.
-func burn(t *testing.T) {
-	t.Helper()
-	cmd := exec.Command("sh", "-c", "while :; do :; done")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-}
 
 // role makes the test binary one of the processes that a storm needs besides
 // the daemons. What shared a process with the witness would share its

@@ -164,9 +164,7 @@ func run(t *testing.T, s storm, during time.Duration) result {
 	lab.WaitFor(t, "lb1 is master of everything", 3*time.Minute, func() error { return at.heard.owns(lb1, s.instances) })
 	r.settled = at.heard.since().changed.Sub(began)
 	if s.load == loadLoops {
-		for range busyLoops {
-			burn(t)
-		}
+		lab.Burn(t, busyLoops)
 	}
 	var before time.Duration
 	if s.checks > 0 {
