@@ -1,20 +1,19 @@
 package lab
 
 import (
-	"net"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/mdlayher/packet"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
 // Capture records the VRRP and ARP frames that pass an interface, its own
-// included.
+// included, with the time at which they did.
 type Capture struct {
-	conn *packet.Conn
+	packets *Stamped
 
 	mu     sync.Mutex
 	frames []Frame
@@ -39,39 +38,37 @@ func (h *Host) Capture(iface string) *Capture {
 		h.lab.tb.Fatalf("assemble filter: %v", err)
 	}
 	c := &Capture{}
-	err = h.Do(func() error {
-		ifi, err := net.InterfaceByName(iface)
-		if err != nil {
-			return err
-		}
-		c.conn, err = packet.Listen(ifi, packet.Raw, unix.ETH_P_ALL, &packet.Config{Filter: filter})
+	err = h.Do(func() (err error) {
+		c.packets, err = openStamped(iface, stampedKind{unix.SOCK_RAW, unix.ETH_P_ALL, filter}, c.note)
 		return err
 	})
 	if err != nil {
 		h.lab.tb.Fatalf("capture on %s of %s: %v", iface, h.Name, err)
 	}
-	h.lab.onClose(func() { c.conn.Close() })
-	go c.read()
+	h.lab.onClose(c.packets.Close)
 	return c
 }
 
-// read records frames until the capture is closed.
-func (c *Capture) read() {
-	buf := make([]byte, 1<<16)
-	for {
-		n, _, err := c.conn.ReadFrom(buf)
-		if err != nil {
-			return
-		}
-		f, ok := decodeFrame(buf[:n])
-		if !ok {
-			continue
-		}
-		f.At = time.Now()
-		c.mu.Lock()
-		c.frames = append(c.frames, f)
-		c.mu.Unlock()
+func (c *Capture) note(b []byte, at time.Time) {
+	f, ok := decodeFrame(b)
+	if !ok {
+		return
 	}
+	f.At = at
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.frames = append(c.frames, f)
+}
+
+// Reaches returns nil once everything that passed up to a time was recorded. The
+// reader may be late, and knows it only when something passed after that.
+func (c *Capture) Reaches(end time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.frames) == 0 || c.frames[len(c.frames)-1].At.Before(end) {
+		return fmt.Errorf("%d frames were read, none of them later", len(c.frames))
+	}
+	return c.packets.Complete()
 }
 
 // Frames returns what was recorded since the given time.

@@ -7,22 +7,35 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// Stamped reads the IPv4 packets that pass an interface with the kernel's time
-// stamps, so that a late reader does not count.
+// Stamped reads packets that pass an interface with the kernel's time stamps, so
+// that a late reader does not count.
 type Stamped struct {
-	fd    int
-	stop  atomic.Bool
-	ended chan struct{}
+	fd     int
+	missed atomic.Uint64
+	stop   atomic.Bool
+	ended  chan struct{}
 }
 
-// OpenStamped hands every packet of an interface in the calling thread's
+// stampedKind is what a socket hears (packet(7)): from which layer on, of which
+// protocol of the link in host byte order, and what of that.
+type stampedKind struct {
+	layer, protocol int
+	filter          []bpf.RawInstruction
+}
+
+// OpenStamped hands every IPv4 packet of an interface in the calling thread's
 // namespace to take, in order and one at a time, until Close. The packet is
 // take's until it returns.
 func OpenStamped(iface string, take func(packet []byte, at time.Time)) (*Stamped, error) {
-	fd, err := listenStamped(iface)
+	return openStamped(iface, stampedKind{layer: unix.SOCK_DGRAM, protocol: unix.ETH_P_IP}, take)
+}
+
+func openStamped(iface string, kind stampedKind, take func(packet []byte, at time.Time)) (*Stamped, error) {
+	fd, err := listenStamped(iface, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -43,30 +56,36 @@ func (s *Stamped) Close() {
 
 // Complete returns nil when no packet was dropped because the reader was behind.
 func (s *Stamped) Complete() error {
-	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
-	if err == nil && stats.Drops > 0 {
-		err = fmt.Errorf("missed %d packets", stats.Drops)
+	stats, err := unix.GetsockoptTpacketStats(s.fd, unix.SOL_PACKET, unix.PACKET_STATISTICS) // since it was asked last
+	if err != nil {
+		return fmt.Errorf("ask for missed packets: %w", err)
 	}
-	return err
+	if missed := s.missed.Add(uint64(stats.Drops)); missed > 0 {
+		return fmt.Errorf("missed %d packets", missed)
+	}
+	return nil
 }
 
-// listenStamped opens a packet socket for IPv4 with time stamps. Reading gives
-// up from time to time, to notice the end.
-func listenStamped(iface string) (int, error) {
+// stampedBuffer holds what a flood of some seconds leaves to a late reader.
+const stampedBuffer = 64 << 20
+
+// listenStamped opens a packet socket with time stamps. Reading gives up from
+// time to time, to notice the end.
+func listenStamped(iface string, kind stampedKind) (int, error) {
 	ifi, err := net.InterfaceByName(iface)
 	if err != nil {
 		return 0, err
 	}
-	const allIPv4 = unix.ETH_P_IP<<8&0xff00 | unix.ETH_P_IP>>8
-	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, allIPv4)
+	fd, err := unix.Socket(unix.AF_PACKET, kind.layer|unix.SOCK_CLOEXEC, 0) // hears nothing until it is bound
 	if err != nil {
 		return 0, fmt.Errorf("open packet socket: %w", err)
 	}
 	for _, set := range []error{
+		attach(fd, kind.filter),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, 1),
-		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, 16<<20),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, stampedBuffer),
 		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &unix.Timeval{Usec: 100_000}),
-		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: allIPv4, Ifindex: ifi.Index}),
+		unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: uint16(kind.protocol<<8&0xff00 | kind.protocol>>8), Ifindex: ifi.Index}),
 	} {
 		if set != nil {
 			unix.Close(fd)
@@ -74,6 +93,18 @@ func listenStamped(iface string) (int, error) {
 		}
 	}
 	return fd, nil
+}
+
+// attach lets a filter choose what a socket hears.
+func attach(fd int, filter []bpf.RawInstruction) error {
+	if len(filter) == 0 {
+		return nil
+	}
+	program := make([]unix.SockFilter, len(filter))
+	for i, f := range filter {
+		program[i] = unix.SockFilter{Code: f.Op, Jt: f.Jt, Jf: f.Jf, K: f.K}
+	}
+	return unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]})
 }
 
 // read hands on packets until it is told to stop.

@@ -144,7 +144,7 @@ func TestSafety_1_7_IPv6LeaseLeavesTheHostAlone(t *testing.T) {
 		ID: routerSix, Addresses: []netip.Prefix{vipSix}, Epoch: 1, Lease: 2 * time.Second, Deadline: Now().Add(time.Minute),
 	}
 	h.Links().Hold(hold)
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	routes := func() int {
 		all, err := netlink.RouteListFiltered(netlink.FAMILY_V6, &netlink.Route{
 			LinkIndex: device(t, "eth0").Attrs().Index, Dst: &net.IPNet{IP: vipSix.Masked().Addr().AsSlice(), Mask: net.CIDRMask(64, 128)},
@@ -238,7 +238,7 @@ func TestWatchTellsLinkLocal(t *testing.T) {
 	h.Links().Hold(&vrrp.Hold{
 		ID: routerSix, Addresses: []netip.Prefix{netip.MustParsePrefix("fe80::100/64")}, Epoch: 1, Deadline: Now().Add(time.Minute),
 	})
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	await(t, "its loss is told", func() bool {
 		for _, l := range h.told() {
 			last = l

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
@@ -40,6 +41,7 @@ type Kernel struct {
 
 	static      atomic.Pointer[vrrp.Config]
 	staticEpoch atomic.Uint64
+	staticFlush time.Duration
 }
 
 // Open takes stock of interfaces, addresses and the record of an earlier
@@ -111,7 +113,7 @@ func prepare(o Options, wire *Wire) (*Kernel, error) {
 	}
 	k := &Kernel{
 		wire: wire, addresses: addrs, announcer: newAnnouncer(), overhears: newOverhearer(o.Feed),
-		store: store, observe: o.Observe,
+		store: store, observe: o.Observe, staticFlush: staticFlush,
 	}
 	k.links = newLinks(linksOptions{
 		kernel: addrs, paths: kernelPaths{}, gates: kernelGates{}, sysctl: promoteSecondaries{}, save: store.save, now: Now,

@@ -20,19 +20,22 @@ func TestSafety_1_1_KernelEndsALease(t *testing.T) {
 	cable(t, "eth0", "peer")
 	h := open(t, t.TempDir())
 	defer h.Close()
-	held := time.Now()
-	h.Links().Hold(lease(1, 2, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	// The lease becomes short once all the rest is in place.
+	h.Links().Hold(lease(1, 60, vip(100)))
+	must(t, h.Links().Flush(patience))
 	a, there := onInterface(t, "eth0", vip(100))
-	if !there || a.proto != AddressProtocol || a.remaining > 2 {
-		t.Fatalf("address is %+v (there: %v), want ours for at most 2 s", a, there)
+	if !there || a.proto != AddressProtocol || a.remaining > 60 {
+		t.Fatalf("address is %+v (there: %v), want ours for at most 60 s", a, there)
 	}
 	must(t, netlink.AddrAdd(device(t, "eth0"), parseAddr(t, "192.0.2.1/24")))
 	if own, _ := onInterface(t, "eth0", vip(1)); !own.secondary {
 		t.Fatal("host's address is not secondary: the test shows nothing")
 	}
+	held := time.Now()
+	h.Links().Hold(lease(1, 2, vip(100)))
 	await(t, "lease lost", func() bool { return len(h.lost()) > 0 })
-	if took := time.Since(held); took < 1700*time.Millisecond || took > 4*time.Second {
+	// The kernel looks 0.2 s later, on a busy machine whenever it comes to that.
+	if took := time.Since(held); took < 1700*time.Millisecond || took > 10*time.Second {
 		t.Errorf("lease of 2 s ended after %v", took)
 	}
 	if diff := cmp.Diff([]vrrp.LeaseLost{{ID: routerA, Address: vip(100)}}, h.lost(), comparing); diff != "" {
@@ -45,7 +48,7 @@ func TestSafety_1_1_KernelEndsALease(t *testing.T) {
 		t.Errorf("host's address is %+v (there: %v), want promoted to primary", own, there)
 	}
 	h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Epoch: 2})
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	if v, err := (promoteSecondaries{}).read("eth0"); err != nil || v != "0" {
 		t.Errorf("promote_secondaries after the release: %q, %v, want it restored to 0", v, err)
 	}
@@ -65,18 +68,18 @@ func TestKernelRefreshKeepsALease(t *testing.T) {
 		again.Refresh = true
 		h.Links().Hold(again)
 	}
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	if _, there := onInterface(t, "eth0", vip(100)); !there || len(h.lost()) != 0 || len(h.events) != 0 {
 		t.Errorf("address there: %v, lost: %v, events: %v", there, h.lost(), h.events)
 	}
 	// To a permanent one and back, as a reload may ask.
 	h.Links().Hold(lease(1, 0, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	if a, _ := onInterface(t, "eth0", vip(100)); a.remaining != vrrp.LifetimeForever {
 		t.Errorf("address is %+v, want permanent", a)
 	}
 	h.Links().Hold(lease(1, 9, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	if a, _ := onInterface(t, "eth0", vip(100)); a.remaining > 9 {
 		t.Errorf("address is %+v, want a lease of 9 s", a)
 	}
@@ -93,7 +96,7 @@ func TestSafety_6_3_KernelPutsBackUntilContested(t *testing.T) {
 	h := open(t, t.TempDir())
 	defer h.Close()
 	h.Links().Hold(lease(1, 30, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	for i := range 5 {
 		must(t, netlink.AddrDel(device(t, "eth0"), parseAddr(t, "192.0.2.100/24")))
 		await(t, "removal noticed", func() bool { return h.happened(runner.AddressRemoved) == i+1 })
@@ -131,7 +134,7 @@ func TestSafety_1_5_KernelHostAddressStaysTheHosts(t *testing.T) {
 		again.Refresh = true
 		h.Links().Hold(again)
 		h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(101)}, Epoch: 2*epoch + 2})
-		must(t, h.Links().Flush(time.Second))
+		must(t, h.Links().Flush(patience))
 	}
 	if after, there := onInterface(t, "eth0", vip(100)); !there || after != before {
 		t.Errorf("host's address is %+v (there: %v), want %+v as before", after, there, before)
@@ -151,7 +154,7 @@ func TestKernelFindsWhatAnEarlierLifeLeft(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir)
 	first.Links().Hold(lease(1, 60, vip(100), vip(101), vip(102)))
-	must(t, first.Links().Flush(time.Second))
+	must(t, first.Links().Flush(patience))
 	must(t, first.Close()) // as a kill: nothing is released
 	h := open(t, dir)
 	defer h.Close()
@@ -163,7 +166,7 @@ func TestKernelFindsWhatAnEarlierLifeLeft(t *testing.T) {
 	h.Claim([]vrrp.Config{{ID: routerA, Addresses: []netip.Prefix{vip(100), vip(101)}}})
 	h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(101)}, Epoch: 1})
 	h.Links().Hold(lease(2, 600, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	for n, want := range map[int]bool{100: true, 101: false, 102: false} {
 		if _, there := onInterface(t, "eth0", vip(n)); there != want {
 			t.Errorf("%v there: %v, want %v", vip(n), there, want)
@@ -183,7 +186,7 @@ func TestKernelInterfaceThatGoesIsNoRemoval(t *testing.T) {
 	h := open(t, t.TempDir())
 	defer h.Close()
 	h.Links().Hold(lease(1, 30, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	must(t, netlink.LinkDel(device(t, "eth0")))
 	cable(t, "eth0", "peer", "192.0.2.1/24")
 	time.Sleep(300 * time.Millisecond) // a put-back would be at once
@@ -195,7 +198,7 @@ func TestKernelInterfaceThatGoesIsNoRemoval(t *testing.T) {
 	}
 	h.Links().Release(&vrrp.Release{ID: routerA, Addresses: []netip.Prefix{vip(100)}, Epoch: 2})
 	h.Links().Hold(lease(3, 30, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	if _, there := onInterface(t, "eth0", vip(100)); !there {
 		t.Error("a new master cannot hold the address on the new interface")
 	}

@@ -56,7 +56,7 @@ func namespaced(t *testing.T) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=30s")
+	cmd := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=90s")
 	cmd.Env = append(os.Environ(), inside+"="+t.Name())
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -104,8 +104,9 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// patience bounds the wait for anything that takes no time of its own.
-const patience = 5 * time.Second
+// patience bounds the wait for anything that takes no time of its own: the
+// kernel does one thing after the other for all namespaces of a busy machine.
+const patience = 30 * time.Second
 
 // await polls until something is true.
 func await(t *testing.T, what string, isTrue func() bool) {

@@ -128,6 +128,7 @@ func TestStatic(t *testing.T) {
 	}
 	cable(t, "eth0", "peer", "192.0.2.1/24")
 	h := open(t, t.TempDir())
+	h.staticFlush = patience
 	// Addresses of one network must have one scope.
 	first, second := network("192.0.2.50/32"), network("192.0.2.51/32")
 	static := func(p netip.Prefix) vrrp.Config {

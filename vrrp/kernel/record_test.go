@@ -135,7 +135,7 @@ func TestResume(t *testing.T) {
 	record := openRecord(t, dir)
 	record.Begin()
 	h.Links().Hold(lease(1, 60, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	other := vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 2}
 	owner := vrrp.RouterID{Interface: "eth0", Family: vrrp.IPv4, VRID: 3}
 	now := Now()

@@ -22,7 +22,7 @@ func TestSafety_5_3_Orphans(t *testing.T) {
 	record := openRecord(t, dir)
 	record.Begin()
 	h.Links().Hold(lease(1, 60, vip(100), vip(101)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	must(t, h.Close())
 	now := Now()
 	record.Sent(routerA, now)

@@ -6,13 +6,15 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/runner"
 )
 
 // staticID stands for what does not depend on any election. No virtual router
 // has VRID 0.
 var staticID = vrrp.RouterID{Family: vrrp.IPv4}
 
-// staticFlush bounds the wait for the removal of static addresses.
+// staticFlush bounds the wait for the removal of static addresses, besides
+// runner.RemovalBound for each.
 const staticFlush = 500 * time.Millisecond
 
 // Static makes the addresses, routes and rules of c those that are there
@@ -44,5 +46,5 @@ func (k *Kernel) releaseStatic() error {
 		return nil
 	}
 	k.links.Release(&vrrp.Release{ID: staticID, Addresses: c.Held(), Epoch: k.staticEpoch.Add(1)})
-	return k.links.Flush(staticFlush)
+	return k.links.Flush(k.staticFlush + time.Duration(len(c.Held()))*runner.RemovalBound)
 }

@@ -49,7 +49,7 @@ func TestWatchTellsInterfaceStates(t *testing.T) {
 
 	// A virtual address is never the primary one, nor does it cause an event.
 	h.Links().Hold(lease(1, 60, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	must(t, netlink.AddrDel(device(t, "eth0"), parseAddr(t, "192.0.2.1/24")))
 	bare := up
 	bare.Primary = netip.Addr{}
@@ -104,7 +104,7 @@ func TestWatchSurvivesOverrun(t *testing.T) {
 	defer h.Close()
 	h.Watch([]string{"eth0"})
 	h.Links().Hold(lease(1, 60, vip(100)))
-	must(t, h.Links().Flush(time.Second))
+	must(t, h.Links().Flush(patience))
 	h.told()
 
 	h.watch.mu.Lock() // nobody reads the notices

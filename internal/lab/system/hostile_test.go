@@ -259,6 +259,7 @@ vrrp_instance "web" {
 		t.Errorf("%d packets counted of %d sent", counted, sent)
 	}
 	if a.version == 3 && a.protocol == unix.ETH_P_IP { // which the witness hears
+		lab.WaitFor(t, "the witness has read everything", 20*time.Second, func() error { return wire.Reaches(ended) })
 		gap := longestSilence(wire.Adverts(ours, began), began, ended)
 		t.Logf("largest gap between adverts %v", gap)
 		// A backup would take over after more than three intervals.
