@@ -46,8 +46,11 @@ func (p *pool[T]) take() *T {
 }
 
 // sendAdvert emits one advert with the given priority: to the group, or to
-// each peer.
+// each peer. A master that misses its source address for a moment says nothing.
 func (r *router) sendAdvert(priority uint8) {
+	if !r.source().IsValid() {
+		return
+	}
 	switch { // one number for all peers
 	case r.signs():
 		r.nextTrailerSeq()

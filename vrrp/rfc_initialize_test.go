@@ -2,6 +2,7 @@ package vrrp_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,31 @@ func TestAddressThatBlinks(t *testing.T) {
 		g.advert(higher, priority)
 		if s := g.status(); s.State != vrrp.StateFault || s.LastReason != vrrp.ReasonNoAddress {
 			t.Errorf("%s master is heard: %v because of %v", name, s.State, s.LastReason)
+		}
+	}
+}
+
+// Nothing is said from no address: not what is told out of turn, nor what ends a
+// hand-over that nobody followed.
+func TestAddressThatIsMissed(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(tracks(vrrp.Track{ID: chkWeb, Weight: -60})))
+	g.step(observed(chkWeb, vrrp.TrackUp))
+	g.step(withoutAddress())
+	g.step(observed(chkWeb, vrrp.TrackDown))
+	g.seen("report priority (100 → 40 (100 -60 script chk_web))")
+
+	g = newMaster(t, settings(graceful))
+	g.step(standBy(false))
+	g.step(withoutAddress())
+	g.log = nil
+	for g.status().HandingOver {
+		g.tick()
+	}
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+	for _, line := range g.log {
+		if strings.HasPrefix(line, "advert") {
+			t.Errorf("said: %s", line)
 		}
 	}
 }
