@@ -188,6 +188,39 @@ func TestKillFindsOrphans(t *testing.T) {
 	}
 }
 
+// What passed is known with the time at which it did, and whether all of it is.
+func TestCaptureTellsWhen(t *testing.T) {
+	t.Parallel()
+	_, hosts := segment(t, "a", "b", "witness")
+	wire := hosts[2].Capture("eth0")
+	asked := func(address string, since time.Time) (f Frame) {
+		t.Helper()
+		p := hosts[0].Ping(address, 10*time.Millisecond)
+		WaitFor(t, "somebody asks for "+address, 5*time.Second, func() error {
+			for _, f = range wire.Frames(since) {
+				if f.ARP != nil && f.ARP.Request && f.ARP.Target.String() == address {
+					return nil
+				}
+			}
+			return fmt.Errorf("%d frames", len(wire.Frames(since)))
+		})
+		p.Stop()
+		return f
+	}
+	began := time.Now()
+	first := asked("192.0.2.2", began)
+	if now := time.Now(); first.At.Before(began) || first.At.After(now) {
+		t.Errorf("it passed at %v, between %v and %v", first.At, began, now)
+	}
+	if err := wire.Reaches(first.At.Add(1)); err == nil {
+		t.Error("it knows what comes later")
+	}
+	second := asked("192.0.2.3", began)
+	if err := wire.Reaches(first.At.Add(1)); err != nil || !second.At.After(first.At) {
+		t.Errorf("at %v after %v: %v", second.At, first.At, err)
+	}
+}
+
 func TestCloseRemovesEverything(t *testing.T) {
 	t.Parallel()
 	var dir string
