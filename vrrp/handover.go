@@ -32,10 +32,10 @@ const (
 	// successorGrace is how long after its first advert a successor begins to
 	// announce its addresses, and how long after one the next one comes.
 	successorGrace = 50 * time.Millisecond
-	// addressGrace is what it takes more for each address on a busy machine:
-	// keepalived puts all of them up before it announces the first one. An idle
-	// one takes a hundredth of it, and says so.
-	addressGrace = 10 * time.Millisecond
+	// addressGrace is what it takes more for each address on a busy machine, twice
+	// over: keepalived puts all of them up before it announces the first one. An
+	// idle one takes a hundredth of it, and says so.
+	addressGrace = 20 * time.Millisecond
 	// leastReserve is the least time beyond the longest skew that a
 	// successor gets to be heard.
 	leastReserve = 250 * time.Millisecond

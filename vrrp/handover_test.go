@@ -54,22 +54,22 @@ func TestSafety_2_1_ServesOnSilently(t *testing.T) {
 }
 
 // Any non-zero advert is a successor, whatever its priority; the addresses go
-// when all of them were announced, or 50 ms after the advert, and 10 for each
+// when all of them were announced, or 50 ms after the advert, and 20 for each
 // address but the first, or after the last announcement.
 func TestSafety_2_3_AnySuccessor(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name     string
 		priority uint8
-		announce []string // at 20 ms after the advert
+		announce []string // at 30 ms after the advert
 		after    time.Duration
 	}{
-		{"lower priority", 1, nil, 60 * time.Millisecond},
-		{"higher priority", 200, nil, 60 * time.Millisecond},
-		{"one of two announced", 50, []string{"192.0.2.100/24"}, 70 * time.Millisecond},
-		{"the same one twice", 50, []string{"192.0.2.100/24", "192.0.2.100/24"}, 70 * time.Millisecond},
-		{"somebody else's", 50, []string{"192.0.2.7/24", "192.0.2.8/24"}, 60 * time.Millisecond},
-		{"all announced", 50, []string{"192.0.2.101/24", "192.0.2.100/24"}, 20 * time.Millisecond},
+		{"lower priority", 1, nil, 70 * time.Millisecond},
+		{"higher priority", 200, nil, 70 * time.Millisecond},
+		{"one of two announced", 50, []string{"192.0.2.100/24"}, 80 * time.Millisecond},
+		{"the same one twice", 50, []string{"192.0.2.100/24", "192.0.2.100/24"}, 80 * time.Millisecond},
+		{"somebody else's", 50, []string{"192.0.2.7/24", "192.0.2.8/24"}, 70 * time.Millisecond},
+		{"all announced", 50, []string{"192.0.2.101/24", "192.0.2.100/24"}, 30 * time.Millisecond},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestSafety_2_3_AnySuccessor(t *testing.T) {
 			g.advert(lower, test.priority)
 			heard := g.now
 			g.log = nil
-			g.wait(20 * time.Millisecond)
+			g.wait(30 * time.Millisecond)
 			for _, a := range announced(test.announce...) {
 				g.step(a)
 			}
@@ -97,7 +97,7 @@ func TestSafety_2_3_AnySuccessor(t *testing.T) {
 }
 
 // keepalived puts 200 addresses up before it announces the first, which takes a
-// busy machine a second, and its skew is over by then: the wait for a successor
+// busy machine two seconds, and its skew is over by then: the wait for a successor
 // has another bound than what the successor needs.
 func TestSafety_2_3_SlowSuccessor(t *testing.T) {
 	t.Parallel()
@@ -108,9 +108,9 @@ func TestSafety_2_3_SlowSuccessor(t *testing.T) {
 	for name, test := range map[string]struct {
 		first, gap, after time.Duration // announcements, and the removal after the advert
 	}{
-		"announces all":     {1100 * time.Millisecond, time.Millisecond, 1299 * time.Millisecond},
-		"announces nothing": {time.Hour, 0, 2040 * time.Millisecond},
-		"announces slowly":  {1990 * time.Millisecond, 45 * time.Millisecond, skew1/10 + 2230*time.Millisecond},
+		"announces all":     {1700 * time.Millisecond, time.Millisecond, 1899 * time.Millisecond},
+		"announces nothing": {time.Hour, 0, 4030 * time.Millisecond},
+		"announces slowly":  {3990 * time.Millisecond, 45 * time.Millisecond, skew1/10 + 4220*time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			g := newLeaving(t, interval(100*time.Millisecond), addresses(all...))
@@ -178,7 +178,7 @@ func TestSafety_2_4_Bound(t *testing.T) {
 		three.Addresses, three.Excluded = prefixes("192.0.2.100/24", "192.0.2.101/24"), prefixes("192.0.2.102/24")
 		virtual := three
 		virtual.VMAC.Name = "eth0"
-		for c, more := range map[*vrrp.Config]time.Duration{&one: 50 * time.Millisecond, &three: 70 * time.Millisecond, &virtual: 0} {
+		for c, more := range map[*vrrp.Config]time.Duration{&one: 50 * time.Millisecond, &three: 90 * time.Millisecond, &virtual: 0} {
 			if got, want := c.LeaveBound(), min(test.want+more, 10*time.Second); got != want {
 				t.Errorf("version %d, %v, %d addresses: %v, want %v", test.version, test.interval, len(c.Held()), got, want)
 			}

@@ -112,6 +112,15 @@ func (m *match) playHandOver() {
 			}
 			return nil
 		})
+		// A peer that was busy has announced itself after vipd did.
+		lab.WaitFor(m.t, m.situation()+": the client finds vipd", settle, func() error {
+			pings := m.client.Ping(last.String(), 5*time.Millisecond)
+			time.Sleep(slack / 20)
+			if sent, lost := pings.Stop(); len(lost) > 0 {
+				return fmt.Errorf("%d of %d pings were lost", len(lost), sent)
+			}
+			return nil
+		})
 		clients := freshClients(m.t, crowd, last)
 		m.handOver()
 		clients.halt()

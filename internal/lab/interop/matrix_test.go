@@ -214,7 +214,8 @@ func (m *match) startPeer() {
 	case peerFRR:
 		m.frr = m.theirs.FRR(m.cell.frr(theirPriority))
 	case peerKeepalived:
-		m.keepalived = m.theirs.Keepalived(m.cell.keepalived(theirPriority))
+		// Without a line for each announcement: it writes them before the next one.
+		m.keepalived = m.theirs.KeepalivedWith(m.cell.keepalived(theirPriority))
 	case peerVipd:
 		m.theirs.Vipd(m.cell.vipd(theirPriority))
 	}
