@@ -69,9 +69,9 @@ func TestProbe(t *testing.T) {
 	must(t, a.advertise(*other, vipSix.Addr()))
 	mac := other.HardwareAddr.String()
 	want := map[vrrp.Answered]bool{
-		{four, vrrp.Answer{Address: vip(1).Addr(), MAC: mac}}: true,
-		{four, vrrp.Answer{Address: vip(2).Addr(), MAC: mac}}: true,
-		{six, vrrp.Answer{Address: vipSix.Addr(), MAC: mac}}:  true,
+		{ID: four, Answer: vrrp.Answer{Address: vip(1).Addr(), MAC: mac}}: true,
+		{ID: four, Answer: vrrp.Answer{Address: vip(2).Addr(), MAC: mac}}: true,
+		{ID: six, Answer: vrrp.Answer{Address: vipSix.Addr(), MAC: mac}}:  true,
 	}
 	got := make(map[vrrp.Answered]bool)
 	for len(got) < len(want) {
