@@ -50,7 +50,8 @@ func TestSafety_2_1_HandOverToPeers(t *testing.T) {
 	}))
 }
 
-// handOvers plays them, those of a busy machine after the others.
+// handOvers plays them, those of a busy machine after the others. Two hundred
+// addresses make it busy by themselves and are played alone.
 func handOvers(t *testing.T, all []cell) []*match {
 	var mu sync.Mutex
 	var done []*match
@@ -61,7 +62,9 @@ func handOvers(t *testing.T, all []cell) []*match {
 					continue
 				}
 				t.Run(strings.ReplaceAll(c.situation(), " ", "_"), func(t *testing.T) {
-					t.Parallel()
+					if c.vips == 1 {
+						t.Parallel()
+					}
 					m := newMatch(t, c)
 					m.playHandOver()
 					mu.Lock()
@@ -168,6 +171,7 @@ time. Lost are the pings without an answer; the last column is how long after th
 		}
 		fmt.Fprintf(&b, "| %s | %s | %d | %s | %s\n", c.peer, c.transport, c.vips, besides, result)
 	}
-	b.WriteString("\nFRR has no sync groups. Nobody left: the addresses go at the end of the bound, as `TestSafety_2_6_StopEndsWithoutSuccessor` shows.\n")
+	b.WriteString("\nWith a virtual MAC address the switch follows the first advert of the successor, which answers once it has put its addresses up: what " +
+		"that takes a busy one is lost, and nobody else is reached meanwhile. FRR has no sync groups. Nobody left: the addresses go at the end of the bound, as `TestSafety_2_6_StopEndsWithoutSuccessor` shows.\n")
 	return b.String()
 }
