@@ -143,6 +143,7 @@ type site struct {
 }
 
 func newSite(t *testing.T) site {
+	lab.KeepAwake(t)
 	l := lab.New(t)
 	l.Bridge("lan", "10.0.0.0/16")
 	s := site{lb1: l.Host("lb1", "lan", lb1.String()+"/16"), lb2: l.Host("lb2", "lan", "10.0.255.2/16")}
