@@ -186,7 +186,11 @@ func renderDaemon(w io.Writer, st api.Status) {
 		if !r.Running {
 			state = "NOT RUNNING"
 		}
-		fmt.Fprintf(w, "role %-8s %s, pid %d, up %s, %d restarts\n", r.Name, state, r.PID, age(st.Now, r.Since), r.Restarts)
+		fmt.Fprintf(w, "role %-8s %s, pid %d, up %s, %d restarts", r.Name, state, r.PID, age(st.Now, r.Since), r.Restarts)
+		if r.Spare != 0 {
+			fmt.Fprintf(w, ", process %d is ready to replace it", r.Spare)
+		}
+		fmt.Fprintln(w)
 	}
 	renderIPVS(w, st)
 	outcome := "applied"

@@ -31,6 +31,10 @@ type child struct {
 	handOver func() time.Duration
 	// beforePause, if set, is called before a pause between two lives.
 	beforePause func(time.Duration)
+	// began, if set, is told the process of each life.
+	began func(role string, pid int)
+	// spare has the process of the next life, if one is to be kept ready.
+	spare *spare
 	// heir is the process that goes on after one that yielded; nil if there is
 	// none after all. Its capacity is 1.
 	heir chan *process
@@ -61,6 +65,7 @@ var errNotRunning = errors.New("role is not running")
 // run keeps the role alive until ctx ends or stop was called. The first
 // configuration's error goes to first, which is then closed.
 func (c *child) run(ctx context.Context, first chan<- error) {
+	defer c.spare.end()
 	failures := 0
 	for life := 0; ctx.Err() == nil && !c.isStopping(); life++ {
 		began := time.Now()
@@ -88,7 +93,7 @@ func (c *child) run(ctx context.Context, first chan<- error) {
 	}
 }
 
-// died records why the role ended.
+// died records why the role ended. The next life does not wait for the log.
 func (c *child) died(err error, delay time.Duration) {
 	c.mu.Lock()
 	c.restarts++
@@ -96,9 +101,9 @@ func (c *child) died(err error, delay time.Duration) {
 	if err != nil {
 		c.lastErr = err.Error()
 	}
+	attrs := map[string]any{"role": c.name, "error": c.lastErr, "delay": delay.String()}
 	c.mu.Unlock()
-	c.report("error", fmt.Sprintf("role %s ended, restarting", c.name),
-		map[string]any{"role": c.name, "error": c.lastErr, "delay": delay.String()})
+	go c.report("error", fmt.Sprintf("role %s ended, restarting", c.name), attrs)
 }
 
 // live is one life of the role, from start to end.
@@ -116,25 +121,38 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	if c.isStopping() {
 		peer.Close() // stop has found nobody to stop
 	}
+	if c.began != nil {
+		c.began(c.name, proc.pid)
+	}
 	err = c.configure(peer, how)
 	c.settled(how)
 	tell(first, err)
 	if err != nil && !errors.Is(err, link.ErrClosed) {
 		c.report("error", fmt.Sprintf("configure role %s: %v", c.name, err), map[string]any{"role": c.name})
 	}
-	linkErr := <-ended
+	linkErr := c.outlive(ended)
 	// Without a link the role leaves by itself; one that cannot is ended.
-	select {
-	case <-proc.done:
-	case <-time.After(c.leaveBound() + stopBound):
-		proc.kill()
-		<-proc.done
-	}
+	proc.awaitEnd(c.leaveBound() + stopBound)
 	return errors.Join(proc.err, linkErr)
 }
 
-// begin returns the process of a new life: the heir of the one before, or one
-// that is started.
+// outlive waits for the end of a life and meanwhile keeps a process for the next
+// one.
+func (c *child) outlive(ended <-chan error) error {
+	tick := time.NewTicker(spareEvery)
+	defer tick.Stop()
+	for {
+		c.spare.refill()
+		select {
+		case err := <-ended:
+			return err
+		case <-tick.C:
+		}
+	}
+}
+
+// begin returns the process of a new life: the heir of the one before, the spare,
+// or one that is started.
 func (c *child) begin(life int) (*process, beginning, error) {
 	select {
 	case proc := <-c.heir:
@@ -146,6 +164,9 @@ func (c *child) begin(life int) (*process, beginning, error) {
 	how := firstLife
 	if life > 0 {
 		how = nextLife
+	}
+	if proc := c.spare.take(); proc != nil {
+		return proc, how, nil
 	}
 	proc, err := c.spawn(c.name)
 	return proc, how, err
@@ -290,9 +311,10 @@ func (c *child) leaveBound() time.Duration {
 
 // status is the role as `vipd status` shows it.
 func (c *child) status() api.Role {
+	spare := c.spare.pid()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := api.Role{Name: c.name, Running: c.proc != nil, Since: c.since, Restarts: c.restarts, Error: c.lastErr}
+	r := api.Role{Name: c.name, Running: c.proc != nil, Since: c.since, Restarts: c.restarts, Error: c.lastErr, Spare: spare}
 	if c.proc != nil {
 		r.PID = c.proc.pid
 	}

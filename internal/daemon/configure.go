@@ -22,7 +22,11 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		RealTime: c.Global.RealTimePriority, Process: c.Global.Router,
 		Answers: c.Global.Answers, Notices: c.Global.Notices,
 	}
-	s.keepRouters()
+	if how == nextLife {
+		defer s.keepRouters() // those of the life before stand there
+	} else {
+		s.keepRouters()
+	}
 	return callConfigured(p, msg)
 }
 

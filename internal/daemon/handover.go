@@ -183,7 +183,7 @@ func (h *handover) unclaim(lock *os.File) {
 }
 
 // role returns the process of a role that was handed over.
-func (h *handover) role(opt Options, name string) (*process, error) {
+func (h *handover) role(name string) (*process, error) {
 	i := slices.IndexFunc(h.Roles, func(r handedRole) bool { return r.Name == name })
 	if i < 0 {
 		return nil, fmt.Errorf("take over: no role %s was handed over", name)
@@ -202,7 +202,7 @@ func (h *handover) role(opt Options, name string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over role %s: %w", name, err)
 	}
-	return follow(opt, name, conn, child), nil
+	return follow(conn, child), nil
 }
 
 // hand makes the link of a role one that can be handed over.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +31,27 @@ type process struct {
 	done chan struct{} // closed when it has ended
 	err  error         // valid after done
 	kill func()
+}
+
+// hasEnded reports whether the process is gone.
+func (p *process) hasEnded() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// awaitEnd waits for the end of a process that leaves by itself; one that does
+// not within the bound is killed.
+func (p *process) awaitEnd(bound time.Duration) {
+	select {
+	case <-p.done:
+	case <-time.After(bound):
+		p.kill()
+		<-p.done
+	}
 }
 
 // spawner starts a role.
@@ -61,12 +83,11 @@ func startRole(opt Options, binary, name string, extra ...*os.File) (*process, e
 		ours.Close()
 		return nil, fmt.Errorf("start role %s: %w", name, err)
 	}
-	return follow(opt, name, ours, cmd.Process), nil
+	return follow(ours, cmd.Process), nil
 }
 
 // follow is a role that runs as a child of this process.
-func follow(opt Options, name string, conn io.ReadWriteCloser, child *os.Process) *process {
-	opt.notePID(name, child.Pid)
+func follow(conn io.ReadWriteCloser, child *os.Process) *process {
 	p := &process{conn: conn, pid: child.Pid, done: make(chan struct{})}
 	p.kill = func() { _ = child.Kill() } // it may have ended
 	go func() {

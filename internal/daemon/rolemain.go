@@ -1,10 +1,12 @@
 package daemon
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
+	"net"
 	"os"
 	"runtime/debug"
 
@@ -16,26 +18,58 @@ import (
 // another process stands that reaches it on descriptor 4.
 func RunRole(ctx context.Context, name string, successor bool, opt Options) error {
 	ignoreSignals()
-	showName(name)
-	conn, err := inheritedLink()
+	link, err := inheritedLink()
 	if err != nil {
 		return err
 	}
+	var unprotected error
 	if name == roleRouter {
-		protectRouter(newLogger(opt.Log, "info", "text"))
+		unprotected = protectRouter()
 	}
 	if name == roleChecker && os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(checkerGC)
 	}
-	run := runRole
-	if successor {
-		run = succeedRole
+	var conn io.ReadWriteCloser = link
+	run := succeedRole
+	if !successor {
+		run = runRole
+		if conn, err = begun(link); err != nil {
+			return err
+		}
+	}
+	if conn == nil {
+		return nil
+	}
+	showName(name)
+	if unprotected != nil { // a container may forbid it
+		newLogger(opt.Log, "info", "text").Warn("protect role", "role", name, "error", unprotected)
 	}
 	if err := run(ctx, name, conn, opt); err != nil {
 		return fmt.Errorf("role %s: %w", name, err)
 	}
 	return nil
 }
+
+// begun returns the link of a role once the supervisor has said something: until
+// then the process is a spare. It returns nil for one that was not needed.
+func begun(link net.Conn) (io.ReadWriteCloser, error) {
+	showName(spareName)
+	r := bufio.NewReader(link)
+	_, err := r.Peek(1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, link.Close()
+	case err != nil:
+		return nil, fmt.Errorf("wait for the supervisor: %w", err)
+	}
+	return struct {
+		io.Reader
+		io.WriteCloser
+	}{r, link}, nil
+}
+
+// spareName is shown of a process that is no role yet.
+const spareName = "spare"
 
 // showName makes top and the service manager show the role and not the name of
 // the file that was executed, which is "exe" (proc(5), /proc/pid/comm: at most
@@ -63,13 +97,9 @@ const oomScore = "-900"
 
 // protectRouter asks the kernel to spare the router role when memory runs out
 // and to keep its pages in memory once touched: a swapped-out master is late.
-// A container may forbid either; that is said and not fatal.
-func protectRouter(log *slog.Logger) {
-	if err := os.WriteFile("/proc/self/oom_score_adj", []byte(oomScore), 0o644); err != nil {
-		log.Warn("protect router from the OOM killer", "error", err)
-	}
+func protectRouter() error {
+	errOOM := os.WriteFile("/proc/self/oom_score_adj", []byte(oomScore), 0o644)
 	// ONFAULT: locking everything at once would take ten times the memory.
-	if err := unix.Mlockall(unix.MCL_CURRENT | unix.MCL_FUTURE | unix.MCL_ONFAULT); err != nil {
-		log.Warn("keep router in memory", "error", err)
-	}
+	errLock := os.NewSyscallError("mlockall", unix.Mlockall(unix.MCL_CURRENT|unix.MCL_FUTURE|unix.MCL_ONFAULT))
+	return errors.Join(errOOM, errLock)
 }

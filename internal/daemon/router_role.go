@@ -166,13 +166,19 @@ func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
 		ev.Resume = r.record.Resume(cfg.Routers, kernel.Now())
 	}
 	if !cfg.AllowOtherDaemon {
-		refuseOthers(cfg.Routers, ev.Refused)
+		refuseOthers(cfg.Routers, ev)
 	}
-	r.refuseTraffic(cfg.Routers)
+	// Who goes on as master says so first: the rules that it needs are there.
+	if len(ev.Resume) == 0 {
+		r.refuseTraffic(cfg.Routers)
+	}
 	r.kernel.Static(cfg.Static)
 	// Before: a track that is new, or has another name, counts from the start.
 	r.observed(cfg.Observed)
 	r.run.Do(ev)
+	if len(ev.Resume) > 0 {
+		r.refuseTraffic(cfg.Routers)
+	}
 	if cfg.Inherited {
 		return r.introduce(ctx)
 	}
@@ -251,12 +257,15 @@ func (r *routerRole) refuseTraffic(routers []vrrp.Config) {
 
 // refuseOthers marks the routers that another VRRP daemon of this host already
 // runs: the likeliest mistake of a migration is to start the new one beside the
-// old one.
-func refuseOthers(routers []vrrp.Config, refused map[vrrp.RouterID]string) {
+// old one. Those that were master just now were looked at when they began.
+func refuseOthers(routers []vrrp.Config, ev *vrrp.Configure) {
 	others := newOtherDaemons()
 	for _, c := range routers {
+		if ev.Resume[c.ID] {
+			continue
+		}
 		if desc := others.running(c.ID); desc != "" {
-			refused[c.ID] = desc
+			ev.Refused[c.ID] = desc
 		}
 	}
 }

@@ -98,6 +98,9 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 		spawn = spawnGoroutine(opt)
 	}
 	s.router = s.newChild(roleRouter, spawn, s.configureRouter)
+	if !opt.OneProcess {
+		s.router.spare = &spare{name: roleRouter, spawn: spawn}
+	}
 	s.router.handOver = s.handOverBound
 	s.router.beforePause = s.bequeathBeforePause
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
@@ -107,7 +110,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 
 func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, beginning) error) *child {
 	return &child{
-		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, heir: make(chan *process, 1),
+		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, began: s.opt.notePID, heir: make(chan *process, 1),
 		report: func(level, message string, attrs map[string]any) { s.add(level, "role", message, attrs) },
 	}
 }

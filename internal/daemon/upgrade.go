@@ -198,7 +198,7 @@ func (s *supervisor) upgraded(u api.Upgrade) {
 // inherit goes on where the binary before left off.
 func (s *supervisor) inherit(h *handover) error {
 	for _, c := range []*child{s.router, s.checker} {
-		proc, err := h.role(s.opt, c.name)
+		proc, err := h.role(c.name)
 		if err != nil {
 			return err
 		}

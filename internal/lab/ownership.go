@@ -1,8 +1,11 @@
 package lab
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -157,6 +160,63 @@ func (o *Ownership) Spans(h *Host) []Span {
 		}
 	}
 	return out
+}
+
+// Tenure is a time during which the same hosts had the address, or none.
+type Tenure struct {
+	Hosts      []string
+	Start, End time.Time
+}
+
+// Story tells tenures that follow each other: "lb1, nobody from 0.35 s, lb2 from
+// 0.41 s".
+func Story(all []Tenure) string {
+	var parts []string
+	for i, t := range all {
+		part := cmp.Or(strings.Join(t.Hosts, "+"), "nobody")
+		if i > 0 {
+			part = fmt.Sprintf("%s from %.2f s", part, t.Start.Sub(all[0].Start).Seconds())
+		}
+		parts = append(parts, part)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Tenures tells who had the address between two times, in order.
+func (o *Ownership) Tenures(from, to time.Time) []Tenure {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return tenures(o.hosts, o.spans, from, to)
+}
+
+func tenures(hosts []*Host, spans []Span, from, to time.Time) (all []Tenure) {
+	times := []time.Time{from, to}
+	for _, s := range spans {
+		times = append(times, s.Start, s.End)
+	}
+	times = slices.DeleteFunc(times, func(at time.Time) bool { return at.Before(from) || at.After(to) })
+	slices.SortFunc(times, time.Time.Compare)
+	for i, at := range times[:len(times)-1] {
+		next := times[i+1]
+		if !next.After(at) {
+			continue
+		}
+		var who []string
+		for _, h := range hosts {
+			has := func(s Span) bool {
+				return s.Host == h && !s.Start.After(at) && (s.End.IsZero() || s.End.After(at))
+			}
+			if slices.ContainsFunc(spans, has) {
+				who = append(who, h.Name)
+			}
+		}
+		if n := len(all); n > 0 && slices.Equal(all[n-1].Hosts, who) {
+			all[n-1].End = next
+		} else {
+			all = append(all, Tenure{who, at, next})
+		}
+	}
+	return all
 }
 
 // Overlap is the longest time during which two hosts had the address at once.

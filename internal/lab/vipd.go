@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -89,6 +90,17 @@ func (h *Host) VipdUnder(hcl string, program string, args ...string) *Vipd {
 
 func (v *Vipd) arguments(h *Host) []string {
 	return []string{"run", "-f", v.Config, "--director", h.Name, "--runtime-dir", v.Runtime, "--state-dir", v.State}
+}
+
+// Guards are the processes that watch over the daemon from outside its tree.
+func (v *Vipd) Guards() (guards []int) {
+	for _, pid := range v.Tree() {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && strings.Contains(string(line), "\x00guard\x00") {
+			guards = append(guards, pid)
+		}
+	}
+	return guards
 }
 
 // Reload gives the daemon a new configuration and sends SIGHUP.

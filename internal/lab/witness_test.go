@@ -104,6 +104,28 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+func TestTenures(t *testing.T) {
+	t.Parallel()
+	a, b := &Host{Name: "a"}, &Host{Name: "b"}
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	for want, spans := range map[string][]Span{
+		"nobody":                               nil,
+		"a":                                    {{a, at(0), time.Time{}}},
+		"nobody, a from 3.00 s":                {{a, at(5), time.Time{}}},
+		"a, nobody from 2.00 s, b from 3.00 s": {{a, at(0), at(4)}, {b, at(5), at(20)}},
+		"a, a+b from 1.00 s, b from 4.00 s":    {{a, at(1), at(6)}, {b, at(3), time.Time{}}},
+		"a, b from 3.00 s":                     {{a, at(1), at(4)}, {a, at(4), at(5)}, {b, at(5), time.Time{}}},
+	} {
+		all := tenures([]*Host{a, b}, spans, at(2), at(10))
+		if got := Story(all); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if !all[0].Start.Equal(at(2)) || !all[len(all)-1].End.Equal(at(10)) {
+			t.Errorf("%s: from %v to %v", want, all[0].Start, all[len(all)-1].End)
+		}
+	}
+}
+
 func TestOwnershipSeesEveryChange(t *testing.T) {
 	t.Parallel()
 	l, hosts := segment(t, "a", "b")

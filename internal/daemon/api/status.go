@@ -72,6 +72,7 @@ type Role struct {
 	Since      time.Time `json:"since"`
 	Restarts   uint64    `json:"restarts"`
 	Error      string    `json:"error,omitempty"`      // why it last ended
+	Spare      int       `json:"spare_pid,omitempty"`  // process that waits for the end of this one
 	Goroutines int       `json:"goroutines,omitempty"` // as far as it answers
 }
 

@@ -112,15 +112,7 @@ func (v vipd) pid(part string) (int, error) {
 func (v vipd) tree() []int { return without(v.Tree(), v.watchers()) }
 
 // watchers is the guard, which waits for the instance lock.
-func (v vipd) watchers() (guards []int) {
-	for _, pid := range v.Tree() {
-		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-		if err == nil && strings.Contains(string(line), "\x00guard\x00") {
-			guards = append(guards, pid)
-		}
-	}
-	return guards
-}
+func (v vipd) watchers() []int { return v.Guards() }
 
 func upgrade(t *testing.T, h *lab.Host, s subject, what edition) {
 	cases := what.cases

@@ -20,7 +20,7 @@ const frozen = 6 * time.Second
 type fault struct {
 	name string
 	do   func(c *cell)
-	wrap func(c *cell) []string // what the daemon is started by
+	wrap func(c *cell) []string // what comes before the daemon's start, and what it is started by
 }
 
 // deaths are the signals that end a process: from outside, by a bad access, and
@@ -39,6 +39,7 @@ func faults() []fault {
 		}
 		all = append(all, fault{name: fmt.Sprintf("%s: SIGSTOP for %v", part, frozen), do: func(c *cell) { c.freeze(frozen, c.part(part)) }})
 	}
+	all = append(all, fault{name: fmt.Sprintf("router: SIGKILL beside %d busy processes", crowd), do: func(c *cell) { c.kill(syscall.SIGKILL, c.part("router")) }, wrap: crowded})
 	for _, d := range deaths {
 		all = append(all, fault{name: "all: " + d.name, do: func(c *cell) { c.kill(d.sig, c.subject.tree()...) }})
 	}
@@ -63,6 +64,17 @@ func faults() []fault {
 
 // everything is the daemon with what watches over it.
 func (c *cell) everything() []int { return append(c.subject.watchers(), c.subject.tree()...) }
+
+// crowd is how many processes want a processor all the time where one is busy.
+const crowd = 4
+
+// crowded makes the machine busy from before the daemons start until the end.
+func crowded(c *cell) []string {
+	for range crowd {
+		c.lbs[0].Start("sh", "-c", "while :; do :; done")
+	}
+	return nil
+}
 
 func container(*cell) []string {
 	return []string{"unshare", "--pid", "--fork", "--kill-child", "--mount-proc"}

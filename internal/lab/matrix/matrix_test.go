@@ -117,6 +117,7 @@ user-mode Linux guest with one slow CPU where the machine's kernel has no IPVS: 
 * *no advert*: the longest time in which no director sent one.
 * *lost*: requests (ICMP echo) without an answer.
 * *IPVS*: services / serving real servers in the table of the broken director, before and at the end.
+* *panic* is SIGABRT, by which Go ends a program after printing all its goroutines. keepalived ignores it.
 * *normal after*: when the broken director was as before: owner of the VIP, all processes, table. What is dead stays dead here; the other one serves.
 
 | fault | daemon | holders | both | nobody | no advert | lost | IPVS | normal after |

@@ -2,8 +2,6 @@ package matrix
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -170,39 +168,15 @@ func table(h *lab.Host) string {
 
 // account sums up who had the VIP between two times.
 func (c *cell) account(r *result, began, ended time.Time) {
-	spans := [2][]lab.Span{c.owners.Spans(c.lbs[0]), c.owners.Spans(c.lbs[1])}
-	times := []time.Time{began, ended}
-	for _, all := range spans {
-		for _, s := range all {
-			times = append(times, s.Start, s.End)
-		}
-	}
-	times = slices.DeleteFunc(times, func(at time.Time) bool { return at.Before(began) || at.After(ended) })
-	slices.SortFunc(times, time.Time.Compare)
-	var story []string
-	last := ""
-	for i, at := range times[:len(times)-1] {
-		var who []string
-		for j, all := range spans {
-			if slices.ContainsFunc(all, func(s lab.Span) bool { return !s.Start.After(at) && (s.End.IsZero() || s.End.After(at)) }) {
-				who = append(who, c.lbs[j].Name)
-			}
-		}
-		d := times[i+1].Sub(at)
-		switch len(who) {
+	all := c.owners.Tenures(began, ended)
+	for _, n := range all {
+		switch len(n.Hosts) {
 		case 0:
-			r.Nobody += d
-			who = []string{"nobody"}
+			r.Nobody += n.End.Sub(n.Start)
 		case 2:
-			r.Both += d
+			r.Both += n.End.Sub(n.Start)
 		}
-		if now := strings.Join(who, "+"); now != last && d > 0 {
-			if last = now; len(story) > 0 {
-				r.Normal = at.Sub(began)
-				now = fmt.Sprintf("%s from %.2f s", now, at.Sub(began).Seconds())
-			}
-			story = append(story, now)
-		}
+		r.Normal = n.Start.Sub(began)
 	}
-	r.Holders = strings.Join(story, ", ")
+	r.Holders = lab.Story(all)
 }

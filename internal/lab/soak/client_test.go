@@ -6,11 +6,14 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/vipd/vipd/internal/lab"
 )
 
 const (
 	pingEvery    = 20 * time.Millisecond
 	requestEvery = 50 * time.Millisecond
+	controlEvery = 4 * requestEvery
 	mostRequests = 1 << 20
 )
 
@@ -19,6 +22,9 @@ type served struct {
 	what       string
 	sent, lost int
 	gaps       []gap // times without an answer, longest first
+	// control are requests of the same client to a server behind no director:
+	// what they miss is the machine's fault.
+	control lab.Tally
 }
 
 // gap is a time in which no request was answered.
@@ -56,17 +62,17 @@ func (s *stage) watch() func() served {
 				}
 				all = append(all, request{at, true})
 			}
-			return served{"pings", sent, len(lost), gaps(all)}
+			return served{what: "pings", sent: sent, lost: len(lost), gaps: gaps(all)}
 		}
 	}
-	load := s.client.Load(service, requestEvery, mostRequests)
+	load, control := s.client.Load(service, requestEvery, mostRequests), s.client.Load(s.control, controlEvery, mostRequests)
 	return func() served {
 		all := load.Stop()
 		requests := make([]request, 0, len(all))
 		for _, f := range all {
 			requests = append(requests, request{f.At, f.Lost()})
 		}
-		return served{"requests", len(all), len(all.Lost()), gaps(requests)}
+		return served{what: "requests", sent: len(all), lost: len(all.Lost()), gaps: gaps(requests), control: control.Stop()}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/vipd/vipd/internal/lab"
 )
 
 // What a whole soak is asked for; a guest inherits it.
@@ -21,7 +23,9 @@ const gapsShown = 8
 func (s *stage) render(p plan, got served, before, after [2]inventory) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, preface, os.Getenv(commitEnv), p.during, p.reals, p.seed)
-	fmt.Fprintf(&b, "%s.\n\n## What happened\n\n| event | times |\n|---|---|\n", got)
+	fmt.Fprintf(&b, "%s. Of %d requests that the same client made meanwhile to a server behind no director, %d had no answer in time either: that is the machine.\n\n",
+		got, len(got.control), len(got.control.Lost()))
+	fmt.Fprintf(&b, "## What happened\n\n| event | times |\n|---|---|\n")
 	times := map[string]int{}
 	for _, h := range s.happened {
 		times[h.name]++
@@ -29,9 +33,11 @@ func (s *stage) render(p plan, got served, before, after [2]inventory) string {
 	for _, name := range slices.Sorted(maps.Keys(times)) {
 		fmt.Fprintf(&b, "| %s | %d |\n", name, times[name])
 	}
-	fmt.Fprintf(&b, "\n## The longest gaps\n\n| no answer for | the event before |\n|---|---|\n")
+	fmt.Fprintf(&b, "\n## The longest gaps\n\n| no answer for | the event before, and those meanwhile | who had the VIP | lost without directors |\n|---|---|---|---|\n")
 	for _, g := range got.gaps[:min(gapsShown, len(got.gaps))] {
-		fmt.Fprintf(&b, "| %.2f s | %s |\n", g.took.Seconds(), s.cause(g))
+		end := g.began.Add(g.took)
+		control := got.control.Between(g.began, end)
+		fmt.Fprintf(&b, "| %.2f s | %s | %s | %d of %d |\n", g.took.Seconds(), s.events(g), lab.Story(s.owners.Tenures(g.began, end)), len(control.Lost()), len(control))
 	}
 	fmt.Fprintf(&b, "\n## What is left over\n\nEach figure is that of all processes of a director: before the first event → after the last.\n\n| | lb1 | lb2 |\n|---|---|---|\n")
 	for i, row := range before[0].rows() {
@@ -40,15 +46,25 @@ func (s *stage) render(p plan, got served, before, after [2]inventory) string {
 	return b.String()
 }
 
-// cause names the last event that began before a gap.
-func (s *stage) cause(g gap) string {
+// events names the last event that began before a gap, and those until its end.
+func (s *stage) events(g gap) string {
+	var all []string
 	for _, h := range slices.Backward(s.happened) {
-		if ago := g.began.Sub(h.at); ago > -requestEvery {
-			return fmt.Sprintf("%s %s, %.2f s before", s.lbs[h.host].Name, h.name, max(0, ago.Seconds()))
+		when := h.at.Sub(g.began)
+		if when > g.took {
+			continue
 		}
+		name := s.lbs[h.host].Name + " " + h.name
+		if when < requestEvery {
+			all = append(all, fmt.Sprintf("%s, %.2f s before", name, max(0, -when.Seconds())))
+			break
+		}
+		all = append(all, fmt.Sprintf("%s after %.2f s", name, when.Seconds()))
 	}
-	return "none"
+	slices.Reverse(all)
+	return strings.Join(all, "; ")
 }
+
 
 // figure is one line of an inventory.
 type figure struct {

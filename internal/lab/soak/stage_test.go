@@ -27,6 +27,8 @@ type stage struct {
 	vipds  [2]*lab.Vipd
 	client *lab.Host
 	webs   []*lab.WebServer
+	// control is the address of a server behind no director.
+	control string
 	owners *lab.Ownership
 	ipvs   bool
 	reals  int
@@ -59,6 +61,8 @@ func newStage(t *testing.T, reals int) *stage {
 			}
 		}
 	}
+	s.control = "192.0.2.40:80"
+	l.Host("control", "lan", "192.0.2.40/24").WebServer(":80", "alive\n")
 	s.owners = l.Ownership(vip, s.lbs[0], s.lbs[1])
 	for i := range s.lbs {
 		s.start(i)
@@ -126,10 +130,17 @@ func (s *stage) whole(i int, v *lab.Vipd) error {
 	if err := v.Status(&st); err != nil {
 		return err
 	}
+	spares := 0
 	for _, r := range st.Roles {
 		if !r.Running {
 			return fmt.Errorf("%s runs no %s", s.lbs[i].Name, r.Name)
 		}
+		if r.Spare != 0 {
+			spares++
+		}
+	}
+	if spares != 1 {
+		return fmt.Errorf("%s has %d spare processes", s.lbs[i].Name, spares)
 	}
 	if !s.ipvs {
 		return nil

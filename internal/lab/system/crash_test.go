@@ -98,6 +98,21 @@ func (p *pair) role(v *lab.Vipd, name string) int {
 	return 0
 }
 
+// spare is the process that waits for the death of a daemon's router role.
+func (p *pair) spare(v *lab.Vipd) (pid int) {
+	p.t.Helper()
+	lab.WaitFor(p.t, v.Host.Name+" has a spare router role", settle, func() error {
+		for _, r := range p.status(v).Roles {
+			if r.Spare > 0 {
+				pid = r.Spare
+				return nil
+			}
+		}
+		return errProcesses(nil)
+	})
+	return pid
+}
+
 // A role dies alone: its supervisor starts it again, the VIP never leaves and
 // the backup stays one.
 func TestSafety_4_1_KilledRole(t *testing.T) {
@@ -114,14 +129,21 @@ func killedRole(t *testing.T, name string, every time.Duration) {
 	v1, v2 := p.lb1.Vipd(hcl), p.lb2.Vipd(hcl)
 	p.ownedBy(p.lb1, settle)
 	backup := p.instance(v2)
-	old := p.role(v1, name)
+	old, spare := p.role(v1, name), 0
+	if name == "router" {
+		spare = p.spare(v1)
+	}
 	if err := syscall.Kill(old, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	p.steady(p.lb1, 5*every)
 	p.state(v1, vrrp.StateMaster)
-	if now := p.role(v1, name); now == old {
+	now := p.role(v1, name)
+	if now == old {
 		t.Errorf("%s is still process %d", name, now)
+	}
+	if spare > 0 && (now != spare || p.spare(v1) == spare) {
+		t.Errorf("%s is process %d now, %d was ready to replace it", name, now, spare)
 	}
 	p.unmoved(v2, backup)
 	if n := len(p.owners.Spans(p.lb1)); n != 1 {
