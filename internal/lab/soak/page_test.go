@@ -65,7 +65,6 @@ func (s *stage) events(g gap) string {
 	return strings.Join(all, "; ")
 }
 
-
 // figure is one line of an inventory.
 type figure struct {
 	name string

@@ -29,10 +29,10 @@ type stage struct {
 	webs   []*lab.WebServer
 	// control is the address of a server behind no director.
 	control string
-	owners *lab.Ownership
-	ipvs   bool
-	reals  int
-	weight int // of all real servers, which reloads change
+	owners  *lab.Ownership
+	ipvs    bool
+	reals   int
+	weight  int // of all real servers, which reloads change
 
 	happened []happening
 }
