@@ -98,18 +98,24 @@ func (c *Capture) Adverts(from *Host, since time.Time) []Advert {
 	return out
 }
 
-// Silence is the longest time between two adverts of the hosts since the given
-// time, whichever sent them.
-func (c *Capture) Silence(since time.Time, from ...*Host) (longest time.Duration) {
+// Silence is the longest time between two adverts of the hosts, whichever sent
+// them, that ended after the given time: it may have begun before.
+func (c *Capture) Silence(since time.Time, from ...*Host) time.Duration {
 	var times []time.Time
 	for _, h := range from {
-		for _, a := range c.Adverts(h, since) {
+		for _, a := range c.Adverts(h, time.Time{}) {
 			times = append(times, a.At)
 		}
 	}
+	return silence(times, since)
+}
+
+func silence(times []time.Time, since time.Time) (longest time.Duration) {
 	slices.SortFunc(times, time.Time.Compare)
 	for i := 1; i < len(times); i++ {
-		longest = max(longest, times[i].Sub(times[i-1]))
+		if times[i].After(since) {
+			longest = max(longest, times[i].Sub(times[i-1]))
+		}
 	}
 	return longest
 }

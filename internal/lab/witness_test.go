@@ -104,6 +104,22 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	var times []time.Time
+	for _, s := range []int{9, 2, 8, 7, 1} {
+		times = append(times, time.Unix(int64(s), 0))
+	}
+	for since, want := range map[int]time.Duration{0: 5 * time.Second, 6: 5 * time.Second, 7: time.Second, 8: time.Second, 9: 0} {
+		if got := silence(times, time.Unix(int64(since), 0)); got != want {
+			t.Errorf("since %d: %v, want %v", since, got, want)
+		}
+	}
+	if got := silence(nil, time.Time{}); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
 func TestTenures(t *testing.T) {
 	t.Parallel()
 	a, b := &Host{Name: "a"}, &Host{Name: "b"}
