@@ -24,8 +24,9 @@ const (
 type subject interface {
 	// PID is the process that was started.
 	PID() int
-	// pid is the process of a part: supervisor, router or checker.
-	pid(part string) (int, error)
+	// parts are the processes of supervisor, router and checker, those that
+	// there are.
+	parts() (map[string]int, error)
 	// tree is every process, without what watches over them from outside.
 	tree() []int
 	// watchers are processes that are no children of the daemon.
@@ -93,20 +94,18 @@ vrrp_instance "web" {
 	return vipd{h.Vipd(hcl)}
 }
 
-func (v vipd) pid(part string) (int, error) {
+func (v vipd) parts() (map[string]int, error) {
 	var st api.Status
 	if err := v.Status(&st); err != nil {
-		return 0, err
+		return nil, err
 	}
-	if part == "supervisor" {
-		return st.PID, nil
-	}
+	all := map[string]int{"supervisor": st.PID}
 	for _, r := range st.Roles {
-		if r.Name == part && r.Running {
-			return r.PID, nil
+		if r.Running {
+			all[r.Name] = r.PID
 		}
 	}
-	return 0, fmt.Errorf("no %s runs", part)
+	return all, nil
 }
 
 func (v vipd) tree() []int { return without(v.Tree(), v.watchers()) }
@@ -164,13 +163,18 @@ virtual_server %s 80 {
 	return keepalived{h.Start(program, args...), h.Dir(), func() { h.Start(program, args...) }}
 }
 
-func (k keepalived) pid(part string) (int, error) {
-	file := map[string]string{"supervisor": "pid", "router": "vrrp_pid", "checker": "checkers_pid"}[part]
-	b, err := os.ReadFile(filepath.Join(k.dir, file))
-	if err != nil {
-		return 0, err
+func (k keepalived) parts() (map[string]int, error) {
+	all := make(map[string]int)
+	for part, file := range map[string]string{"supervisor": "pid", "router": "vrrp_pid", "checker": "checkers_pid"} {
+		b, err := os.ReadFile(filepath.Join(k.dir, file))
+		if err != nil {
+			return nil, err
+		}
+		if all[part], err = strconv.Atoi(strings.TrimSpace(string(b))); err != nil {
+			return nil, err
+		}
 	}
-	return strconv.Atoi(strings.TrimSpace(string(b)))
+	return all, nil
 }
 
 func (k keepalived) tree() []int   { return k.Tree() }
@@ -179,9 +183,9 @@ func (keepalived) watchers() []int { return nil }
 // replace is how keepalived is upgraded: it stops, and the new binary is
 // started, which does not run if it is no good.
 func replace(t *testing.T, _ *lab.Host, s subject, what edition) {
-	pid, err := s.pid("supervisor")
+	all, err := s.parts()
 	if err == nil {
-		err = syscall.Kill(pid, syscall.SIGTERM)
+		err = syscall.Kill(all["supervisor"], syscall.SIGTERM)
 	}
 	if err != nil {
 		t.Fatal(err)

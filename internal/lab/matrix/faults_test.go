@@ -21,6 +21,7 @@ type fault struct {
 	name string
 	do   func(c *cell)
 	wrap func(c *cell) []string // what comes before the daemon's start, and what it is started by
+	busy bool                   // others use the processor
 }
 
 // deaths are the signals that end a process: from outside, by a bad access, and
@@ -39,7 +40,7 @@ func faults() []fault {
 		}
 		all = append(all, fault{name: fmt.Sprintf("%s: SIGSTOP for %v", part, frozen), do: func(c *cell) { c.freeze(frozen, c.part(part)) }})
 	}
-	all = append(all, fault{name: fmt.Sprintf("router: SIGKILL beside %d busy processes", crowd), do: func(c *cell) { c.kill(syscall.SIGKILL, c.part("router")) }, wrap: crowded})
+	all = append(all, fault{name: fmt.Sprintf("router: SIGKILL beside %d busy processes", crowd), do: func(c *cell) { c.kill(syscall.SIGKILL, c.part("router")) }, wrap: crowded, busy: true})
 	for _, d := range deaths {
 		all = append(all, fault{name: "all: " + d.name, do: func(c *cell) { c.kill(d.sig, c.subject.tree()...) }})
 	}
@@ -83,11 +84,11 @@ func container(*cell) []string {
 // part is the process of a part of the master's daemon.
 func (c *cell) part(name string) int {
 	c.t.Helper()
-	pid, err := c.subject.pid(name)
-	if err != nil {
+	all, err := c.subject.parts()
+	if all[name] == 0 {
 		c.t.Fatalf("find %s of %s: %v", name, c.daemon.name, err)
 	}
-	return pid
+	return all[name]
 }
 
 // kill sends a signal to all at once.

@@ -16,6 +16,8 @@ const (
 	patience = 30 * time.Second
 	// pace is the time between two requests of the client.
 	pace = 5 * time.Millisecond
+	// attempts is how often a cell is measured while the machine is disturbed.
+	attempts = 2
 )
 
 // cell is one fault of one daemon.
@@ -43,6 +45,25 @@ type result struct {
 	// Normal is when the broken director was last seen different from before:
 	// ownership, processes, table. It is watched when it never was as before.
 	Normal time.Duration
+}
+
+// disturbed tells whether the client could not keep its pace: the machine had
+// other work.
+func (r *result) disturbed() bool { return r.Sent < int(watched/pace)*85/100 }
+
+// undisturbed is measure, again if the machine had no time for it.
+func undisturbed(t *testing.T, d daemon, f fault) (best result) {
+	for n := range attempts {
+		var r result
+		ran := t.Run(fmt.Sprintf("attempt %d", n+1), func(t *testing.T) { r = measure(t, d, f) })
+		if r.Sent > best.Sent {
+			best = r
+		}
+		if !ran || r.Sent == 0 || f.busy || !r.disturbed() {
+			break
+		}
+	}
+	return best
 }
 
 // measure runs a cell: two directors, two real servers, a client.
@@ -122,13 +143,13 @@ func (c *cell) observe(began time.Time, before string) func() time.Duration {
 
 // whole tells whether all parts of the broken director's daemon run.
 func (c *cell) whole() bool {
-	for _, part := range []string{"supervisor", "router", "checker"} {
-		pid, err := c.subject.pid(part)
-		if err != nil || !lab.Runs(pid) {
+	all, err := c.subject.parts()
+	for _, pid := range all {
+		if !lab.Runs(pid) {
 			return false
 		}
 	}
-	return true
+	return err == nil && len(all) == 3
 }
 
 // serving returns nil when both real servers are in the master's table.
