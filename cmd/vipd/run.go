@@ -46,18 +46,19 @@ func explainRun(err error) error {
 
 // roleCommand is how the supervisor starts its roles; people have no use for it.
 func roleCommand(c *common) *cobra.Command {
-	var successor bool
+	var start daemon.RoleStart
 	cmd := &cobra.Command{
 		Use:    "role NAME",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := daemon.RunRole(cmd.Context(), args[0], successor, c.options()); err != nil {
+			if err := daemon.RunRole(cmd.Context(), args[0], start, c.options()); err != nil {
 				return problem(err)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&successor, "successor", false, "go on where another process stands")
+	cmd.Flags().BoolVar(&start.Successor, "successor", false, "go on where another process stands")
+	cmd.Flags().IntVar(&start.RealTime, "realtime", 0, "real-time priority to begin with")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"sync"
 	"time"
 
@@ -58,24 +59,32 @@ func (p *process) awaitEnd(bound time.Duration) {
 type spawner func(name string) (*process, error)
 
 // spawnProcess runs this binary again as the named role, with one end of a
-// socketpair as descriptor 3.
-func spawnProcess(opt Options) spawner {
-	return func(name string) (*process, error) { return startRole(opt, ownBinary, name) }
+// socketpair as descriptor 3. The router role begins with a real-time priority.
+func spawnProcess(opt Options, realTime func() int) spawner {
+	return func(name string) (*process, error) {
+		var flags []string
+		if name == roleRouter {
+			flags = []string{"--realtime", strconv.Itoa(realTime())}
+		}
+		return startRole(opt, ownBinary, name, flags)
+	}
+}
+
+// startSuccessor runs a binary as the named role, to go on where another process
+// stands that reaches it on a socket.
+func startSuccessor(opt Options, binary, name string, listener *os.File) (*process, error) {
+	return startRole(opt, binary, name, []string{"--successor"}, listener)
 }
 
 // startRole runs a binary as the named role, with the given descriptors beside
 // the link.
-func startRole(opt Options, binary, name string, extra ...*os.File) (*process, error) {
+func startRole(opt Options, binary, name string, flags []string, extra ...*os.File) (*process, error) {
 	ours, theirs, err := socketpair()
 	if err != nil {
 		return nil, err
 	}
 	defer theirs.Close()
-	args := []string{"role", name, "--runtime-dir", opt.RuntimeDir}
-	if len(extra) > 0 {
-		args = append(args, "--successor")
-	}
-	cmd := exec.Command(binary, args...)
+	cmd := exec.Command(binary, append([]string{"role", name, "--runtime-dir", opt.RuntimeDir}, flags...)...)
 	cmd.Args[0] = os.Args[0] // what ps shows
 	cmd.ExtraFiles = append([]*os.File{theirs}, extra...)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr

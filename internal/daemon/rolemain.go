@@ -13,10 +13,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// RoleStart says how a role process begins.
+type RoleStart struct {
+	// Successor goes on where another process stands that reaches it on
+	// descriptor 4.
+	Successor bool
+	// RealTime is the priority that the role has until it is configured, 0 for
+	// none: on a busy machine it would else begin with waiting.
+	RealTime int
+}
+
 // RunRole is the main of a role process, started by the supervisor as
-// `vipd role NAME`. It returns when its link ends. A successor goes on where
-// another process stands that reaches it on descriptor 4.
-func RunRole(ctx context.Context, name string, successor bool, opt Options) error {
+// `vipd role NAME`. It returns when its link ends.
+func RunRole(ctx context.Context, name string, start RoleStart, opt Options) error {
 	ignoreSignals()
 	link, err := inheritedLink()
 	if err != nil {
@@ -31,7 +40,7 @@ func RunRole(ctx context.Context, name string, successor bool, opt Options) erro
 	}
 	var conn io.ReadWriteCloser = link
 	run := succeedRole
-	if !successor {
+	if !start.Successor {
 		run = runRole
 		if conn, err = begun(link); err != nil {
 			return err
@@ -39,6 +48,9 @@ func RunRole(ctx context.Context, name string, successor bool, opt Options) erro
 	}
 	if conn == nil {
 		return nil
+	}
+	if start.RealTime > 0 {
+		_ = setRealTime(start.RealTime) // its configuration tells if it may not
 	}
 	showName(name)
 	if unprotected != nil { // a container may forbid it

@@ -93,7 +93,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 	s.alerts = newAlerts(s.events.add, s.hooks.start, func(c notify.Change) { s.notify.notifier.Mail(c) })
 	s.hooks.configure(cfg.Global.Scripts)
 	s.alerts.configure(cfg)
-	spawn := spawnProcess(opt)
+	spawn := spawnProcess(opt, func() int { return s.config().Global.RealTimePriority })
 	if opt.OneProcess {
 		spawn = spawnGoroutine(opt)
 	}

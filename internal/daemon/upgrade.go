@@ -87,7 +87,7 @@ func (s *supervisor) succeed(ctx context.Context, c *child, binary string) (*pro
 		return nil, err
 	}
 	defer os.Remove(socket)
-	heir, err := startRole(s.opt, binary, c.name, listener)
+	heir, err := startSuccessor(s.opt, binary, c.name, listener)
 	listener.Close()
 	if err != nil {
 		return nil, err
