@@ -52,6 +52,8 @@ func TestSafety_2_7_StopSignalsEverybody(t *testing.T) {
 	v := p.lb1.Vipd(config())
 	p.ownedBy(p.lb1, settle)
 	p.instance(v)
+	p.guard(v)
+	p.spare(v) // all processes are there, and those that started them gone
 	stopped := time.Now()
 	for _, pid := range v.Tree() {
 		if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
