@@ -104,6 +104,21 @@ func TestOverlap(t *testing.T) {
 	}
 }
 
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	for stamped, want := range map[time.Duration]time.Duration{ // before now
+		0:                      0,
+		300 * time.Millisecond: 300 * time.Millisecond,
+		time.Hour:              0, // the clock was set meanwhile
+		-time.Hour:             0,
+	} {
+		if got := now.Sub(arrival(now, now.Add(-stamped).Round(0))); got != want {
+			t.Errorf("stamped %v before now: %v, want %v", stamped, got, want)
+		}
+	}
+}
+
 func TestSilence(t *testing.T) {
 	t.Parallel()
 	var times []time.Time
