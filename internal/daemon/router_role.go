@@ -38,6 +38,11 @@ type routerRole struct {
 	lock            *os.File    // that the addresses are this process's
 	yielded         atomic.Bool // another process goes on
 
+	// acting is held while a configuration is put in force: one at a time, and
+	// none once the end has begun, which would bring back what was removed.
+	acting sync.Mutex
+	ending bool // under acting
+
 	mu     sync.Mutex
 	config routerConfig // the last one
 }
@@ -101,6 +106,7 @@ func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 	if r.yielded.Load() {
 		return linkErr
 	}
+	r.end()
 	r.refuseTraffic(nil)
 	return errors.Join(r.left, linkErr, r.kernel.Close(), r.record.Close(), r.lock.Close())
 }
@@ -130,8 +136,19 @@ func (r *routerRole) handle(ctx context.Context, method string, body json.RawMes
 	return nil, fmt.Errorf("unknown call %q", method)
 }
 
+// end waits for a configuration that is being put in force; none comes after.
+func (r *routerRole) end() {
+	r.acting.Lock()
+	defer r.acting.Unlock()
+	r.ending = true
+}
+
+// errEnding is the answer to a configuration that comes too late.
+var errEnding = errors.New("the role is leaving")
+
 // stop leaves as it is told, and returns what was left undone.
 func (r *routerRole) stop(ctx context.Context, how routerStop) error {
+	r.end()
 	if how.Keep {
 		return r.keep(ctx)
 	}
@@ -145,6 +162,11 @@ func (r *routerRole) stop(ctx context.Context, how routerStop) error {
 
 // configure turns the supervisor's message into one event for the engine.
 func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
+	r.acting.Lock()
+	defer r.acting.Unlock()
+	if r.ending {
+		return errEnding
+	}
 	r.mu.Lock()
 	r.config = cfg
 	r.mu.Unlock()
