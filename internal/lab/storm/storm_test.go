@@ -113,7 +113,7 @@ func TestStorm(t *testing.T) {
 // retakes is how often a storm is measured again in which the machine itself
 // stood still for as long as a backup waits after an advert is due: such a one
 // is about the machine.
-const retakes = 2
+const retakes = 4
 
 // taken measures one storm on a machine that runs.
 func taken(t *testing.T, s storm) (r result) {
