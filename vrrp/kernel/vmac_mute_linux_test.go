@@ -59,8 +59,12 @@ func TestRFC9568_7_2_ABackupIsSilent(t *testing.T) {
 	}))
 	must(t, h.Links().Flush(patience))
 	query(t, linkLocal(t, "peer"))
-	from := voices(t, heard)
-	if own := device(t, "eth0").Attrs().HardwareAddr; from.reports(own, vrrp.GroupIPv6) == 0 || from.reports(own, four.Delivery.Group) == 0 {
+	own := device(t, "eth0").Attrs().HardwareAddr
+	reported := func(from heardFrames) bool {
+		return from.reports(own, vrrp.GroupIPv6) > 0 && from.reports(own, four.Delivery.Group) > 0
+	}
+	from := voices(t, heard, reported)
+	if !reported(from) {
 		t.Errorf("the base interface did not report the memberships: %v", from)
 	}
 	from.silent(t, "a backup", four.ID.MAC(), six.ID.MAC())
@@ -75,7 +79,8 @@ func TestRFC9568_7_2_ABackupIsSilent(t *testing.T) {
 	}
 	hold(1)
 	mac := six.ID.MAC()
-	if from := voices(t, heard); from.reports(mac[:], netip.MustParseAddr("ff02::1:ff00:100")) == 0 {
+	reported = func(from heardFrames) bool { return from.reports(mac[:], netip.MustParseAddr("ff02::1:ff00:100")) > 0 }
+	if from := voices(t, heard, reported); !reported(from) {
 		t.Errorf("a master did not report the group that it is asked by: %v", from)
 	}
 	// Somebody removes the interfaces: the new ones have a voice, too.
@@ -149,16 +154,22 @@ func summed(b, besides []byte, at int) []byte {
 // heardFrames are frames in the order they came.
 type heardFrames [][]byte
 
-// voices returns what is heard in a while.
-func voices(t *testing.T, c *packet.Conn) (all heardFrames) {
+// voices returns what is heard in a while, and on until what is awaited was.
+func voices(t *testing.T, c *packet.Conn, awaited ...func(heardFrames) bool) (all heardFrames) {
 	t.Helper()
-	must(t, c.SetReadDeadline(time.Now().Add(silentFor)))
-	for b := make([]byte, 2048); ; {
-		n, _, err := c.ReadFrom(b)
-		if err != nil {
+	lacks := func(is func(heardFrames) bool) bool { return !is(all) }
+	for end := time.Now().Add(patience); ; {
+		must(t, c.SetReadDeadline(time.Now().Add(silentFor)))
+		for b := make([]byte, 2048); ; {
+			n, _, err := c.ReadFrom(b)
+			if err != nil {
+				break
+			}
+			all = append(all, bytes.Clone(b[:n]))
+		}
+		if !slices.ContainsFunc(awaited, lacks) || time.Now().After(end) {
 			return all
 		}
-		all = append(all, bytes.Clone(b[:n]))
 	}
 }
 
@@ -232,16 +243,10 @@ func TestRFC9568_8_1_2_VMACAnswers(t *testing.T) {
 	})
 	must(t, err)
 	linkLocal(t, "peer")
-	// answers returns the hardware addresses, outside and inside, of all answers.
-	answers := func() (four, six []string) {
-		drop(t, heard)
-		_, err := arps.WriteTo(asked, &packet.Addr{HardwareAddr: broadcast})
-		must(t, err)
-		to := &net.IPAddr{IP: net.ParseIP("ff02::1:ff00:100"), Zone: "peer"}
-		_, err = ndp6.WriteTo(solicitation, &ipv6.ControlMessage{IfIndex: peer.Index, HopLimit: ndHopLimit}, to)
-		must(t, err)
+	// told are the hardware addresses, outside and inside, of all answers.
+	told := func(frames heardFrames) (four, six []string) {
 		const ethernet = 14
-		for _, b := range voices(t, heard) {
+		for _, b := range frames {
 			var p arp.Packet
 			outside := net.HardwareAddr(b[6:12]).String()
 			if b[12] == 8 && b[13] == 6 && p.UnmarshalBinary(b[ethernet:]) == nil && p.Operation == arp.OperationReply && p.SenderIP == vip(100).Addr() {
@@ -253,6 +258,15 @@ func TestRFC9568_8_1_2_VMACAnswers(t *testing.T) {
 		}
 		return four, six
 	}
+	answers := func(awaited ...func(heardFrames) bool) (four, six []string) {
+		drop(t, heard)
+		_, err := arps.WriteTo(asked, &packet.Addr{HardwareAddr: broadcast})
+		must(t, err)
+		to := &net.IPAddr{IP: net.ParseIP("ff02::1:ff00:100"), Zone: "peer"}
+		_, err = ndp6.WriteTo(solicitation, &ipv6.ControlMessage{IfIndex: peer.Index, HopLimit: ndHopLimit}, to)
+		must(t, err)
+		return told(voices(t, heard, awaited...))
+	}
 	if a, b := answers(); len(a)+len(b) > 0 {
 		t.Errorf("a backup answered: %v, %v", a, b)
 	}
@@ -262,7 +276,10 @@ func TestRFC9568_8_1_2_VMACAnswers(t *testing.T) {
 		h.Links().Hold(l)
 	}
 	must(t, h.Links().Flush(patience))
-	gotFour, gotSix := answers()
+	gotFour, gotSix := answers(func(from heardFrames) bool {
+		a, b := told(from)
+		return len(a) > 0 && len(b) > 0
+	})
 	if diff := cmp.Diff([]string{"00:00:5e:00:01:01", "00:00:5e:00:01:01"}, gotFour); diff != "" {
 		t.Errorf("IPv4 (-want +got):\n%s", diff)
 	}
