@@ -98,7 +98,7 @@ var instanceBlock = &block{
 		{name: "lease", kind: kindWord, def: `"auto"`, words: []string{"auto", "heal", "strict", "off"},
 			help: "How long the kernel keeps the addresses without a living daemon. `heal`: until a successor must have taken over. `strict`: ends before (interval of 1s or more). `off`: for ever. `auto`: `heal` when another director is configured or was heard, otherwise `off`."},
 		{name: "hand_over", kind: kindWord, def: `"graceful"`, words: []string{"graceful", "immediate"},
-			help: "How a master leaves that is stopped or at fault while its interface works. `graceful`: it says that it leaves and serves on until a successor is heard, for at most 10s; no client notices. `immediate`: the addresses go at once and nobody serves until a backup takes over. With `lease = \"strict\"` it is always immediate."},
+			help: "How a master leaves that is stopped or at fault while its interface works. `graceful`: it says that it leaves and serves on until a successor has taken over, for at most 10s; no client notices. `immediate`: the addresses go at once and nobody serves until a backup takes over. With `lease = \"strict\"` it is always immediate."},
 		{name: "checksum", kind: kindWord, def: `"pseudo"`, words: []string{"pseudo", "plain"},
 			help: "Checksum of version 3 adverts that are sent: with the IPv4 pseudo-header (what keepalived and FRR accept) or over the message alone (RFC 9568). Both are accepted."},
 	}, addressAttrs, deliveryAttrs, ruleAttrs),
