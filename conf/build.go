@@ -48,6 +48,13 @@ func (b *builder) global(n *node) {
 		RealTimePriority: int(get[int64](n, "realtime_priority")),
 		Umask:            b.umask(n),
 		StopTimeout:      get[time.Duration](n, "stop_timeout"),
+		Namespace:        get[string](n, "network_namespace"),
+		PIDDir:           get[string](n, "pid_dir"),
+		Instance:         get[string](n, "instance"),
+		ReloadFile:       get[string](n, "reload_file"),
+		Schedule:         b.schedule(n),
+		Filter:           b.filter(n),
+		BootDelay:        get[time.Duration](n, "boot_delay"),
 		MaintenanceDir:   get[string](n, "maintenance_dir"),
 		Pipes:            b.pipes(n),
 		Dump:             b.dump(n),
@@ -56,13 +63,39 @@ func (b *builder) global(n *node) {
 		FilesChanged:     b.hook(n, "files_changed"),
 		Mail:             b.mail(n.all("mail")),
 	}
-	if dir := b.cfg.Global.MaintenanceDir; dir != "" && !strings.HasPrefix(dir, "/") {
-		b.errorf("bad_path", n.at("maintenance_dir"), "write the full path", "maintenance_dir %q is not an absolute path", dir)
+	for name, path := range map[string]string{"maintenance_dir": b.cfg.Global.MaintenanceDir, "pid_dir": b.cfg.Global.PIDDir, "reload_file": b.cfg.Global.ReloadFile} {
+		b.absolute(n, name, path)
 	}
 	b.processes(n)
 	b.buffers(n)
 	scripts := n.one("scripts")
 	b.cfg.Global.Scripts = Scripts{User: get[string](scripts, "user"), Timeout: get[time.Duration](scripts, "timeout")}
+}
+
+// absolute demands that a path, if there is one, does not depend on where the
+// daemon was started.
+func (b *builder) absolute(n *node, name, path string) {
+	if path != "" && !strings.HasPrefix(path, "/") {
+		b.errorf("bad_path", n.at(name), "write the full path", "%s %q is not an absolute path", name, path)
+	}
+}
+
+// filter builds where packets are dropped.
+func (b *builder) filter(n *node) *Filter {
+	for _, k := range n.all("filter") {
+		return &Filter{Table: get[string](k, "table"), Priority: int(get[int64](k, "priority"))}
+	}
+	return nil
+}
+
+// schedule builds when to reload.
+func (b *builder) schedule(n *node) Schedule {
+	for _, k := range n.all("reload_at") {
+		s := Schedule{File: get[string](k, "file"), Repeat: get[bool](k, "repeat")}
+		b.absolute(k, "file", s.File)
+		return s
+	}
+	return Schedule{}
 }
 
 // names finds blocks of one kind that have the same name.

@@ -236,6 +236,7 @@ func (b *builder) ipvs(n *node) {
 		Timeouts: ipvs.Timeouts{
 			TCP: b.wholeSeconds(n, "tcp_timeout"), TCPFin: b.wholeSeconds(n, "tcp_fin_timeout"), UDP: b.wholeSeconds(n, "udp_timeout"),
 		},
+		Namespace: get[string](n, "network_namespace"), TellFirst: get[bool](n, "tell_first"),
 		FlushOnStart: get[bool](n, "flush_on_start"), FlushOnStop: get[bool](n, "flush_on_stop"),
 		IPForward: optional("ip_forward"), SendRedirects: optional("send_redirects"), Conntrack: optional("conntrack"),
 		ExpireNoDest: optional("expire_nodest_conn"), ExpireTemplates: optional("expire_quiescent_template"),

@@ -72,7 +72,7 @@ func (b *builder) hook(n *node, name string) Hook {
 func (b *builder) dump(n *node) *Dump {
 	for _, k := range n.all("keepalived_dump") {
 		d := &Dump{Version: int(get[int64](k, "json_version"))}
-		for name, to := range map[string]*string{"data": &d.Data, "stats": &d.Stats, "json": &d.JSON} {
+		for name, to := range map[string]*string{"data": &d.Data, "check_data": &d.Checkers, "parent_data": &d.Parent, "stats": &d.Stats, "json": &d.JSON} {
 			if *to = get[string](k, name); !filepath.IsAbs(*to) {
 				b.errorf("relative_path", k.at(name), "write its whole path", "%s %q is not absolute", name, *to)
 			}

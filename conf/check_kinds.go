@@ -38,6 +38,7 @@ var httpAttrs = []*attr{
 	{name: "json_value", kind: kindString, help: "The value there, as text."},
 	{name: "redirects", kind: kindInt, min: 0, max: 10, def: "0", help: "Redirects to follow, always to the same server."},
 	{name: "keep_alive", kind: kindBool, def: "false", help: "Use the connection of the last probe again."},
+	{name: "tls_close", kind: kindBool, def: "false", help: "A page without a length must be ended by TLS's own closure alert: one that a broken connection ends may have been cut off."},
 	{name: "version", kind: kindWord, def: `"1.1"`, words: []string{"1.0", "1.0C", "1.1", "2"}, help: "Version of HTTP; `1.0C` is 1.0 with `Connection: close`, 2 without TLS is by prior knowledge."},
 }
 
@@ -200,7 +201,7 @@ func httpParams(n *node) healthcheck.Params {
 		Headers: healthcheck.ListOf(texts(n, "headers")...), Status: get[string](n, "status"),
 		Expect: get[string](n, "expect"), Refuse: get[string](n, "refuse"), Digest: strings.ToLower(get[string](n, "digest")),
 		JSONPath: get[string](n, "json_path"), JSONValue: get[string](n, "json_value"),
-		Redirects: int(get[int64](n, "redirects")), KeepAlive: get[bool](n, "keep_alive"),
+		Redirects: int(get[int64](n, "redirects")), KeepAlive: get[bool](n, "keep_alive"), TLSClose: get[bool](n, "tls_close"),
 	}
 }
 

@@ -19,6 +19,9 @@ type Options struct {
 	// Resolve looks up the addresses of a real server's host name. Without it
 	// names are an error.
 	Resolve func(host string) ([]netip.Addr, error)
+	// AllFiles demands that every include of a keepalived.conf names files that
+	// are there and readable, as its include_check does.
+	AllFiles bool
 	// Program tells why a program will not or must not be run, nil if it can.
 	Program func(path string) error
 }

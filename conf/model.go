@@ -80,6 +80,24 @@ type Global struct {
 	Answers, Notices Buffer
 	// Processes is that of the supervisor for what the kernel tells of processes.
 	Processes Buffer
+	// Namespace is the network namespace that the daemon works in: its name in
+	// /run/netns, or a path; empty = the one it is started in. A reload does not
+	// change it.
+	Namespace string
+	// PIDDir gets files with the process ids of the supervisor, the router and
+	// the checker, under keepalived's names, and with Instance in them; empty =
+	// none. A reload changes neither.
+	PIDDir, Instance string
+	// Filter is where packets are dropped that Accept = false refuses; nil = in
+	// DefaultFilter.
+	Filter *Filter
+	// BootDelay is how long after the boot of the machine nothing is taken over.
+	BootDelay time.Duration
+	// ReloadFile is there while a reload reads the files, for programs that
+	// write them; empty = none.
+	ReloadFile string
+	// Schedule says when to reload; its zero value: never by itself.
+	Schedule Schedule
 	// Umask of the files that the daemon and its programs make; nil = as it is.
 	Umask *uint32
 	// StopTimeout is how long a role may take to leave before it is ended,
@@ -90,6 +108,24 @@ type Global struct {
 	// FilesChanged runs when one of the files changed and settled.
 	FilesChanged Hook
 	Mail         *Mail // nil = none
+}
+
+// Filter is a table of nftables and the priority of the chain in it (nft(8)).
+type Filter struct {
+	Table    string
+	Priority int
+}
+
+// DefaultFilter stands behind the hooks of IPVS (98 and 99, NF_IP_PRI_NAT_SRC-2
+// and -1 in linux/netfilter_ipv4.h), which take the packets of virtual servers
+// out of the way.
+var DefaultFilter = Filter{Table: "vipd", Priority: 110}
+
+// Schedule is a reload at a time that a file names, so that directors change at
+// once. The file is removed then, unless Repeat reloads at that time every day.
+type Schedule struct {
+	File   string // empty = no schedule
+	Repeat bool
 }
 
 // Process says how one of the daemon's processes runs. The zero value leaves
@@ -173,6 +209,13 @@ type IPVS struct {
 	ResolveInterval time.Duration // 0 = at load only
 	Timeouts        ipvs.Timeouts
 
+	// Namespace is the network namespace of the table, as Global.Namespace:
+	// real servers are checked from there, their clients come here. Empty = the
+	// daemon's.
+	Namespace string
+	// TellFirst reports real servers that a start takes for alive as having come
+	// up.
+	TellFirst bool
 	// FlushOnStart and FlushOnStop remove the services of others, too.
 	FlushOnStart, FlushOnStop bool
 

@@ -125,10 +125,12 @@ type Scripts struct {
 }
 
 // Dump says where the state goes in keepalived's forms, when a signal asks for
-// it: Data on SIGUSR1, Stats on SIGUSR2, JSON on the second real-time signal.
+// it: Data, Checkers and Parent on SIGUSR1, one for each of keepalived's
+// processes, Stats on SIGUSR2, JSON on the second real-time signal.
 type Dump struct {
-	Data, Stats, JSON string // paths
-	Version           int    // of the form of JSON: 1 a list, 2 an object
+	Data, Checkers, Parent string // paths
+	Stats, JSON            string
+	Version                int // of the form of JSON: 1 a list, 2 an object
 }
 
 // Hook is a program of the daemon's own life; without Command there is none.

@@ -109,6 +109,8 @@ var configNames = map[string]string{
 	"LogLevel":         "log.level",
 	"LogFormat":        "log.format",
 	"Peers":            "directors",
+	"Namespace":        "network_namespace",
+	"Schedule":         "reload_at",
 }
 
 // fieldName turns AdvertInterval into advert_interval.

@@ -48,7 +48,9 @@ var dumpBlock = &block{
 	name: "keepalived_dump", once: true,
 	help: "Write the state in keepalived's forms too, for the scripts and exporters that read them, when their signals ask for it (`vipd keepalived --signum` prints the numbers).",
 	attrs: []*attr{
-		{name: "data", kind: kindString, def: `"/tmp/keepalived.data"`, help: "File for SIGUSR1."},
+		{name: "data", kind: kindString, def: `"/tmp/keepalived.data"`, help: "File for SIGUSR1: instances and groups."},
+		{name: "check_data", kind: kindString, def: `"/tmp/keepalived_check.data"`, help: "The same for virtual and real servers."},
+		{name: "parent_data", kind: kindString, def: `"/tmp/keepalived_parent.data"`, help: "The same for global settings alone."},
 		{name: "stats", kind: kindString, def: `"/tmp/keepalived.stats"`, help: "File for SIGUSR2."},
 		{name: "json", kind: kindString, def: `"/tmp/keepalived.json"`, help: "File for the JSON signal."},
 		{name: "json_version", kind: kindInt, def: "1", min: 1, max: 2, help: "1 is a list of instances, 2 an object with that list."},
@@ -84,6 +86,24 @@ func hookBlock(name, help string) *block {
 		{name: "command", kind: kindStrings, required: true, help: "Program and arguments."},
 		{name: "timeout", kind: kindDuration, def: `"10s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time."},
 	}}
+}
+
+var filterBlock = &block{
+	name: "filter", once: true,
+	help: "Where packets are dropped that `accept = false` refuses.",
+	attrs: []*attr{
+		{name: "table", kind: kindString, def: `"vipd"`, help: "Table of nftables, which is removed and made anew as a whole."},
+		{name: "priority", kind: kindInt, def: "110", min: -400, max: 400, help: "Priority of its chain. Below 98 it is before IPVS and drops the packets to virtual servers, too."},
+	},
+}
+
+var scheduleBlock = &block{
+	name: "reload_at", once: true,
+	help: "Reload when a file says, so that all directors change at once. Its first line is `HH:MM:SS` or `YYYY-MM-DD HH:MM:SS`, in local time or with a `Z` in UTC. It may come, change and go at any time.",
+	attrs: []*attr{
+		{name: "file", kind: kindString, required: true, help: "The file."},
+		{name: "repeat", kind: kindBool, def: "false", help: "Reload at that time every day. Otherwise the file is removed when its time has come."},
+	},
 }
 
 var mailBlock = &block{

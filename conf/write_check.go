@@ -156,7 +156,7 @@ func writeHTTP(m maker, kind healthcheck.Kind, p healthcheck.HTTP) {
 	}
 	m.pairs("method", p.Method, "virtual_host", p.VirtualHost, "headers", p.Headers.All(), "status", p.Status, "expect", p.Expect, "refuse", p.Refuse,
 		"digest", p.Digest, "json_path", p.JSONPath, "json_value", p.JSONValue, "redirects", p.Redirects,
-		"keep_alive", p.KeepAlive, "version", string(p.Version))
+		"keep_alive", p.KeepAlive, "tls_close", p.TLSClose, "version", string(p.Version))
 }
 
 // writeSend writes what is sent, as text if it is one.

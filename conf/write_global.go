@@ -15,6 +15,7 @@ func (w *writer) global() maker {
 	if len(w.cfg.Routers) > 0 {
 		m.set("startup_delay", w.cfg.Routers[0].StartDelay)
 	}
+	m.set("boot_delay", g.BootDelay)
 	m.set("keep_table_on_stop", g.KeepTable)
 	m.set("keep_on_stop", g.KeepAll)
 	m.set("other_vrrp_daemon", map[bool]string{true: "allow", false: "refuse"}[g.AllowOtherDaemon])
@@ -23,12 +24,28 @@ func (w *writer) global() maker {
 		m.set("umask", fmt.Sprintf("%04o", *g.Umask))
 	}
 	m.set("stop_timeout", g.StopTimeout)
+	m.set("network_namespace", g.Namespace)
+	m.set("pid_dir", g.PIDDir)
+	m.set("instance", g.Instance)
+	m.set("reload_file", g.ReloadFile)
 	m.set("maintenance_dir", g.MaintenanceDir)
+	if g.Filter != nil {
+		k := m.child("filter")
+		k.set("table", g.Filter.Table)
+		k.set("priority", g.Filter.Priority)
+	}
+	if g.Schedule != (Schedule{}) {
+		k := m.child("reload_at")
+		k.set("file", g.Schedule.File)
+		k.set("repeat", g.Schedule.Repeat)
+	}
 	w.pipes(m)
 	w.processes(m)
 	if d := g.Dump; d != nil {
 		k := m.child("keepalived_dump")
 		k.set("data", d.Data)
+		k.set("check_data", d.Checkers)
+		k.set("parent_data", d.Parent)
 		k.set("stats", d.Stats)
 		k.set("json", d.JSON)
 		k.set("json_version", d.Version)
@@ -205,6 +222,8 @@ func (w *writer) kernel() []maker {
 	m.set("tcp_timeout", k.Timeouts.TCP)
 	m.set("tcp_fin_timeout", k.Timeouts.TCPFin)
 	m.set("udp_timeout", k.Timeouts.UDP)
+	m.set("network_namespace", k.Namespace)
+	m.set("tell_first", k.TellFirst)
 	m.set("flush_on_start", k.FlushOnStart)
 	m.set("flush_on_stop", k.FlushOnStop)
 	m.option("ip_forward", k.IPForward)

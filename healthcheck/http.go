@@ -20,6 +20,9 @@ type HTTP struct {
 	JSONValue   string       `json:",omitzero"` // what that value must be, as text
 	Redirects   int          `json:",omitzero"` // how many to follow, always to the same target
 	KeepAlive   bool         `json:",omitzero"` // keep the connection for the next probe
+	// TLSClose: a page that the end of the connection ends must be ended by TLS's
+	// own closure alert (RFC 8446 section 6.1), or it may have been cut off.
+	TLSClose bool `json:",omitzero"`
 }
 
 // HTTPVersion is a version of HTTP.
@@ -43,6 +46,9 @@ const maxRedirects = 10
 func (h HTTP) validate(s Settings, p *problems) {
 	h.validateRequest(s.Kind, p)
 	h.validateAnswer(p)
+	if h.TLSClose && (s.TLS.Mode == TLSOff || h.Version == HTTP2) {
+		p.add("tls_close", "", "tls_close is for encrypted checks over HTTP/1")
+	}
 	switch h.Version {
 	case HTTP10, HTTP10Close:
 		if h.KeepAlive {

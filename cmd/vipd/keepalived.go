@@ -1,23 +1,20 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/conf/keepalived"
 	"github.com/vipd/vipd/internal/daemon"
+	"github.com/vipd/vipd/vrrp"
 )
 
 // keepalivedName is the command, and the name of the binary that stands for it.
@@ -39,10 +36,16 @@ var keepalivedSignals = map[string]int{
 
 // keepalivedFlags is keepalived's command line.
 type keepalivedFlags struct {
-	file, id, test, signal, logFile  string
-	pid, routerPID, checkerPID       string
-	foreground, keepVIPs, keepTable  bool
-	routerOnly, checkerOnly, version bool
+	file, id, test, signal          string
+	namespace, umask                string
+	pids                            daemon.PIDFiles
+	foreground, keepVIPs, keepTable bool
+	routerOnly, checkerOnly         bool
+	version, allFiles, addresses    bool
+	mortal, dump                    bool
+	log                             keepalivedLog
+	cores                           bool
+	corePattern                     string
 }
 
 func keepalivedCommand(c *common) *cobra.Command {
@@ -65,31 +68,48 @@ remarks, 6 script security is not enabled.`,
 	f.StringVarP(&k.test, "config-test", "t", "", "check the configuration, write the remarks to a file")
 	f.Lookup("config-test").NoOptDefVal = "-"
 	f.StringVar(&k.signal, "signum", "", "print the number of a signal: STOP, RELOAD, DATA, STATS, STATS_CLEAR, JSON")
-	f.StringVarP(&k.logFile, "log-file", "g", "", "log to this file")
-	f.Lookup("log-file").NoOptDefVal = "/tmp/keepalived.log"
-	f.StringVarP(&k.pid, "pid", "p", "/run/keepalived.pid", "pid file of the supervisor")
-	f.StringVarP(&k.routerPID, "vrrp_pid", "r", "/run/keepalived_vrrp.pid", "pid file of the router role")
-	f.StringVarP(&k.checkerPID, "checkers_pid", "c", "/run/keepalived_checkers.pid", "pid file of the checker role")
+	f.StringVarP(&k.namespace, "namespace", "s", "", "work in this network namespace, whatever the configuration says")
+	f.BoolVarP(&k.allFiles, "all-config", "e", false, "every file that the configuration includes must be there and readable")
+	f.StringVarP(&k.umask, "umask", "u", "", "permissions that files do not get, a number")
 	f.BoolVarP(&k.foreground, "dont-fork", "n", false, "stay in the foreground")
 	f.BoolVarP(&k.keepTable, "dont-release-ipvs", "I", false, "leave the IPVS table at a stop")
-	f.BoolVarP(&k.keepVIPs, "dont-release-vrrp", "V", false, "not supported: addresses without a daemon would be in two places")
+	f.BoolVarP(&k.keepVIPs, "dont-release-vrrp", "V", false, "leave the virtual addresses at a stop, for ever")
 	f.BoolVarP(&k.routerOnly, "vrrp", "P", false, "only virtual routers")
 	f.BoolVarP(&k.checkerOnly, "check", "C", false, "only virtual servers")
+	f.BoolVarP(&k.addresses, "address-monitoring", "a", false, "log every address that comes or goes")
+	f.BoolVarP(&k.cores, "core-dump", "m", false, "dump core when the daemon crashes")
+	f.StringVarP(&k.corePattern, "core-dump-pattern", "M", "", "the same, with this kernel.core_pattern while the daemon runs")
+	f.Lookup("core-dump-pattern").NoOptDefVal = "core"
+	f.BoolVarP(&k.mortal, "dont-respawn", "R", false, "stop when a role dies, instead of starting it again")
+	f.BoolVarP(&k.dump, "dump-conf", "d", false, "write the configuration to the log")
 	f.BoolVarP(&k.version, "version", "v", false, "print the version")
+	f.BoolP("genhash", "T", false, "print the digest of a page; must come first and has flags of its own")
+	k.pidFlags(cmd)
+	k.log.flags(cmd)
 	keepalivedIgnored(cmd)
 	return cmd
 }
+
+// pidFlags adds where process ids are written.
+func (k *keepalivedFlags) pidFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&k.pids.Supervisor, "pid", "p", "", "pid file of the supervisor (default "+defaultPIDFiles.Supervisor+")")
+	f.StringVarP(&k.pids.Router, "vrrp_pid", "r", "", "pid file of the router role (default "+defaultPIDFiles.Router+")")
+	f.StringVarP(&k.pids.Checker, "checkers_pid", "c", "", "pid file of the checker role (default "+defaultPIDFiles.Checker+")")
+}
+
+// defaultPIDFiles are those of keepalived 2.2.
+var defaultPIDFiles = daemon.PIDFiles{Supervisor: "/run/keepalived.pid", Router: "/run/vrrp.pid", Checker: "/run/checkers.pid"}
 
 // keepalivedIgnored adds the flags that need no effect.
 func keepalivedIgnored(cmd *cobra.Command) {
 	f := cmd.Flags()
 	for name, short := range map[string]string{
-		"log-console": "l", "log-detail": "D", "dump-conf": "d", "dont-respawn": "R", "no_bfd": "B", "release-vips": "X",
-		"snmp": "x", "core-dump": "m", "flush-log-file": "", "no-syslog": "G", "all": "", "only-process": "",
+		"log-detail": "D", "no_bfd": "B", "release-vips": "X", "snmp": "x", "all": "", "no-mem-check": "",
 	} {
 		f.BoolP(name, short, false, "accepted, without effect")
 	}
-	for name, short := range map[string]string{"log-facility": "S", "bfd_pid": "b", "snmp-agent-socket": "A", "umask": "u"} {
+	for name, short := range map[string]string{"bfd_pid": "b", "snmp-agent-socket": "A"} {
 		f.StringP(name, short, "", "accepted, without effect")
 	}
 }
@@ -101,32 +121,79 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 		return nil
 	case k.signal != "":
 		return printSignals(cmd.OutOrStdout(), k.signal)
-	case k.keepVIPs:
-		return usage(errors.New("--dont-release-vrrp is not supported: nobody would remove the addresses"))
+	}
+	if _, err := keepalived.ParseUmask(k.umask); k.umask != "" && err != nil {
+		return usage(fmt.Errorf("--umask: %w", err))
 	}
 	opt := c.options()
 	opt.Files, opt.Format, opt.Director = []string{k.file}, conf.FormatKeepalived, k.id
-	opt.Adjust = k.adjust
-	cfg, diags := daemon.LoadConfig(opt.Files, opt.Format, opt.Director)
+	opt.Keepalived, opt.Adjust, opt.AllFiles, opt.KeepAddresses = true, k.adjust, k.allFiles, k.keepVIPs
+	opt.WatchAddresses, opt.NoRespawn, opt.LogConfig = k.addresses, k.mortal, k.dump
+	cfg, diags := opt.Load()
 	switch {
 	case cmd.Flags().Changed("config-test"):
 		return k.report(diags)
 	case cfg == nil:
 		diags.Write(os.Stderr)
 		return &exitError{code: testFatal}
+	}
+	opt.PIDFiles = k.pidFiles(cfg.Global)
+	name := alongside(cfg.Global)
+	separate(cmd, &opt, name)
+	switch pid := opt.PIDFiles.Supervisor; {
 	case opt.Rehearsal > 0:
 		return explainRun(daemon.Run(cmd.Context(), opt))
-	case runs(k.pid):
-		return problem(fmt.Errorf("daemon is already running, by %s", k.pid))
+	case runs(pid):
+		return problem(fmt.Errorf("daemon is already running, by %s", pid))
 	case !k.foreground:
-		return k.detach()
+		return detach(pid)
 	}
-	return k.run(cmd, opt)
+	return k.run(cmd, opt, name)
+}
+
+// alongside names a daemon that others may run beside, by its network namespace
+// and instance; "" for the only one.
+func alongside(g conf.Global) string {
+	var names []string
+	for _, name := range []string{g.Namespace, g.Instance} {
+		if name != "" {
+			names = append(names, filepath.Base(name))
+		}
+	}
+	return strings.Join(names, "_")
+}
+
+// pidFiles are where process ids are written: what the command line says, then
+// the configuration, then as usual.
+func (k *keepalivedFlags) pidFiles(g conf.Global) daemon.PIDFiles {
+	return k.pids.Or(daemon.PIDFilesOf(g)).Or(defaultPIDFiles)
+}
+
+// separate gives a daemon with a name directories of its own, unless the command
+// line names others.
+func separate(cmd *cobra.Command, opt *daemon.Options, name string) {
+	for flag, dir := range map[string]*string{"runtime-dir": &opt.RuntimeDir, "state-dir": &opt.StateDir} {
+		if name != "" && !cmd.Flags().Changed(flag) {
+			*dir += "-" + name
+		}
+	}
 }
 
 // adjust applies what the command line says about a configuration.
 func (k *keepalivedFlags) adjust(cfg *conf.Config) {
-	cfg.Global.KeepTable = cfg.Global.KeepTable || k.keepTable
+	g := &cfg.Global
+	g.KeepTable = g.KeepTable || k.keepTable
+	if k.namespace != "" {
+		g.Namespace, g.PIDDir = k.namespace, keepalived.PIDDir(k.namespace)
+	}
+	if mask, err := keepalived.ParseUmask(k.umask); err == nil {
+		g.Umask = &mask
+	}
+	for i := range cfg.Routers {
+		if k.keepVIPs {
+			cfg.Routers[i].Lease = vrrp.LeaseOff // what is left must not end by itself
+		}
+	}
 	if k.routerOnly && !k.checkerOnly {
 		cfg.Services, cfg.Sync = nil, nil
 	}
@@ -184,74 +251,6 @@ func testCode(diags conf.Diagnostics) int {
 	return 0
 }
 
-// run runs the daemon in the foreground, with keepalived's pid files.
-func (k *keepalivedFlags) run(cmd *cobra.Command, opt daemon.Options) error {
-	if k.logFile != "" {
-		f, err := os.OpenFile(k.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-		if err != nil {
-			return usage(fmt.Errorf("open log: %w", err))
-		}
-		defer f.Close()
-		opt.Log = f
-	}
-	files := []string{k.checkerPID, k.routerPID}
-	opt.PIDFiles = map[string]string{}
-	for i, role := range daemon.Roles {
-		opt.PIDFiles[role] = files[i]
-	}
-	if err := os.WriteFile(k.pid, fmt.Appendf(nil, "%d\n", os.Getpid()), 0o644); err != nil {
-		return problem(fmt.Errorf("write pid file: %w", err))
-	}
-	defer func() {
-		for _, name := range append(files, k.pid) {
-			os.Remove(name)
-		}
-	}()
-	return explainRun(daemon.Run(cmd.Context(), opt))
-}
-
-// runs reports whether the process in a pid file is another keepalived or vipd.
-// A number that another program got meanwhile does not count, nor does that of
-// this process, which was another binary when it wrote the file.
-func runs(pidFile string) bool {
-	text, err := os.ReadFile(pidFile)
-	if err != nil {
-		return false
-	}
-	pid := strings.TrimSpace(string(text))
-	if pid == strconv.Itoa(os.Getpid()) {
-		return false
-	}
-	name, err := os.ReadFile(filepath.Join("/proc", pid, "comm"))
-	return err == nil && (strings.HasPrefix(string(name), keepalivedName) || strings.HasPrefix(string(name), "vipd"))
-}
-
-// startBound is how long a daemon in the background may take to write its pid.
-const startBound = 10 * time.Second
-
-// detach starts the same command in the background and waits for its pid file.
-func (k *keepalivedFlags) detach() error {
-	os.Remove(k.pid)
-	child := exec.Command("/proc/self/exe", append([]string{keepalivedName, "--dont-fork"}, keepalivedArgs(os.Args)...)...)
-	child.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := child.Start(); err != nil {
-		return problem(fmt.Errorf("start in the background: %w", err))
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- child.Wait() }()
-	for deadline := time.Now().Add(startBound); time.Now().Before(deadline); {
-		select {
-		case err := <-ended:
-			return problem(fmt.Errorf("the daemon ended at once: %w", err))
-		case <-time.After(20 * time.Millisecond):
-		}
-		if _, err := os.Stat(k.pid); err == nil {
-			return nil
-		}
-	}
-	return problem(errors.New("the daemon does not start in time"))
-}
-
 // keepalivedArgs are the arguments without the command's name.
 func keepalivedArgs(args []string) []string {
 	if i := slices.Index(args[1:], keepalivedName); i >= 0 {
@@ -260,7 +259,7 @@ func keepalivedArgs(args []string) []string {
 	return args[1:]
 }
 
-// keepalivedOptional rewrites "-gFILE" and "-tFILE", values that may be left
+// keepalivedOptional rewrites "-gFILE", "-tFILE" and "-MPATTERN", values that may be left
 // out, in the one form that our parser knows.
 func keepalivedOptional(args []string) []string {
 	if len(args) == 0 || args[0] != keepalivedName {
@@ -268,8 +267,8 @@ func keepalivedOptional(args []string) []string {
 	}
 	out := slices.Clone(args)
 	for i, a := range out {
-		for short, long := range map[string]string{"-g": "--log-file=", "-t": "--config-test="} {
-			if value, is := strings.CutPrefix(a, short); is && strings.HasPrefix(value, "/") {
+		for short, long := range map[string]string{"-g": "--log-file=", "-t": "--config-test=", "-M": "--core-dump-pattern="} {
+			if value, is := strings.CutPrefix(a, short); is && (strings.HasPrefix(value, "/") || value != "" && short == "-M") {
 				out[i] = long + value
 			}
 		}

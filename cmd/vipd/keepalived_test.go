@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/daemon"
 	"github.com/vipd/vipd/ipvs"
 	"github.com/vipd/vipd/vrrp"
 )
@@ -81,6 +83,77 @@ func TestKeepalived_Roles(t *testing.T) {
 	} {
 		if got := count(flags); got != want {
 			t.Errorf("%+v: %v, want %v", flags, got, want)
+		}
+	}
+}
+
+// TestKeepalived_Place: -s goes before the configuration, and who runs beside
+// others has files of its own.
+func TestKeepalived_Place(t *testing.T) {
+	for _, tt := range []struct {
+		have conf.Global
+		k    keepalivedFlags
+		name string
+		want daemon.PIDFiles
+	}{
+		{conf.Global{}, keepalivedFlags{}, "", defaultPIDFiles},
+		{conf.Global{}, keepalivedFlags{pids: daemon.PIDFiles{Router: "/x"}}, "", daemon.PIDFiles{
+			Supervisor: defaultPIDFiles.Supervisor, Router: "/x", Checker: defaultPIDFiles.Checker,
+		}},
+		{conf.Global{Instance: "a", PIDDir: "/run/keepalived"}, keepalivedFlags{}, "a", daemon.PIDFiles{
+			Supervisor: "/run/keepalived/keepalived_a.pid", Router: "/run/keepalived/vrrp_a.pid", Checker: "/run/keepalived/checkers_a.pid",
+		}},
+		{conf.Global{Namespace: "red", PIDDir: "/run/keepalived/red"}, keepalivedFlags{namespace: "blue"}, "blue", daemon.PIDFiles{
+			Supervisor: "/run/keepalived/blue/keepalived.pid", Router: "/run/keepalived/blue/vrrp.pid", Checker: "/run/keepalived/blue/checkers.pid",
+		}},
+	} {
+		c := &conf.Config{Global: tt.have}
+		tt.k.adjust(c)
+		if got := tt.k.pidFiles(c.Global); got != tt.want || alongside(c.Global) != tt.name {
+			t.Errorf("%+v %+v: %q, %+v", tt.have, tt.k, alongside(c.Global), got)
+		}
+	}
+	opt := daemon.Options{RuntimeDir: "/run/vipd", StateDir: "/var/lib/vipd"}
+	cmd := keepalivedCommand(&common{})
+	cmd.Flags().String("runtime-dir", "", "")
+	cmd.Flags().String("state-dir", "", "")
+	if err := cmd.ParseFlags([]string{"--state-dir", "/s"}); err != nil {
+		t.Fatal(err)
+	}
+	separate(cmd, &opt, "blue")
+	if opt.RuntimeDir != "/run/vipd-blue" || opt.StateDir != "/var/lib/vipd" {
+		t.Errorf("directories %s and %s", opt.RuntimeDir, opt.StateDir)
+	}
+}
+
+// TestKeepalived_Adjust: what the command line says goes before the file.
+func TestKeepalived_Adjust(t *testing.T) {
+	old := uint32(0o22)
+	c := &conf.Config{Routers: []vrrp.Config{{Lease: vrrp.LeaseHeal}}, Global: conf.Global{Umask: &old}}
+	(&keepalivedFlags{}).adjust(c)
+	if *c.Global.Umask != 0o22 || c.Routers[0].Lease != vrrp.LeaseHeal {
+		t.Errorf("without flags: %o, %v", *c.Global.Umask, c.Routers[0].Lease)
+	}
+	(&keepalivedFlags{umask: "077", keepVIPs: true}).adjust(c)
+	if *c.Global.Umask != 0o77 || c.Routers[0].Lease != vrrp.LeaseOff {
+		t.Errorf("%o, %v", *c.Global.Umask, c.Routers[0].Lease)
+	}
+}
+
+// TestKeepalived_Flags: every flag of keepalived 2.2.7 is understood; the file
+// is one with a remark.
+func TestKeepalived_Flags(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keepalived.conf")
+	if err := os.WriteFile(file, []byte(instance+"}\ninclude none*.conf\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]int{
+		"-P -C -B --all -l -D -S 3 -G -u 022 -X -V -I -R -n -d -p /p -r /r -c /c -a -b /b -x -A /a -s ns -m -M -i id": 5,
+		"-S local3 -Mcore.%p -g/tmp/log --flush-log-file --core-dump-pattern=x --log-file=/l":                         5,
+		"-e": 2, "--all-config": 2, "-u x": 2, "--umask 07777": 2, "-Z": 2,
+	} {
+		if got := execute(append([]string{"keepalived", "-t", "-f", file}, strings.Fields(args)...)); got != want {
+			t.Errorf("%s: exit code %d, want %d", args, got, want)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -62,12 +63,15 @@ func main() {
 	os.Exit(code)
 }
 
-// arguments returns those of a command line, with keepalived's name as the
-// command that it is.
+// arguments returns those of a command line, with the name of keepalived or of its
+// tool as the command that it is.
 func arguments(line []string) []string {
 	args := line[1:]
-	if filepath.Base(line[0]) == keepalivedName {
-		args = append([]string{keepalivedName}, args...)
+	if name := filepath.Base(line[0]); name == keepalivedName || name == genhashName {
+		args = append([]string{name}, args...)
+	}
+	if len(args) > 1 && args[0] == keepalivedName && slices.Contains([]string{"-T", "--genhash"}, args[1]) {
+		args = append([]string{genhashName}, args[2:]...)
 	}
 	return args
 }
@@ -107,7 +111,7 @@ func rootCommand(c *common) *cobra.Command {
 	root.AddCommand(runCommand(c), keepalivedCommand(c), checkCommand(c), statusCommand(c), reloadCommand(c), planCommand(c), eventsCommand(c), checkNowCommand(c),
 		drainCommand(c), undrainCommand(c), weightCommand(c), verifyCommand(c), doctorCommand(c), standbyCommand(c), activeCommand(c), explainCommand(c),
 		simulateCommand(c), releaseCommand(c), guardCommand(c), upgradeCommand(c), takeOverCommand(), versionCommand(c), roleCommand(c))
-	root.AddCommand(migrateCommand(c))
+	root.AddCommand(migrateCommand(c), genhashCommand())
 	return root
 }
 

@@ -1,9 +1,7 @@
 package keepalived
 
 import (
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -23,9 +21,10 @@ const (
 // defaults.
 func (r *reader) build() *conf.Config {
 	cfg := &conf.Config{
-		Global: conf.Global{LogLevel: "info", LogFormat: "text", RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
+		Global: conf.Global{LogLevel: "info", LogFormat: "text", Filter: r.filter(), BootDelay: or(r.global.bootDelay, 0), RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
 		IPVS: conf.IPVS{
 			VerifyInterval: verifyInterval, FlushOnStart: or(r.global.flush, false), FlushOnStop: or(r.global.flushOnStop, false),
+			Namespace: or(r.global.tableNamespace, ""), TellFirst: or(r.global.tellFirst, false),
 			Timeouts: ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},
 		},
 		Notify: map[string]conf.Notify{},
@@ -73,27 +72,15 @@ func (r *reader) buildGlobal(g *conf.Global) {
 			NoFaults: or(r.global.noMailFaults, false),
 		}
 	}
+	r.buildPlace(g)
+	suffix := r.global.dumpSuffix()
+	data := dumpFile(r.global.dataFile, "keepalived"+suffix+".data")
 	g.Dump = &conf.Dump{
-		Data: dumpFile(r.global.dataFile, "data"), Stats: dumpFile(r.global.statsFile, "stats"), JSON: dumpFile(r.global.jsonFile, "json"),
-		Version: or(r.global.jsonVersion, 1),
+		Data: data, Checkers: dumpOf(data, "check", suffix), Parent: dumpOf(data, "parent", suffix),
+		Stats: dumpFile(r.global.statsFile, "keepalived.stats"), JSON: dumpFile(r.global.jsonFile, "keepalived.json"), Version: or(r.global.jsonVersion, 1),
 	}
 	g.Startup = r.hook(r.global.startup, r.global.startupTimeout, "startup_script")
 	g.Shutdown = r.hook(r.global.shutdown, r.global.shutdownTimeout, "shutdown_script")
-}
-
-// dumpFile is where a dump goes: a file, or a file of the usual name in a
-// directory.
-func dumpFile(path *string, kind string) string {
-	usual := "keepalived." + kind
-	switch {
-	case path == nil:
-		return filepath.Join("/tmp", usual)
-	case strings.HasSuffix(*path, "/"):
-		return filepath.Join(*path, usual)
-	case !filepath.IsAbs(*path):
-		return filepath.Join("/tmp", *path)
-	}
-	return *path
 }
 
 // process is how one of the processes runs: the supervisor, the router, the

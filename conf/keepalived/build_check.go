@@ -144,6 +144,7 @@ func (r *reader) http(c *check, m timing, base healthcheck.Check) []healthcheck.
 		}
 		if c.kind == healthcheck.KindHTTPS {
 			one.Settings.TLS = healthcheck.TLS{Mode: healthcheck.TLSOn, Certificate: or(r.certificate, ""), Key: or(first(r.certificateKey, r.certificate), "")}
+			p.TLSClose = or(first(u.tlsClose, c.tlsClose), false)
 			if or(c.sni, false) {
 				one.Settings.TLS.ServerName = serverName(or(c.sniName, host))
 			}

@@ -99,7 +99,7 @@ virtual_server 192.0.2.1 80 {
 	if strings.Join(g.Startup.Command, " ") != "/bin/up now" || g.Startup.Timeout.Seconds() != 3 || len(g.Shutdown.Command) != 1 || g.Shutdown.Timeout.Seconds() != 10 {
 		t.Errorf("hooks: %+v %+v", g.Startup, g.Shutdown)
 	}
-	if d := *g.Dump; d != (conf.Dump{Data: "/run/k/keepalived.data", Stats: "/tmp/keepalived.stats", JSON: "/tmp/keepalived.json", Version: 2}) {
+	if d := *g.Dump; d != (conf.Dump{Data: "/run/k/keepalived.data", Checkers: "/run/k/keepalived_check.data", Parent: "/run/k/keepalived_parent.data", Stats: "/tmp/keepalived.stats", JSON: "/tmp/keepalived.json", Version: 2}) {
 		t.Errorf("dump: %+v", d)
 	}
 	r := c.Routers[0]

@@ -54,6 +54,9 @@ func readFiles(files []string, o conf.Options) (*reader, *conf.Config) {
 	o = setDefaults(o)
 	r := newReport()
 	p := &preprocessor{report: r, opts: o, defs: map[string]definition{}, intn: rand.IntN}
+	if o.AllFiles {
+		p.demand = allDemands
+	}
 	for _, name := range files {
 		p.file(name, place{})
 	}

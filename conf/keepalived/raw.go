@@ -81,6 +81,13 @@ type globals struct {
 	realTime                                   *int // priority
 	names                                      iproute
 	umask                                      *uint32
+	namespace, tableNamespace, instance        *string
+	pidDir, namedDumps, tellFirst              *bool
+	reloadFile, reloadTime                     *string
+	reloadRepeat                               *bool
+	filterTable                                *string
+	filterPriority                             *int
+	bootDelay                                  *time.Duration
 	childWait                                  *time.Duration
 	answers, notices, processBuffer            buffer
 	receive                                    receivePolicy

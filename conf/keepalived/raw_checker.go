@@ -98,6 +98,7 @@ type check struct {
 	urls           []*url
 	protocol       *string
 	sni            *bool
+	tlsClose       *bool
 	sniName        *string
 	hello          *string
 	dnsType, query *string
@@ -118,7 +119,7 @@ type check struct {
 // url is one request of HTTP_GET and SSL_GET.
 type url struct {
 	path, digest, host, regex *string
-	noMatch                   *bool
+	noMatch, tlsClose         *bool
 	anchored                  bool
 	flags                     string
 	from, to                  *int

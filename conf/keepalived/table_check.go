@@ -115,14 +115,16 @@ func httpKeywords(tls string) []*keyword {
 		block("url", func(r *reader, s *statement) {
 			r.url = &url{at: s.where(0)}
 			r.chk.urls = append(r.chk.urls, r.url)
-		}, nil, urlKeywords()),
+		}, nil, urlKeywords(tls)),
 	),
-		many(does("fast_recovery", nil).note("always so: every url is a check of its own, and none waits for another")),
-		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
+		many(
+			does("fast_recovery", nil).note("always so: every url is a check of its own, and none waits for another"),
+			does("tls_compliant", toggle(ofCheck(func(c *check) **bool { return &c.tlsClose }))).note(tls),
+		),
 	)
 }
 
-func urlKeywords() []*keyword {
+func urlKeywords(tls string) []*keyword {
 	return concat(many(
 		does("path", text(ofURL(func(u *url) **string { return &u.path }))),
 		does("digest", text(ofURL(func(u *url) **string { return &u.digest }))),
@@ -138,8 +140,8 @@ func urlKeywords() []*keyword {
 		does("regex_min_offset", integer(0, maxOffset, ofURL(func(u *url) **int { return &u.from }))),
 		does("regex_max_offset", integer(0, maxOffset, ofURL(func(u *url) **int { return &u.to }))),
 	),
+		many(does("tls_compliant", toggle(ofURL(func(u *url) **bool { return &u.tlsClose }))).note(tls)),
 		without("RE2 needs no stack", "regex_stack"),
-		without("an end of the connection without TLS's own is taken for what it is", "tls_compliant"),
 	)
 }
 

@@ -194,14 +194,20 @@ func notifyKeywords(of func(*reader) *notify) []*keyword {
 	)
 }
 
+// sleepers is what becomes of a master whose timer is late.
+const sleepers = "always so: a master that was stopped for longer than its own master-down interval listens as a backup first"
+
 func instanceWithout() []*keyword {
 	return concat(
 		many(
 			does("use_vmac", readVMAC),
 			does("vmac_xmit_base", toggle(ofInstance(func(i *instance) **bool { return &i.vmacBase }))),
 		),
-		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip",
-			"timer_expired_backup", "thread_timer_expired"),
+		refused(notYet, "use_vmac_addr", "use_ipvlan", "vrf", "track_src_ip"),
+		many(
+			does("timer_expired_backup", nil).note(sleepers),
+			does("thread_timer_expired", nil).note("old name of timer_expired_backup; "+sleepers),
+		),
 		many(does("promote_secondaries", nil).note("always so: without it, an address that ends would take others with it")),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
 		without("keepalived has never implemented it", "debug"),

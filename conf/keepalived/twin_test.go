@@ -48,6 +48,21 @@ var unshown = []struct{ pattern, why string }{
 	{"vrrp_instance/unicast_fault_no_peer", notCompared},
 	{"*/*garp_extra_if", notCompared},
 	{"*/*vmac_garp_intvl", notCompared},
+	{"net_namespace", besideOnly},
+	{"net_namespace_ipvs", notCompared},
+	{"instance", besideOnly},
+	{"use_pid_dir", besideOnly},
+	{"global_defs/data_use_instance", besideOnly},
+	{"global_defs/reload_file", notCompared},
+	{"global_defs/reload_time_file", notCompared},
+	{"global_defs/reload_repeat", notCompared},
+	{"global_defs/rs_init_notifies", notCompared},
+	{"global_defs/nftables", notCompared},
+	{"global_defs/nftables_priority", notCompared},
+	{"virtual_server/real_server/*/tls_compliant", unknownThere},
+	{"virtual_server/real_server/*/url/tls_compliant", unknownThere},
+	{"global_defs/vrrp_delay_after_boot", unknownThere},
+	{"vrrp_instance/t*_expired*", unknownThere},
 	{"*_rules/ip_proto", unknownThere},
 	{"vrrp_instance/*_rules/ip_proto", unknownThere},
 	{"*_r*es/type", unknownThere},
@@ -62,6 +77,10 @@ const unknownThere = "keepalived 2.2.7 does not know it there"
 // files, or long after the start, is none of what twins compare; effects.txt
 // says what shows it.
 const notCompared = "what it changes is not compared"
+
+// besideOnly is the reason of words about a machine as a whole, which more than
+// one director of a case would use.
+const besideOnly = "TestKeepalived_Places of internal/lab/system shows it beside keepalived"
 
 // twins are the configurations that run under keepalived and vipd, by the name
 // of their case: what each starts with and what it reloads.

@@ -174,20 +174,42 @@ func (w *web) open(ctx context.Context, a *attempt, r request) (*webConn, error)
 	if config == nil {
 		config = w.secure()
 	}
-	secure, err := handshake(ctx, a, conn, config)
+	under := &underTLS{Conn: conn}
+	secure, err := handshake(ctx, a, under, config)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	return newWebConn(secure), nil
+	c := newWebConn(secure)
+	c.under = under
+	return c, nil
 }
+
+// underTLS notes that a connection ended without a closure alert: crypto/tls
+// takes an end between two records for one, as it asks for nothing after an
+// alert.
+type underTLS struct {
+	net.Conn
+	cut bool
+}
+
+// Read implements net.Conn.
+func (u *underTLS) Read(p []byte) (int, error) {
+	n, err := u.Conn.Read(p)
+	u.cut = u.cut || errors.Is(err, io.EOF)
+	return n, err
+}
+
+// errCutOff is what TLSClose refuses.
+var errCutOff = &failure{healthcheck.ClassProtocol, "the connection ended without TLS's closure alert"}
 
 // webConn is a connection with what was read ahead.
 type webConn struct {
 	net.Conn
 	in     *bufio.Reader
 	from   *bounded
-	silent bool // not a byte came in answer to the last request
+	under  *underTLS // nil without TLS
+	silent bool      // not a byte came in answer to the last request
 }
 
 func newWebConn(conn net.Conn) *webConn {
@@ -219,6 +241,9 @@ func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reas
 	whole, err := w.judge.response(resp.StatusCode, resp.Body)
 	if err != nil {
 		return "", "", err
+	}
+	if w.params.TLSClose && c.under != nil && c.under.cut {
+		return "", "", errCutOff
 	}
 	keep = w.kept != nil && whole && !resp.Close && c.in.Buffered() == 0
 	return statusText(resp.StatusCode), "", nil

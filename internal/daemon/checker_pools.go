@@ -29,6 +29,7 @@ type poolState struct {
 	pool     *ipvs.Pool
 	decision ipvs.Decision
 	touched  bool // a probe has news for it since the last decision
+	tell     bool // who is alive at the first decision
 }
 
 // due reports whether the last decision may be another now.
@@ -38,8 +39,9 @@ func (st *poolState) due(now time.Time) bool {
 }
 
 // configure replaces the services; those that stay keep their memory. A group
-// stays as long as it keeps one of its addresses and its name.
-func (p *pools) configure(services []conf.Service) {
+// stays as long as it keeps one of its addresses and its name. Of those that are
+// new tell reports who is taken for alive.
+func (p *pools) configure(services []conf.Service, tell bool) {
 	p.users = users{} // until the probes are known
 	before, named := p.byKey, make(map[string]*poolState, len(p.services))
 	for _, s := range p.services {
@@ -61,7 +63,7 @@ func (p *pools) configure(services []conf.Service) {
 			}
 		}
 		if st == nil {
-			st = &poolState{pool: ipvs.NewPool(s.Config)}
+			st = &poolState{pool: ipvs.NewPool(s.Config), tell: tell}
 		} else {
 			st.pool.Configure(s.Config)
 		}
@@ -168,6 +170,10 @@ func (p *pools) decideOne(i int, now time.Time, have func(ipvs.ServiceKey) *ipvs
 		Idle:      checks.poolIdle,
 		Suspended: p.suspended(s),
 	})
+	if st.tell {
+		st.tell = false
+		news = append(news, presumed(&s, checks)...)
+	}
 	for _, c := range st.decision.Changes {
 		change := poolChange{Service: s.Name, Change: c}
 		if c.Server.IsValid() {
@@ -176,6 +182,18 @@ func (p *pools) decideOne(i int, now time.Time, have func(ipvs.ServiceKey) *ipvs
 		news = append(news, change)
 	}
 	return news
+}
+
+// presumed are the real servers of a new pool that serve before a check has said
+// anything about them.
+func presumed(s *conf.Service, checks judge) []poolChange {
+	var out []poolChange
+	for _, rs := range s.RealServers {
+		if !s.AlphaServer(rs) && checks.poolVerdict(*s, rs.Address) != ipvs.Down {
+			out = append(out, poolChange{Service: s.Name, Change: ipvs.Change{Kind: ipvs.ServerUp, Server: rs.Address}})
+		}
+	}
+	return out
 }
 
 // configs lists the pools' own part of the services.

@@ -2,7 +2,9 @@ package daemon
 
 import (
 	"net/netip"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/ipvs"
@@ -36,12 +38,12 @@ func TestPoolsStay(t *testing.T) {
 		"another address": {[]conf.Service{group("x", a)}, []conf.Service{group("x", b)}, []string{""}},
 	} {
 		var p pools
-		p.configure(tt.have)
+		p.configure(tt.have, false)
 		before := make(map[*poolState]string)
 		for _, s := range tt.have {
 			before[p.byKey[s.Key]] = s.Name
 		}
-		p.configure(tt.want)
+		p.configure(tt.want, false)
 		for i, s := range tt.want {
 			if got := before[p.byKey[s.Key]]; got != tt.stays[i] {
 				t.Errorf("%s: %s goes on from %q, want %q", name, s.Name, got, tt.stays[i])
@@ -49,3 +51,44 @@ func TestPoolsStay(t *testing.T) {
 		}
 	}
 }
+
+// Of a new pool, if that is wanted, the real servers are told of that serve
+// before a check has said anything, once.
+func TestTellFirst(t *testing.T) {
+	yes := true
+	at := netip.MustParseAddrPort
+	service := conf.Service{Config: ipvs.Config{Name: "web", Key: ipvstest.MustKey("tcp 192.0.2.9:80"), RealServers: []ipvs.RealServer{
+		{Address: at("192.0.2.1:80"), Weight: 1}, {Address: at("192.0.2.2:80"), Weight: 1, Alpha: &yes}, {Address: at("192.0.2.3:80"), Weight: 1},
+	}}}
+	for _, tell := range []bool{false, true} {
+		var p pools
+		p.configure([]conf.Service{service}, tell)
+		var up []netip.AddrPort
+		for range 2 {
+			_, news := p.decide(time.Unix(1_000_000, 0), nowhere, true, unjudged{})
+			for _, n := range news {
+				if n.Kind == ipvs.ServerUp {
+					up = append(up, n.Server)
+				}
+			}
+		}
+		want := map[bool][]netip.AddrPort{true: {at("192.0.2.1:80"), at("192.0.2.3:80")}}[tell]
+		if !slices.Equal(up, want) {
+			t.Errorf("tell %t: %v, want %v", tell, up, want)
+		}
+	}
+}
+
+// unjudged is a judge of checks that have said nothing yet.
+type unjudged struct{}
+
+func (unjudged) poolVerdict(conf.Service, netip.AddrPort) ipvs.Verdict { return ipvs.Unknown }
+
+func (unjudged) poolWeight(_ conf.Service, rs ipvs.RealServer) int { return rs.Weight }
+
+func (unjudged) poolIdle(ipvs.ServiceKey, netip.AddrPort) bool { return true }
+
+func (unjudged) poolReason(conf.Service, netip.AddrPort) string { return "" }
+
+// nowhere is a kernel without services.
+func nowhere(ipvs.ServiceKey) *ipvs.Entry { return nil }

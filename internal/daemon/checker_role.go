@@ -157,7 +157,8 @@ func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.source.configure(cfg.Virtual)
 	c.mu.Lock()
 	c.config = cfg
-	c.pools.configure(cfg.Services)
+	// A role that was restarted has told already.
+	c.pools.configure(cfg.Services, cfg.IPVS.TellFirst && (cfg.Start || c.pools.byKey != nil))
 	remember()
 	c.pools.override(cfg.Overrides)
 	masters := c.elected(cfg.Instances)
@@ -165,7 +166,7 @@ func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.mu.Unlock()
 	c.maintenance.watch(cfg.MaintenanceDir)
 	c.table.configure(cfg.IPVS, cfg.Start)
-	c.sync.configure(cfg.Sync, masters)
+	c.sync.configure(cfg.Sync, cfg.IPVS.Namespace, masters)
 }
 
 // setOverrides replaces the operator's weights.

@@ -67,8 +67,8 @@ func TestTouchedPoolsAreEnough(t *testing.T) {
 	services := sharingServices(t)
 	rapid.Check(t, func(t *rapid.T) {
 		var whole, part pools
-		whole.configure(services)
-		part.configure(services)
+		whole.configure(services, false)
+		part.configure(services, false)
 		keys := part.probeKeys()
 		probes := &said{verdicts: map[healthcheck.Key]ipvs.Verdict{}, weights: map[healthcheck.Key]int{}}
 		now := time.Unix(1_000_000, 0)
@@ -106,7 +106,7 @@ func TestTouchedPoolsAreEnough(t *testing.T) {
 func TestVerdictCostsItsPools(t *testing.T) {
 	services := largeConfig(t, 100, "", 1).Services
 	var p pools
-	p.configure(services)
+	p.configure(services, false)
 	keys := p.probeKeys()
 	probes := &said{verdicts: map[healthcheck.Key]ipvs.Verdict{}}
 	for _, k := range keys {

@@ -26,7 +26,7 @@ func checkedRole(t *testing.T, answer func(healthcheck.Key) healthcheck.Result) 
 	c.pools.configure([]conf.Service{{
 		Config: ipvs.Config{Name: "web", RealServers: []ipvs.RealServer{{Address: one, Weight: 10}, {Address: two, Weight: 20}}},
 		Checks: map[netip.AddrPort][]healthcheck.Check{one: {check}, two: {check}},
-	}})
+	}}, false)
 	c.maintenance = newMaintenance(nil, nil)
 	c.probes = checks.New(checks.Options{Probe: func(_ context.Context, k healthcheck.Key) healthcheck.Result { return answer(k) }})
 	c.probes.Apply(c.pools.probeKeys())

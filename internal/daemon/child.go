@@ -16,6 +16,8 @@ import (
 const (
 	roleRouter  = "router"
 	roleChecker = "checker"
+	// roleSupervisor is what starts the others.
+	roleSupervisor = "supervisor"
 )
 
 // child keeps one role running: it starts it, configures it, and starts it
@@ -35,6 +37,8 @@ type child struct {
 	began func(role string, pid int)
 	// spare has the process of the next life, if one is to be kept ready.
 	spare *spare
+	// last, if set, is called when the role has died: it does not live again.
+	last func()
 	// heir is the process that goes on after one that yielded; nil if there is
 	// none after all. Its capacity is 1.
 	heir chan *process
@@ -77,12 +81,17 @@ func (c *child) run(ctx context.Context, first chan<- error) {
 		if c.awaitHeir(ctx) {
 			continue
 		}
+		if c.last != nil {
+			c.died(err, "", map[string]any{})
+			c.last()
+			return
+		}
 		if time.Since(began) > stableAfter {
 			failures = 0
 		}
 		delay := restartDelay(failures)
 		failures++
-		c.died(err, delay)
+		c.died(err, ", restarting", map[string]any{"delay": delay.String()})
 		if delay > 0 && c.beforePause != nil {
 			c.beforePause(delay)
 		}
@@ -93,17 +102,18 @@ func (c *child) run(ctx context.Context, first chan<- error) {
 	}
 }
 
-// died records why the role ended. The next life does not wait for the log.
-func (c *child) died(err error, delay time.Duration) {
+// died records why the role ended, and tells of it and of what follows. The next
+// life does not wait for the log.
+func (c *child) died(err error, follows string, attrs map[string]any) {
 	c.mu.Lock()
 	c.restarts++
 	c.lastErr = "ended"
 	if err != nil {
 		c.lastErr = err.Error()
 	}
-	attrs := map[string]any{"role": c.name, "error": c.lastErr, "delay": delay.String()}
+	attrs["role"], attrs["error"] = c.name, c.lastErr
 	c.mu.Unlock()
-	go c.report("error", fmt.Sprintf("role %s ended, restarting", c.name), attrs)
+	go c.report("error", fmt.Sprintf("role %s ended%s", c.name, follows), attrs)
 }
 
 // live is one life of the role, from start to end.

@@ -215,3 +215,33 @@ func TestSafety_2_7_AddressesLeaveBeforeTheTable(t *testing.T) {
 		}
 	})
 }
+
+// TestDeathOfAMortalRole: where roles are not to be started again, the first
+// death is told and is the last.
+func TestDeathOfAMortalRole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var role fakeRole
+		var deaths []string
+		ends := 0
+		c := &child{
+			name: "router", spawn: role.spawn, handle: func(context.Context, string, json.RawMessage) (any, error) { return nil, nil },
+			configure: func(*link.Peer, beginning) error { return nil }, heir: make(chan *process, 1),
+			report: func(_, message string, _ map[string]any) { deaths = append(deaths, message) },
+			last:   func() { ends++ },
+		}
+		over := make(chan struct{})
+		go func() {
+			c.run(t.Context(), make(chan error, 1))
+			close(over)
+		}()
+		synctest.Wait()
+		role.mu.Lock()
+		role.last.kill()
+		role.mu.Unlock()
+		<-over
+		synctest.Wait() // until it is told
+		if role.starts.Load() != 1 || ends != 1 || len(deaths) != 1 || deaths[0] != "role router ended" {
+			t.Errorf("%d starts, %d ends, said %q", role.starts.Load(), ends, deaths)
+		}
+	})
+}

@@ -20,8 +20,9 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 		Groups: groupsOf(c), StandBy: s.standby.list(c), Observed: s.tracks.verdicts(),
 		AwaitReady: !s.isTableReady(), Resume: how == nextLife, Inherited: how == inherited, AllowOtherDaemon: c.Global.AllowOtherDaemon,
 		RealTime: c.Global.RealTimePriority, Process: c.Global.Router,
-		Answers: c.Global.Answers, Notices: c.Global.Notices,
+		Answers: c.Global.Answers, Notices: c.Global.Notices, Filter: c.Global.Filter,
 	}
+	delayAfterBoot(msg.Routers, c.Global.BootDelay-s.bootAge)
 	if how == nextLife {
 		defer s.keepRouters() // those of the life before stand there
 	} else {

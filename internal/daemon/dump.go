@@ -3,9 +3,11 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/vipd/vipd/internal/dump"
 	"github.com/vipd/vipd/vrrp"
@@ -38,7 +40,7 @@ func (s *supervisor) dumpAsKeepalived(sig os.Signal, st dump.State) {
 	to, err := st.Config.Global.Dump, error(nil)
 	switch sig {
 	case signalData:
-		err = publish(to.Data, dump.Data(st))
+		err = errors.Join(publish(to.Data, dump.Data(st)), publish(to.Checkers, dump.Checkers(st)), publish(to.Parent, dump.Parent(st)))
 	case signalJSON:
 		var text []byte
 		if text, err = dump.JSON(st); err == nil {
@@ -77,4 +79,12 @@ func publish(path string, text []byte) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// logConfig writes the configuration and state to the log, line by line.
+func (s *supervisor) logConfig(ctx context.Context) {
+	st := dump.State{Config: s.config(), Status: s.status(ctx)}
+	for line := range strings.Lines(string(dump.Data(st)) + string(dump.Checkers(st))) {
+		s.info("config", strings.TrimRight(line, "\n"), nil)
+	}
 }

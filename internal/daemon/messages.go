@@ -49,7 +49,8 @@ type routerConfig struct {
 	AllowOtherDaemon bool
 	Process          conf.Process
 	Answers, Notices conf.Buffer
-	RealTime         int // priority of all threads, 0 = ordinary scheduling
+	Filter           *conf.Filter // nil = the default
+	RealTime         int          // priority of all threads, 0 = ordinary scheduling
 	Groups           []vrrp.Group
 	StandBy          []vrrp.Standby
 	Observed         []vrrp.Observed // the last verdicts about what is tracked

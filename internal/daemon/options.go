@@ -28,18 +28,28 @@ type Options struct {
 	OneProcess bool        // roles as goroutines, for tests and debugging
 	Version    string
 	Log        io.Writer
-	// PIDFiles are written with the process id of each role when it starts, by
-	// name of the role.
-	PIDFiles map[string]string
+	// Keepalived: it was started by keepalived's command line.
+	Keepalived bool
+	// AllFiles makes every included file of a keepalived.conf one that must be
+	// there.
+	AllFiles bool
+	// PIDFiles go before those of the configuration.
+	PIDFiles PIDFiles
+	// KeepAddresses leaves the addresses in place at a stop, without a hand-over.
+	KeepAddresses bool
+	// NoRespawn stops the daemon when a role dies.
+	NoRespawn bool
+	// LogConfig writes the configuration to the log, in the form of keepalived's
+	// dumps.
+	LogConfig bool
+	// WatchAddresses logs every address that comes or goes, whoever changes it.
+	WatchAddresses bool
 	// Rehearsal is the form of a handover, 0 for none: Run tells only whether it
 	// could take over.
 	Rehearsal int
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
 }
-
-// keepalived reports whether the daemon was started by keepalived's command line.
-func (o Options) keepalived() bool { return o.PIDFiles != nil }
 
 // SocketPath returns the control socket below a runtime directory.
 func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, socketName) }
@@ -48,7 +58,12 @@ func SocketPath(runtimeDir string) string { return filepath.Join(runtimeDir, soc
 // empty format is told by what the first file contains. The returned
 // configuration is nil when the diagnostics hold an error.
 func LoadConfig(files []string, format conf.Format, director string) (*conf.Config, conf.Diagnostics) {
-	return loadConfig(Options{Files: files, Format: format, Director: director}, newRecording(), newResolver())
+	return Options{Files: files, Format: format, Director: director}.Load()
+}
+
+// Load is LoadConfig with everything else that the options say of it.
+func (o Options) Load() (*conf.Config, conf.Diagnostics) {
+	return loadConfig(o, newRecording(), newResolver())
 }
 
 // loadConfig reads through a recording, and looks names up with a resolver.
@@ -60,15 +75,13 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 		Read:     from.read,
 		Glob:     from.glob,
 		Resolve:  names.lookUp,
+		AllFiles: opt.AllFiles,
 	})
 	if cfg != nil && opt.Adjust != nil {
 		opt.Adjust(cfg)
 	}
 	return cfg, diags
 }
-
-// Roles are the names of the roles, in the order of their start.
-var Roles = []string{roleChecker, roleRouter}
 
 // ConfigError reports a configuration that cannot be used. Diagnostics tell
 // why; the text form is for logs that cannot show them.

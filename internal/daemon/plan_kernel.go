@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/internal/netns"
 	"github.com/vipd/vipd/ipvs"
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 	"github.com/vipd/vipd/vrrp/kernel"
@@ -20,8 +22,15 @@ import (
 // the case that no daemon runs. It only reads; what an earlier run left is known
 // by its records in the runtime directory.
 func PlanKernel(want *conf.Config, runtimeDir string) (conf.Plan, error) {
-	table, errTable := planTable(want, filepath.Join(runtimeDir, tableRecord))
-	addresses, errAddr := planAddresses(want)
+	var table, addresses []conf.Change
+	errTable := netns.Do(cmp.Or(want.IPVS.Namespace, want.Global.Namespace), func() (err error) {
+		table, err = planTable(want, filepath.Join(runtimeDir, tableRecord))
+		return err
+	})
+	errAddr := netns.Do(want.Global.Namespace, func() (err error) {
+		addresses, err = planAddresses(want)
+		return err
+	})
 	left, errLeft := planLeft(want, runtimeDir)
 	return conf.Plan{Changes: slices.Concat(addresses, left, table)}, errors.Join(errTable, errAddr, errLeft)
 }

@@ -49,7 +49,7 @@ func TestSuspended(t *testing.T) {
 		"both are elsewhere":   {webService(suspend, group), []netip.Addr{vip, also}, true},
 	} {
 		var p pools
-		p.configure([]conf.Service{tt.service})
+		p.configure([]conf.Service{tt.service}, false)
 		p.setAway(tt.away)
 		if got := p.suspended(tt.service); got != tt.want {
 			t.Errorf("%s: %t, want %t", name, got, tt.want)

@@ -110,16 +110,6 @@ func follow(conn io.ReadWriteCloser, child *os.Process) *process {
 	return p
 }
 
-// notePID writes the pid file of a role, if one is asked for. Nothing of ours
-// reads it, so a role runs without it.
-func (o Options) notePID(role string, pid int) {
-	if name := o.PIDFiles[role]; name != "" {
-		if err := os.WriteFile(name, fmt.Appendf(nil, "%d\n", pid), 0o644); err != nil {
-			fmt.Fprintf(o.Log, "write pid file of role %s: %v\n", role, err)
-		}
-	}
-}
-
 // socketpair returns a connected pair of stream sockets, both close-on-exec.
 func socketpair() (ours net.Conn, theirs *os.File, err error) {
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

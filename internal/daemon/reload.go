@@ -44,7 +44,7 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		files = newRecording()
 		s.names.refresh()
 	}
-	cfg, diags := loadConfig(s.opt, files, s.names)
+	cfg, diags := s.readAgain(files)
 	if cfg == nil {
 		if !req.replay {
 			s.noteFiles(before, s.config().Files)
@@ -70,6 +70,17 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		s.awaitConfirmation(old, req.confirm)
 	}
 	return s.reloaded(r)
+}
+
+// readAgain reads the files, with the reload file there while it does.
+func (s *supervisor) readAgain(files *recording) (*conf.Config, conf.Diagnostics) {
+	if path := s.config().Global.ReloadFile; path != "" && !files.replays {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			s.warn("reload", "make reload file: "+err.Error(), nil)
+		}
+		defer os.Remove(path)
+	}
+	return loadConfig(s.opt, files, s.names)
 }
 
 // sameFiles answers a reload of the very files that are in force: it need not
@@ -121,6 +132,7 @@ func (s *supervisor) rejected(req reloadRequest, diags conf.Diagnostics) api.Rel
 
 // applyPlan puts cfg in force and logs what that changes.
 func (s *supervisor) applyPlan(cfg *conf.Config, r api.Reload) api.Reload {
+	s.keepPlace(cfg)
 	s.carryOver(findRenames(s.config(), cfg))
 	s.mu.Lock()
 	s.cfg = cfg

@@ -75,14 +75,14 @@ func costOfReload(have, want *conf.Config) (c reloadCost) {
 	now := time.Unix(1_000_000, 0)
 
 	var p pools
-	p.configure(have.Services)
+	p.configure(have.Services, false)
 	table, _ := p.decide(now, nil, true, &counting{})
 	owned := make(map[ipvs.ServiceKey]bool, len(table))
 	for _, e := range table {
 		owned[e.Service.Key] = true
 	}
 	var judge counting
-	p.configure(want.Services)
+	p.configure(want.Services, false)
 	decided, _ := p.decide(now, table.Index().Find, true, &judge)
 	c.asked = judge.asked
 	c.compared = testing.AllocsPerRun(1, func() { c.operations = len(ipvs.Diff(table, decided, owned)) })

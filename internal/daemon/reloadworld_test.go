@@ -57,7 +57,7 @@ func newReloadWorld() *reloadWorld {
 // apply configures everything in the order of the daemon and lets it settle.
 func (w *reloadWorld) apply(c *conf.Config) *reloadWorld {
 	w.cfg, w.deeds, w.ops = c, nil, nil
-	w.pools.configure(c.Services)
+	w.pools.configure(c.Services, false)
 	w.program()
 	w.observe(c)
 	w.step(&vrrp.Configure{Routers: c.Routers, Groups: groupsOf(c)})

@@ -35,8 +35,9 @@ type routerRole struct {
 	// realTimeRefused is what was last said about a priority that the kernel
 	// does not grant.
 	realTimeRefused string
-	lock            *os.File    // that the addresses are this process's
-	yielded         atomic.Bool // another process goes on
+	lock            *os.File       // that the addresses are this process's
+	yielded         atomic.Bool    // another process goes on
+	filter          *kernel.Filter // where packets are dropped, nil until it is known
 
 	// acting is held while a configuration is put in force: one at a time, and
 	// none once the end has begun, which would bring back what was removed.
@@ -107,7 +108,7 @@ func (r *routerRole) serve(ctx context.Context, begin func() error) error {
 		return linkErr
 	}
 	r.end()
-	r.refuseTraffic(nil)
+	r.refuseTraffic(nil, r.configured().Filter)
 	return errors.Join(r.left, linkErr, r.kernel.Close(), r.record.Close(), r.lock.Close())
 }
 
@@ -192,14 +193,14 @@ func (r *routerRole) configure(ctx context.Context, cfg routerConfig) error {
 	}
 	// Who goes on as master says so first: the rules that it needs are there.
 	if len(ev.Resume) == 0 {
-		r.refuseTraffic(cfg.Routers)
+		r.refuseTraffic(cfg.Routers, cfg.Filter)
 	}
 	r.kernel.Static(cfg.Static)
 	// Before: a track that is new, or has another name, counts from the start.
 	r.observed(cfg.Observed)
 	r.run.Do(ev)
 	if len(ev.Resume) > 0 {
-		r.refuseTraffic(cfg.Routers)
+		r.refuseTraffic(cfg.Routers, cfg.Filter)
 	}
 	if cfg.Inherited {
 		return r.introduce(ctx)
@@ -271,8 +272,17 @@ func (r *routerRole) observed(all []vrrp.Observed) {
 
 // refuseTraffic makes the kernel drop what is not to be accepted. Failing that,
 // addresses that answer are better than none.
-func (r *routerRole) refuseTraffic(routers []vrrp.Config) {
-	if err := kernel.RefuseTraffic(routers); err != nil {
+func (r *routerRole) refuseTraffic(routers []vrrp.Config, f *conf.Filter) {
+	if f == nil {
+		f = &conf.DefaultFilter
+	}
+	now := kernel.Filter{Table: f.Table, Priority: int32(f.Priority)}
+	err := kernel.RefuseTraffic(routers, now)
+	if was := r.filter; was != nil && was.Table != now.Table {
+		err = errors.Join(err, kernel.RefuseTraffic(nil, *was))
+	}
+	r.filter = &now
+	if err != nil {
 		r.observer.send("error", "accept", err.Error(), nil)
 	}
 }

@@ -37,9 +37,14 @@ type running struct {
 
 func startDaemon(t *testing.T) *running {
 	t.Helper()
+	return startDaemonWith(t, quietConfig)
+}
+
+func startDaemonWith(t *testing.T, config string) *running {
+	t.Helper()
 	dir := t.TempDir()
 	r := &running{t: t, file: filepath.Join(dir, "vipd.hcl"), notify: make(chan string, 1024), ended: make(chan error, 1)}
-	r.write(quietConfig)
+	r.write(config)
 	addr := &net.UnixAddr{Name: filepath.Join(dir, "notify"), Net: "unixgram"}
 	manager, err := net.ListenUnixgram("unixgram", addr)
 	if err != nil {

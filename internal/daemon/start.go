@@ -19,7 +19,7 @@ func Run(ctx context.Context, opt Options) error {
 	if opt.Rehearsal > 0 {
 		return rehearse(opt)
 	}
-	signals := listenSignals(opt.keepalived())
+	signals := listenSignals(opt.Keepalived)
 	defer signals.close()
 	h, err := takeHandover()
 	if err != nil {
@@ -32,6 +32,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer unlockInstance(s.lock)
 	h.confirm()
+	defer s.opt.PIDFiles.remove()
 	err = s.run(ctx)
 	defer settleNotices()
 	last := s.config().Global
@@ -58,6 +59,9 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if cfg == nil {
 		return nil, &ConfigError{Diagnostics: diags}
 	}
+	if err := enterNamespace(cfg.Global.Namespace); err != nil {
+		return nil, err
+	}
 	if cfg.Global.Umask != nil {
 		syscall.Umask(int(*cfg.Global.Umask))
 	}
@@ -65,6 +69,7 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if err != nil {
 		return nil, err
 	}
+	opt.PIDFiles = opt.PIDFiles.Or(PIDFilesOf(cfg.Global))
 	lock, recordErr, err := claimInstance(opt.RuntimeDir, h)
 	if err != nil {
 		return nil, err
@@ -76,6 +81,7 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	s := newSupervisor(opt, cfg, diags)
 	s.startWith(stateErr)
 	s.startWith(recordErr)
+	s.startWith(s.opt.PIDFiles.note(roleSupervisor, os.Getpid()))
 	s.lock, s.names, s.signals = lock, names, signals
 	s.keepRecording(cfg, files)
 	s.stopControl, err = s.serveControl()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -15,6 +16,7 @@ import (
 	"github.com/vipd/vipd/internal/daemon/link"
 	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/vrrp"
+	"github.com/vipd/vipd/vrrp/kernel"
 	"github.com/vipd/vipd/vrrp/runner"
 )
 
@@ -25,6 +27,7 @@ type supervisor struct {
 	router  *child
 	checker *child
 	started time.Time
+	bootAge time.Duration // of the machine when this started
 	peers   *peerMemory
 	checks  checkMemory
 	names   *resolver
@@ -76,7 +79,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 	standby, errStandby := openStandbyOrders(opt.StateDir)
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, standby: standby, started: time.Now(),
-		overrides: overrides, recheck: make(chan struct{}, 1), heard: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
+		bootAge: kernel.SinceBoot(), overrides: overrides, recheck: make(chan struct{}, 1), heard: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
@@ -105,12 +108,15 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 	s.router.beforePause = s.bequeathBeforePause
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
 	s.checker.handOver = s.removalBound
+	if opt.NoRespawn {
+		s.router.last, s.checker.last = s.stopSelf, s.stopSelf
+	}
 	return s
 }
 
 func (s *supervisor) newChild(name string, spawn spawner, configure func(*link.Peer, beginning) error) *child {
 	return &child{
-		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, began: s.opt.notePID, heir: make(chan *process, 1),
+		name: name, spawn: spawn, handle: s.noticesOf(name), configure: configure, began: s.notePID, heir: make(chan *process, 1),
 		report: func(level, message string, attrs map[string]any) { s.add(level, "role", message, attrs) },
 	}
 }
@@ -149,7 +155,7 @@ func (s *supervisor) run(ctx context.Context) error {
 		tightenWatchdog()
 	}
 	notifySystemd(daemon.SdNotifyReady)
-	work.Go(func() { s.autoReload(life) })
+	s.startWatches(life, &work)
 	work.Go(func() { s.reloadOnSignal(life, s.signals.reload) })
 	s.serve(ctx, s.signals)
 
@@ -160,6 +166,18 @@ func (s *supervisor) run(ctx context.Context) error {
 	s.notify.close()
 	s.info("daemon", "stopped", nil)
 	return err
+}
+
+// startWatches begins what a ready daemon does by itself.
+func (s *supervisor) startWatches(life context.Context, work *sync.WaitGroup) {
+	work.Go(func() { s.autoReload(life) })
+	work.Go(func() { s.keepSchedule(life) })
+	if s.opt.LogConfig {
+		work.Go(func() { s.logConfig(life) })
+	}
+	if s.opt.WatchAddresses {
+		work.Go(func() { s.watchAddresses(life) })
+	}
 }
 
 // startRoles keeps the roles running for life, and returns what tells of the
@@ -192,6 +210,14 @@ func (s *supervisor) careForProcess() {
 	}
 	if err := careFor(s.config().Global.Supervisor); err != nil {
 		s.warn("daemon", err.Error(), nil)
+	}
+}
+
+// stopSelf asks for a stop as a service manager does.
+func (s *supervisor) stopSelf() {
+	select {
+	case s.signals.terminate <- syscall.SIGTERM:
+	default: // one is under way
 	}
 }
 
@@ -232,7 +258,7 @@ func (s *supervisor) leave(signals *signalSet) error {
 		}
 	}()
 	g := s.config().Global
-	errRouter := s.router.stop(routerStop{Keep: g.KeepAll})
+	errRouter := s.router.stop(routerStop{Keep: g.KeepAll || s.opt.KeepAddresses})
 	if errors.Is(errRouter, errNotRunning) {
 		errRouter = nil // the last will of the one before was carried out
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vipd/vipd/internal/netns"
 	"github.com/vipd/vipd/ipvs"
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 )
@@ -18,13 +19,14 @@ type syncWriter struct {
 	send    func(level, kind, message string, attrs map[string]any)
 	trigger chan struct{}
 
-	mu       sync.Mutex
-	cfg      *ipvs.SyncConfig
-	master   bool
-	follower ipvs.SyncFollower
-	left     bool
-	running  []ipvs.SyncDaemon // ours
-	lastErr  string
+	mu        sync.Mutex
+	cfg       *ipvs.SyncConfig
+	namespace string // network namespace of the daemons
+	master    bool
+	follower  ipvs.SyncFollower
+	left      bool
+	running   []ipvs.SyncDaemon // ours
+	lastErr   string
 
 	kernel sync.Mutex // one pass at a time
 	client *ipvskernel.Client
@@ -37,10 +39,11 @@ func newSyncWriter(send func(level, kind, message string, attrs map[string]any))
 	return &syncWriter{send: send, trigger: make(chan struct{}, 1)}
 }
 
-// configure sets what to follow; nil ends our daemons.
-func (w *syncWriter) configure(cfg *ipvs.SyncConfig, masters []string) {
+// configure sets what to follow and in which network namespace; nil ends our
+// daemons.
+func (w *syncWriter) configure(cfg *ipvs.SyncConfig, namespace string, masters []string) {
 	w.mu.Lock()
-	w.cfg = cfg
+	w.cfg, w.namespace = cfg, namespace
 	w.mu.Unlock()
 	w.follow(masters)
 }
@@ -91,9 +94,9 @@ func (w *syncWriter) pass(now time.Time) time.Duration {
 			pause = next.Sub(now)
 		}
 	}
-	managed := w.cfg != nil
+	managed, namespace := w.cfg != nil, w.namespace
 	w.mu.Unlock()
-	err := w.program(want, managed)
+	err := netns.Do(namespace, func() error { return w.program(want, managed) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err == nil {
@@ -161,17 +164,19 @@ func (w *syncWriter) leave(keep bool) error {
 	w.kernel.Lock()
 	defer w.kernel.Unlock()
 	w.mu.Lock()
-	ours := w.running
+	ours, namespace := w.running, w.namespace
 	w.left = true
 	w.mu.Unlock()
 	if keep || len(ours) == 0 {
 		return nil
 	}
-	var errs []error
-	for _, d := range ours {
-		errs = append(errs, w.client.StopSync(d.State))
-	}
-	return errors.Join(errs...)
+	return netns.Do(namespace, func() error {
+		var errs []error
+		for _, d := range ours {
+			errs = append(errs, w.client.StopSync(d.State))
+		}
+		return errors.Join(errs...)
+	})
 }
 
 // still is tableWriter.still for the sync daemons.

@@ -81,8 +81,10 @@ func (w *tableWriter) snapshot() snapshot {
 	if w.client == nil {
 		return out
 	}
-	var err error
-	if out.table, out.stats, err = w.client.Snapshot(); err != nil {
+	if err := w.there(func() (err error) {
+		out.table, out.stats, err = w.client.Snapshot()
+		return err
+	}); err != nil {
 		out.err = err.Error()
 	}
 	owned := w.rec.Owned()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/api"
+	"github.com/vipd/vipd/internal/netns"
 	"github.com/vipd/vipd/ipvs"
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 )
@@ -153,7 +154,11 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 		return ipvskernel.Report{}, nil
 	}
 	w.counts = connections{read: w.countConnections}
-	rep, err := w.reconcile(verify)
+	var rep ipvskernel.Report
+	err := w.there(func() (err error) {
+		rep, err = w.reconcile(verify)
+		return err
+	})
 	w.report(rep)
 	if len(rep.Done) > mostOps {
 		debug.FreeOSMemory() // a start of thousands of services leaves a lot behind
@@ -167,6 +172,9 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	}
 	return rep, err
 }
+
+// there does something in the network namespace of the table.
+func (w *tableWriter) there(f func() error) error { return netns.Do(w.cfg.Namespace, f) }
 
 // countConnections is asked in the course of a pass, with the mutex held.
 func (w *tableWriter) countConnections(k ipvs.ServiceKey) (map[netip.AddrPort]uint32, error) {
@@ -264,6 +272,10 @@ func (w *tableWriter) leave(keep bool) error {
 	if keep {
 		return nil
 	}
+	return w.there(w.removeOurs)
+}
+
+func (w *tableWriter) removeOurs() error {
 	if w.cfg.FlushOnStop {
 		if err := w.takeAll(); err != nil {
 			return err

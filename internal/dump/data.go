@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -12,15 +13,7 @@ import (
 // settings, instances, groups.
 func Data(s State) []byte {
 	p := &page{}
-	p.section("Global definitions")
-	if m := s.Config.Global.Mail; m != nil {
-		p.line(" Router ID = %s", m.Name)
-		p.line(" Smtp server = %s", m.Server)
-		p.line(" Email notification from = %s", m.From)
-		for _, to := range m.To {
-			p.line(" Email notification = %s", to)
-		}
-	}
+	s.globals(p)
 	p.section("VRRP Topology")
 	for _, in := range s.instances() {
 		in.data(p)
@@ -77,12 +70,15 @@ func (in *instance) data(p *page) {
 	if in.PreemptDelay > 0 {
 		p.line("   Preempt delay = %g secs", in.PreemptDelay.Seconds())
 	}
-	if t := in.Config.Auth.Type; t != vrrp.AuthNone {
-		p.line("   Authentication type = %s", map[bool]string{true: "IPSEC_AH", false: "SIMPLE_PASSWORD"}[t == vrrp.AuthHeader])
+	if in.Config.Version == 2 {
+		p.line("   Authentication type = %s", cmp.Or(authWords[in.Config.Auth.Type], "none"))
 	}
 	in.addresses(p)
-	p.line("   Using smtp notification = %s", map[bool]string{true: "yes", false: "no"}[in.notify.Mail])
+	p.line("   Using smtp notification = %s", yesNo(in.notify.Mail))
 }
+
+// authWords are keepalived's names of kinds of authentication.
+var authWords = map[vrrp.AuthType]string{vrrp.AuthHeader: "IPSEC_AH", vrrp.AuthPassword: "SIMPLE_PASSWORD"}
 
 func (in *instance) addresses(p *page) {
 	for i, title := range []string{"Virtual IP", "Virtual IP Excluded"} {

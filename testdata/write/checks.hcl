@@ -60,6 +60,7 @@ virtual_server "s2" {
   real_server "192.0.2.21:1002" {
     check "https" {
       digest = "0123456789abcdef0123456789abcdef"
+      tls_close = true
     }
   }
 }

@@ -4,13 +4,22 @@ global {
   autoreload         = true
   realtime_priority  = 0
   startup_delay      = "5s"
+  boot_delay         = "40s"
   keep_table_on_stop = true
   keep_on_stop       = true
   umask              = "0027"
+  network_namespace  = "servers"
+  pid_dir            = "/run/keepalived"
+  instance           = "blue"
+  reload_file        = "/run/vipd/reload"
   stop_timeout       = "30s"
   other_vrrp_daemon  = "allow"
   maintenance_dir    = "/etc/vipd/maintenance"
   notify_fifo        = "/run/vipd.fifo"
+  filter {
+    table    = "keepalived"
+    priority = 120
+  }
   log {
     level  = "debug"
     format = "json"
@@ -46,6 +55,8 @@ ipvs {
   tcp_timeout               = "15m"
   tcp_fin_timeout           = "2m"
   udp_timeout               = "5m"
+  network_namespace         = "clients"
+  tell_first                = true
   flush_on_start            = true
   flush_on_stop             = true
   ip_forward                = true

@@ -61,6 +61,8 @@ global {
   }
   keepalived_dump {
     data         = "/run/k.data"
+    check_data   = "/run/k_check.data"
+    parent_data  = "/run/k_parent.data"
     stats        = "/run/k.stats"
     json         = "/run/k.json"
     json_version = 2
@@ -82,6 +84,10 @@ global {
   startup {
     command = ["/usr/bin/true", "up"]
     timeout = "20s"
+  }
+  reload_at {
+    file   = "/run/vipd/reload-at"
+    repeat = true
   }
   files_changed {
     command = ["/usr/local/sbin/copy", "vipd.hcl"]

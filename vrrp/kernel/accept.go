@@ -12,13 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// acceptTable is our table of nftables.
-const acceptTable = "vipd"
-
-// afterIPVS is the priority of our chain: behind the hooks of IPVS (98 and 99,
-// NF_IP_PRI_NAT_SRC-2 and -1 in linux/netfilter_ipv4.h), which take the packets
-// of virtual servers out of the way.
-const afterIPVS = 110
+// Filter says where packets are dropped: a table of nftables, which is ours
+// alone, and the priority of its chain.
+type Filter struct {
+	Table    string
+	Priority int32
+}
 
 // nothingThere tells whether nftables refused because it has no such table, or
 // because the kernel has no nftables.
@@ -35,7 +34,7 @@ func nothingThere(err error) bool {
 // any, in place of what was dropped before. Neighbour discovery passes, as RFC
 // 9568 §6.1 demands. The rules stand whoever is master: they mean nothing on a
 // host without the addresses, and are there before the first of them is.
-func RefuseTraffic(routers []vrrp.Config) error {
+func RefuseTraffic(routers []vrrp.Config, f Filter) error {
 	var four, six []nftables.SetElement
 	for _, a := range refused(routers) {
 		if a.Is4() {
@@ -48,12 +47,12 @@ func RefuseTraffic(routers []vrrp.Config) error {
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
 	}
-	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: acceptTable}
+	table := &nftables.Table{Family: nftables.TableFamilyINet, Name: f.Table}
 	if len(four)+len(six) == 0 {
 		c.DelTable(table)
 		// Without the table, or without nftables, nothing is dropped either.
 		if err := c.Flush(); err != nil && !nothingThere(err) {
-			return fmt.Errorf("remove nftables table %s: %w", acceptTable, err)
+			return fmt.Errorf("remove nftables table %s: %w", f.Table, err)
 		}
 		return nil
 	}
@@ -64,13 +63,13 @@ func RefuseTraffic(routers []vrrp.Config) error {
 	policy := nftables.ChainPolicyAccept
 	chain := c.AddChain(&nftables.Chain{
 		Name: "no_accept", Table: table, Type: nftables.ChainTypeFilter, Hooknum: nftables.ChainHookInput,
-		Priority: nftables.ChainPriorityRef(afterIPVS), Policy: &policy,
+		Priority: nftables.ChainPriorityRef(nftables.ChainPriority(f.Priority)), Policy: &policy,
 	})
 	if err := errors.Join(dropTo(c, chain, dropIPv4, four), dropTo(c, chain, dropIPv6, six)); err != nil {
 		return err
 	}
 	if err := c.Flush(); err != nil {
-		return fmt.Errorf("write nftables table %s: %w", acceptTable, err)
+		return fmt.Errorf("write nftables table %s: %w", f.Table, err)
 	}
 	return nil
 }

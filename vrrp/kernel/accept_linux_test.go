@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/nftables"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -63,7 +64,8 @@ func TestRFC9568_6_1_AcceptMode(t *testing.T) {
 		}
 		return false
 	}
-	must(t, RefuseTraffic(off))
+	filter := Filter{Table: "vipd", Priority: 110}
+	must(t, RefuseTraffic(off, filter))
 	await(t, "the host's own addresses", func() bool { return reached("192.0.2.1") && reached("[2001:db8::1]") })
 	if reached("192.0.2.100") || reached("[2001:db8::100]") {
 		t.Error("a virtual address was reached")
@@ -71,13 +73,35 @@ func TestRFC9568_6_1_AcceptMode(t *testing.T) {
 	if !known("192.0.2.100") || !known("2001:db8::100") {
 		t.Error("a virtual address was not found on the network")
 	}
-	must(t, RefuseTraffic(off[1:]))
+	must(t, RefuseTraffic(off[1:], filter))
 	if !reached("192.0.2.100") || reached("[2001:db8::100]") {
 		t.Error("the change of one router did not come through")
 	}
-	must(t, RefuseTraffic(nil))
-	must(t, RefuseTraffic(nil))
+	other := Filter{Table: "elsewhere", Priority: -7}
+	must(t, RefuseTraffic(off[1:], other))
+	if got := priorities(t); got["elsewhere"] != -7 || got["vipd"] != 110 {
+		t.Errorf("priorities of the chains by table: %v", got)
+	}
+	must(t, RefuseTraffic(nil, other))
+	must(t, RefuseTraffic(nil, filter))
+	must(t, RefuseTraffic(nil, filter))
 	if !reached("[2001:db8::100]") {
 		t.Error("a virtual address is still not reached")
 	}
+}
+
+// priorities are those of the chains of all tables.
+func priorities(t *testing.T) map[string]int {
+	t.Helper()
+	c, err := nftables.New()
+	must(t, err)
+	chains, err := c.ListChains()
+	must(t, err)
+	out := map[string]int{}
+	for _, chain := range chains {
+		if chain.Priority != nil {
+			out[chain.Table.Name] = int(*chain.Priority)
+		}
+	}
+	return out
 }

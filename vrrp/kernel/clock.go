@@ -34,6 +34,9 @@ func Now() time.Time {
 	return c.Wall.Add(bootTime() - c.Boot)
 }
 
+// SinceBoot is how long the machine has been running, suspended time included.
+func SinceBoot() time.Duration { return bootTime() }
+
 // bootTime reads CLOCK_BOOTTIME, the time since boot including suspend. All
 // processes of a host agree on it.
 func bootTime() time.Duration {

@@ -31,6 +31,7 @@ func TestGuest(t *testing.T) {
 		{Name: "Safety_4_5_StartGate", F: testSafety_4_5_StartGate},
 		{Name: "ExampleDirectRouting", F: testExampleDirectRouting},
 		{Name: "ExampleNAT", F: testExampleNAT},
+		{Name: "TableNamespace", F: testTableNamespace},
 	})
 }
 
