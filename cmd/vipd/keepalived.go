@@ -14,7 +14,6 @@ import (
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/conf/keepalived"
 	"github.com/vipd/vipd/internal/daemon"
-	"github.com/vipd/vipd/vrrp"
 )
 
 // keepalivedName is the command, and the name of the binary that stands for it.
@@ -188,11 +187,6 @@ func (k *keepalivedFlags) adjust(cfg *conf.Config) {
 	}
 	if mask, err := keepalived.ParseUmask(k.umask); err == nil {
 		g.Umask = &mask
-	}
-	for i := range cfg.Routers {
-		if k.keepVIPs {
-			cfg.Routers[i].Lease = vrrp.LeaseOff // what is left must not end by itself
-		}
 	}
 	if k.routerOnly && !k.checkerOnly {
 		cfg.Services, cfg.Sync = nil, nil

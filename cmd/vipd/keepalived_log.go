@@ -72,6 +72,9 @@ func (l *keepalivedLog) open(name string) (io.Writer, func(), error) {
 	if console {
 		to = append(to, os.Stderr)
 	}
+	if len(to) == 1 {
+		return to[0], closeAll, nil
+	}
 	return everywhere(to), closeAll, nil
 }
 

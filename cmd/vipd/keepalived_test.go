@@ -126,17 +126,16 @@ func TestKeepalived_Place(t *testing.T) {
 	}
 }
 
-// TestKeepalived_Adjust: what the command line says goes before the file.
-func TestKeepalived_Adjust(t *testing.T) {
+// TestKeepalived_Umask: that of the command line goes before the file's.
+func TestKeepalived_Umask(t *testing.T) {
 	old := uint32(0o22)
-	c := &conf.Config{Routers: []vrrp.Config{{Lease: vrrp.LeaseHeal}}, Global: conf.Global{Umask: &old}}
-	(&keepalivedFlags{}).adjust(c)
-	if *c.Global.Umask != 0o22 || c.Routers[0].Lease != vrrp.LeaseHeal {
-		t.Errorf("without flags: %o, %v", *c.Global.Umask, c.Routers[0].Lease)
-	}
-	(&keepalivedFlags{umask: "077", keepVIPs: true}).adjust(c)
-	if *c.Global.Umask != 0o77 || c.Routers[0].Lease != vrrp.LeaseOff {
-		t.Errorf("%o, %v", *c.Global.Umask, c.Routers[0].Lease)
+	c := &conf.Config{Global: conf.Global{Umask: &old}}
+	for flag, want := range map[string]uint32{"": 0o22, "077": 0o77} {
+		(&keepalivedFlags{umask: flag}).adjust(c)
+		if *c.Global.Umask != want {
+			t.Errorf("%q: %o", flag, *c.Global.Umask)
+		}
+		c.Global.Umask = &old
 	}
 }
 

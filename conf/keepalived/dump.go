@@ -22,15 +22,16 @@ func dumpFile(path *string, usual string) string {
 // dumpSuffix is a part of the names of dumps that tells daemons of one machine
 // apart, if that is wanted.
 func (g *globals) dumpSuffix() string {
-	suffix := ""
-	if or(g.namedDumps, false) {
-		for _, name := range []*string{g.namespace, g.instance} {
-			if or(name, "") != "" {
-				suffix += "_" + filepath.Base(*name)
-			}
+	var names []string
+	for _, name := range []*string{g.namespace, g.instance} {
+		if or(g.namedDumps, false) && or(name, "") != "" {
+			names = append(names, filepath.Base(*name))
 		}
 	}
-	return suffix
+	if len(names) == 0 {
+		return ""
+	}
+	return "." + strings.Join(names, "_")
 }
 
 // dumpOf is the name of another process's dump beside the first one's.

@@ -46,8 +46,8 @@ func TestNamedDumps(t *testing.T) {
 	for text, want := range map[string][3]string{
 		"instance a\n":                                                          {"/tmp/keepalived.data", "/tmp/keepalived_check.data", "/tmp/keepalived_parent.data"},
 		"global_defs {\ndata_use_instance\n}\n":                                 {"/tmp/keepalived.data", "/tmp/keepalived_check.data", "/tmp/keepalived_parent.data"},
-		"instance a\nglobal_defs {\ndata_use_instance\n}\n":                     {"/tmp/keepalived_a.data", "/tmp/keepalived_check_a.data", "/tmp/keepalived_parent_a.data"},
-		"net_namespace n\ninstance a\nglobal_defs {\ndata_use_instance\n}\n":    {"/tmp/keepalived_n_a.data", "/tmp/keepalived_check_n_a.data", "/tmp/keepalived_parent_n_a.data"},
+		"instance a\nglobal_defs {\ndata_use_instance\n}\n":                     {"/tmp/keepalived.a.data", "/tmp/keepalived_check.a.data", "/tmp/keepalived_parent.a.data"},
+		"net_namespace n\ninstance a\nglobal_defs {\ndata_use_instance\n}\n":    {"/tmp/keepalived.n_a.data", "/tmp/keepalived_check.n_a.data", "/tmp/keepalived_parent.n_a.data"},
 		"instance a\nglobal_defs {\ndata_use_instance\nstate_dump_file /x\n}\n": {"/x", "/x_check", "/x_parent"},
 	} {
 		d := usable(t, text+instanceAround("")).Global.Dump

@@ -40,7 +40,14 @@ func (s *supervisor) dumpAsKeepalived(sig os.Signal, st dump.State) {
 	to, err := st.Config.Global.Dump, error(nil)
 	switch sig {
 	case signalData:
-		err = errors.Join(publish(to.Data, dump.Data(st)), publish(to.Checkers, dump.Checkers(st)), publish(to.Parent, dump.Parent(st)))
+		err = publish(to.Parent, dump.Parent(st))
+		// keepalived has a process only for what is configured.
+		if len(st.Config.Routers) > 0 {
+			err = errors.Join(err, publish(to.Data, dump.Data(st)))
+		}
+		if len(st.Config.Services) > 0 {
+			err = errors.Join(err, publish(to.Checkers, dump.Checkers(st)))
+		}
 	case signalJSON:
 		var text []byte
 		if text, err = dump.JSON(st); err == nil {

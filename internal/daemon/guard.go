@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,8 +33,17 @@ func Guard(ctx context.Context, opt Options, pid int) error {
 // its own, so that what kills the daemon's process tree leaves it alone.
 func startGuard(opt Options) error {
 	cmd := exec.Command(ownBinary, "guard", "--detach", "--runtime-dir", opt.RuntimeDir, strconv.Itoa(os.Getpid()))
-	cmd.Stderr = opt.Log
+	cmd.Stderr = outliving(opt.Log)
 	return cmd.Run()
+}
+
+// outliving is where a process logs that may outlive this one: a file. Anything
+// else would be a pipe through this process, whose end os/exec waits for.
+func outliving(log io.Writer) io.Writer {
+	if f, is := log.(*os.File); is {
+		return f
+	}
+	return os.Stderr
 }
 
 // DetachGuard starts the guard as an orphan and returns.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/vrrp"
 )
 
 // Default places of a running daemon.
@@ -79,6 +80,11 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 	})
 	if cfg != nil && opt.Adjust != nil {
 		opt.Adjust(cfg)
+	}
+	if cfg != nil && opt.KeepAddresses {
+		for i := range cfg.Routers {
+			cfg.Routers[i].Lease = vrrp.LeaseOff // what is left must not end by itself
+		}
 	}
 	return cfg, diags
 }
