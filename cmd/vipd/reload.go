@@ -17,8 +17,8 @@ import (
 
 // reloadFlags are how people want their reload.
 type reloadFlags struct {
-	dryRun, confirmed bool
-	confirm           time.Duration
+	dryRun, confirmed, wait bool
+	confirm                 time.Duration
 }
 
 func reloadCommand(c *common) *cobra.Command {
@@ -29,10 +29,12 @@ func reloadCommand(c *common) *cobra.Command {
 		Long: `Load the configuration again, wait for the result and tell what changed. A
 configuration with an error changes nothing and is printed with all its problems.
 
-With --confirm the old configuration comes back by itself unless
+With --wait=false the answer comes once the plan is accepted, before anything has
+changed; "vipd status" tells how it went. With --confirm the old configuration comes back by itself unless
 "vipd reload --confirmed" is run in time.
 
-Exit status: 0 applied, 1 rejected or applied in part.`,
+Exit status: 0 applied or, with --wait=false, accepted, 1 rejected or applied in
+part.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.confirmed {
@@ -48,7 +50,7 @@ Exit status: 0 applied, 1 rejected or applied in part.`,
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "only tell what would change")
 	cmd.Flags().DurationVar(&f.confirm, "confirm", 0, "roll back unless confirmed within this time")
 	cmd.Flags().BoolVar(&f.confirmed, "confirmed", false, "confirm the last reload")
-	cmd.Flags().Bool("wait", true, "wait for the result (always so)")
+	cmd.Flags().BoolVar(&f.wait, "wait", true, "wait for the result; otherwise vipd status has it")
 	cmd.MarkFlagsMutuallyExclusive("dry-run", "confirm", "confirmed")
 	c.jsonFlag(cmd)
 	return cmd
@@ -61,6 +63,9 @@ func (f reloadFlags) query() string {
 	}
 	if f.confirm != 0 {
 		q.Set("confirm", f.confirm.String())
+	}
+	if !f.wait {
+		q.Set("wait", "0")
 	}
 	return q.Encode()
 }
@@ -101,6 +106,8 @@ func renderReload(w io.Writer, f reloadFlags, res api.Reload) {
 	switch {
 	case f.dryRun:
 		fmt.Fprintln(w, "dry run: nothing was changed")
+	case res.Pending:
+		fmt.Fprintf(w, "reload accepted as number %d; `vipd status` tells how it went\n", res.Count)
 	case !res.ConfirmBy.IsZero():
 		fmt.Fprintf(w, "reload applied; run `vipd reload --confirmed` before %s or it is rolled back\n", res.ConfirmBy.Format(time.TimeOnly))
 	default:

@@ -197,6 +197,9 @@ func renderDaemon(w io.Writer, st api.Status) {
 	if !st.Reload.OK {
 		outcome = "REJECTED"
 	}
+	if st.Reload.Pending {
+		outcome += "; another reload is being applied"
+	}
 	fmt.Fprintf(w, "configuration %s, loaded %s ago: %s\n", strings.Join(st.Files, ", "), age(st.Now, st.Reload.At), outcome)
 }
 

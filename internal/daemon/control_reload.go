@@ -8,10 +8,11 @@ import (
 	"github.com/vipd/vipd/conf"
 )
 
-// serveReload is POST /v1/reload?dry_run=1&confirm=60s: 422 when the
-// configuration was rejected or applied in part.
+// serveReload is POST /v1/reload?dry_run=1&confirm=60s&wait=0: 422 when the
+// configuration was rejected or applied in part, 202 when it was accepted and
+// nobody waits for the outcome.
 func (s *supervisor) serveReload(w http.ResponseWriter, r *http.Request) {
-	req := reloadRequest{dryRun: r.URL.Query().Get("dry_run") != ""}
+	req := reloadRequest{dryRun: r.URL.Query().Get("dry_run") != "", goOn: r.URL.Query().Get("wait") == "0"}
 	if text := r.URL.Query().Get("confirm"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil || d <= 0 {
@@ -22,8 +23,11 @@ func (s *supervisor) serveReload(w http.ResponseWriter, r *http.Request) {
 	}
 	res := s.reloadConfig(r.Context(), req)
 	code := http.StatusOK
-	if !res.OK {
+	switch {
+	case !res.OK:
 		code = http.StatusUnprocessableEntity
+	case res.Pending:
+		code = http.StatusAccepted
 	}
 	writeJSON(w, code, res)
 }

@@ -19,6 +19,7 @@ import (
 type reloadRequest struct {
 	dryRun  bool          // only tell what would change
 	confirm time.Duration // roll back unless confirmed within; 0 = no need to
+	goOn    bool          // answer once the plan is accepted, apply it afterwards
 	// replay loads the files as they were when what is in force was loaded, for
 	// new addresses of the host names in them.
 	replay bool
@@ -29,12 +30,31 @@ type reloadRequest struct {
 // runs at a time; one that comes after the stop has begun is refused.
 func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Reload {
 	s.reloading.Lock()
-	defer s.reloading.Unlock()
+	r, apply := s.prepareReload(ctx, req)
+	switch {
+	case apply == nil:
+		s.reloading.Unlock()
+		return r
+	case !req.goOn:
+		defer s.reloading.Unlock()
+		return apply()
+	}
+	r = s.accepted(r)
+	go func() {
+		defer s.reloading.Unlock()
+		apply()
+	}()
+	return r
+}
+
+// prepareReload does what comes before the first change: it returns the outcome
+// if there is none to be made, otherwise the plan and what carries it out.
+func (s *supervisor) prepareReload(ctx context.Context, req reloadRequest) (api.Reload, func() api.Reload) {
 	if s.isLeaving() {
-		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}
+		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}, nil
 	}
 	if r, same := s.sameFiles(req); same {
-		return r
+		return r, nil
 	}
 	before := s.filesNow()
 	var files *recording
@@ -49,27 +69,40 @@ func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Re
 		if !req.replay {
 			s.noteFiles(before, s.config().Files)
 		}
-		return s.rejected(req, diags)
+		return s.rejected(req, diags), nil
 	}
 	r := api.Reload{At: time.Now(), Plan: s.plan(ctx, cfg), Diagnostics: diags}
 	if req.dryRun {
 		r.OK = true
-		return r
+		return r, nil
 	}
-	notifyReloading()
-	defer notifySystemd(daemon.SdNotifyReady)
-	s.logDiagnostics(diags)
-	if !req.replay {
-		s.noteFiles(before, cfg.Files)
+	return r, func() api.Reload {
+		notifyReloading()
+		defer notifySystemd(daemon.SdNotifyReady)
+		s.logDiagnostics(diags)
+		if !req.replay {
+			s.noteFiles(before, cfg.Files)
+		}
+		old := s.config()
+		s.keepRecording(cfg, files)
+		r := s.applyPlan(cfg, r)
+		go debug.FreeOSMemory() // what reading the files took
+		if !req.replay {        // which nobody has asked for: it confirms nothing
+			s.awaitConfirmation(old, req.confirm)
+		}
+		return s.reloaded(r)
 	}
-	old := s.config()
-	s.keepRecording(cfg, files)
-	r = s.applyPlan(cfg, r)
-	go debug.FreeOSMemory() // what reading the files took
-	if !req.replay {        // which nobody has asked for: it confirms nothing
-		s.awaitConfirmation(old, req.confirm)
-	}
-	return s.reloaded(r)
+}
+
+// accepted tells of a reload that has begun, whose outcome comes with the status
+// under the same number.
+func (s *supervisor) accepted(r api.Reload) api.Reload {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reload.Pending = true
+	r.OK, r.Pending = true, true
+	r.Count, r.Failed = s.reload.Count+1, s.reload.Failed
+	return r
 }
 
 // readAgain reads the files, with the reload file there while it does.

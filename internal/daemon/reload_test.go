@@ -91,6 +91,30 @@ func TestReloadTellsItsPlan(t *testing.T) {
 	}
 }
 
+// Who does not wait gets the plan or the reasons against it, and the outcome from
+// the status under the same number.
+func TestReloadThatNobodyWaitsFor(t *testing.T) {
+	r := startDaemon(t)
+	r.write("broken {")
+	if code, res := r.reload("?wait=0"); code != http.StatusUnprocessableEntity || res.OK || len(res.Diagnostics) == 0 {
+		t.Errorf("broken file: HTTP %d, %+v", code, res)
+	}
+	r.write(loudConfig)
+	code, res := r.reload("?wait=0")
+	if code != http.StatusAccepted || !res.OK || !res.Pending || len(res.Plan.Changed()) != 1 || res.Count != 2 {
+		t.Errorf("reload: HTTP %d, %+v", code, res)
+	}
+	var now api.Reload
+	for deadline := time.Now().Add(10 * time.Second); now.Count < res.Count; time.Sleep(10 * time.Millisecond) {
+		if now = r.status().Reload; time.Now().After(deadline) {
+			t.Fatalf("no outcome: %+v", now)
+		}
+	}
+	if !now.OK || now.Pending || now.Count != res.Count || len(now.Plan.Changed()) != 1 || r.isQuiet() {
+		t.Errorf("the outcome is %+v", now)
+	}
+}
+
 func TestUnconfirmedReloadIsRolledBack(t *testing.T) {
 	r := startDaemon(t)
 	r.write(loudConfig)

@@ -56,6 +56,10 @@ type Reload struct {
 	OK     bool      `json:"ok"`
 	Count  uint64    `json:"count"`  // reloads tried since start
 	Failed uint64    `json:"failed"` // of these
+	// Pending: nobody waits for it, and it is still being applied. In an answer
+	// Count is then the one that its outcome will have; in a status all else is
+	// of the reload before.
+	Pending bool `json:"pending,omitempty"`
 	// Plan is what changed or, in a dry run, would change.
 	Plan conf.Plan `json:"plan,omitzero"`
 	// ConfirmBy is when an unconfirmed reload is rolled back.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/vipd/vipd/internal/daemon/api"
@@ -97,6 +98,39 @@ func TestReloadChangesInPlace(t *testing.T) {
 	})
 	p.unmoved(v1, before)
 	p.steady(p.lb1, 5*interval)
+}
+
+// With --wait=false the command ends while a role has not even begun; the status
+// says so, and later how it went.
+func TestReloadWithoutWaiting(t *testing.T) {
+	p := newPair(t)
+	v, _ := p.start()
+	checker, before := p.role(v, "checker"), p.status(v).Reload.Count
+	v.Host.WriteFile("vipd.hcl", config("garp {\n repeat = 3\n }"))
+	if err := syscall.Kill(checker, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	out, err := vipctl(t, v, "reload", "--wait=false")
+	during := p.status(v).Reload
+	if err := syscall.Kill(checker, syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil || !strings.Contains(out, "stays master") || !strings.Contains(out, "reload accepted as number "+fmt.Sprint(before+1)) {
+		t.Errorf("the command: %v\n%s", err, out)
+	}
+	if !during.Pending || during.Count != before {
+		t.Errorf("meanwhile the status says %+v", during)
+	}
+	lab.WaitFor(t, "the status has the outcome", settle, func() error {
+		if r := p.status(v).Reload; r.Count != before+1 || !r.OK || r.Pending {
+			return fmt.Errorf("reload %+v", r)
+		}
+		return nil
+	})
+	v.Host.WriteFile("vipd.hcl", "nonsense")
+	if out, err := vipctl(t, v, "reload", "--wait=false"); err == nil || !strings.Contains(out, "reload failed") {
+		t.Errorf("a bad file: %v\n%s", err, out)
+	}
 }
 
 // An instance that leaves the file says good-bye and takes its VIP along; one
