@@ -4,13 +4,14 @@ package lab
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/cloudflare/ipvs"
 	"github.com/cloudflare/ipvs/netmask"
-	"net/netip"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestGuest runs in the guest where this kernel has no IPVS.
@@ -19,6 +20,7 @@ func TestGuest(t *testing.T) {
 		return
 	}
 	t.Run("DirectRouting", testDirectRouting)
+	t.Run("TablesOfTwoHosts", testTablesOfTwoHosts)
 	t.Run("TreeOfProcesses", TestKillEndsTheWholeTree)
 }
 
@@ -65,6 +67,47 @@ func testDirectRouting(t *testing.T) {
 	v, err := lb.VirtualServer("192.0.2.100:80")
 	if err != nil || v.Weights()["192.0.2.3:80"] != 1 || v.Reals[0].Forward != "Route" {
 		t.Errorf("table = %+v, %v", v, err)
+	}
+}
+
+// Two hosts have tables, more than a page of text each: every service of either is
+// seen, in order, with all that a virtual server is known by.
+func testTablesOfTwoHosts(t *testing.T) {
+	const services = 100
+	_, hosts := segment(t, "lb1", "lb2")
+	for _, h := range hosts {
+		err := h.Do(func() error {
+			client, err := ipvs.New()
+			for i := range services {
+				svc := ipvs.Service{
+					Address: netip.MustParseAddr("192.0.2.100"), Netmask: netmask.MaskFrom(32, 32), Scheduler: "rr",
+					Port: uint16(8000 + i), Protocol: ipvs.TCP, Family: ipvs.INET,
+				}
+				rs := ipvs.Destination{Address: netip.MustParseAddr("192.0.2.3"), Port: 80, Weight: uint32(i), FwdMethod: ipvs.Masquerade, Family: ipvs.INET}
+				if err == nil {
+					err = client.CreateService(svc)
+				}
+				if err == nil {
+					err = client.CreateDestination(svc, rs)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	var want []VirtualServer
+	for i := range services {
+		want = append(want, VirtualServer{
+			Protocol: "TCP", Address: netip.AddrPortFrom(netip.MustParseAddr("192.0.2.100"), uint16(8000+i)), Scheduler: "rr",
+			Reals: []RealServer{{Address: netip.MustParseAddrPort("192.0.2.3:80"), Forward: "Masq", Weight: i}},
+		})
+	}
+	for _, h := range hosts {
+		if diff := cmp.Diff(want, h.IPVS(), cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); diff != "" {
+			t.Errorf("table of %s (-want +got):\n%s", h.Name, diff)
+		}
 	}
 }
 

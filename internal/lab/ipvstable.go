@@ -1,20 +1,21 @@
 package lab
 
 import (
-	"bufio"
-	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
-	"strconv"
-	"strings"
+	"slices"
+
+	"github.com/cloudflare/ipvs"
 )
 
-// VirtualServer is a line of the kernel's IPVS table with the real servers
-// below it, as /proc/net/ip_vs prints it (net/netfilter/ipvs/ip_vs_ctl.c).
+// VirtualServer is a service of the kernel's IPVS table with its real servers,
+// named as ipvsadm and /proc/net/ip_vs do.
 type VirtualServer struct {
-	Protocol  string // TCP, UDP
-	Address   netip.AddrPort
+	Protocol  string         // TCP, UDP, SCTP, or FWM: by firewall mark
+	Address   netip.AddrPort // none by firewall mark
 	Scheduler string
 	Reals     []RealServer
 }
@@ -36,18 +37,17 @@ func (v VirtualServer) Weights() map[string]int {
 	return out
 }
 
-// IPVS reads the host's IPVS table; it is empty where the kernel has none.
+// IPVS reads the host's IPVS table, sorted; it is empty where the kernel has none.
+// It asks by netlink: the text in /proc/net/ip_vs lacks services when it is read in
+// parts while other namespaces have some, which the kernel counts in one place
+// and not in the other (net/netfilter/ipvs/ip_vs_ctl.c, ip_vs_info_array).
 func (h *Host) IPVS() []VirtualServer {
 	h.lab.tb.Helper()
-	var text []byte
+	var table []VirtualServer
 	err := h.Do(func() (err error) {
-		text, err = os.ReadFile("/proc/thread-self/net/ip_vs")
+		table, err = readIPVS()
 		return err
 	})
-	if err != nil {
-		h.lab.tb.Fatalf("read IPVS table of %s: %v", h.Name, err)
-	}
-	table, err := parseIPVS(string(text))
 	if err != nil {
 		h.lab.tb.Fatalf("read IPVS table of %s: %v", h.Name, err)
 	}
@@ -66,57 +66,47 @@ func (h *Host) VirtualServer(address string) (VirtualServer, error) {
 	return VirtualServer{}, fmt.Errorf("%s has no virtual server %s among %d", h.Name, address, len(table))
 }
 
-// parseIPVS reads the text form of the table.
-func parseIPVS(text string) ([]VirtualServer, error) {
-	var out []VirtualServer
-	lines := bufio.NewScanner(strings.NewReader(text))
-	for n := 0; lines.Scan(); n++ {
-		f := strings.Fields(lines.Text())
-		switch {
-		case n < 3: // three lines of headings
-		case len(f) >= 6 && f[0] == "->" && len(out) > 0:
-			r, err := parseReal(f[1:])
-			if err != nil {
-				return nil, err
-			}
-			v := &out[len(out)-1]
-			v.Reals = append(v.Reals, r)
-		case len(f) >= 3 && f[0] == "FWM": // by firewall mark: it has no address
-			out = append(out, VirtualServer{Protocol: f[0], Scheduler: f[2]})
-		case len(f) >= 3:
-			addr, err := parseHexAddr(f[1])
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, VirtualServer{Protocol: f[0], Address: addr, Scheduler: f[2]})
-		default:
-			return nil, fmt.Errorf("line %d of the IPVS table: %q", n+1, lines.Text())
-		}
+// readIPVS reads the table of the calling thread's namespace. The library calls
+// an empty list os.ErrNotExist.
+func readIPVS() ([]VirtualServer, error) {
+	client, err := ipvs.New()
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	return out, lines.Err()
-}
-
-func parseReal(f []string) (RealServer, error) {
-	addr, err := parseHexAddr(f[0])
-	r := RealServer{Address: addr, Forward: f[1]}
-	for i, dst := range []*int{&r.Weight, &r.Active, &r.Inactive} {
-		if err == nil {
-			*dst, err = strconv.Atoi(f[2+i])
-		}
-	}
-	return r, err
-}
-
-// parseHexAddr reads "C0000264:0050".
-func parseHexAddr(s string) (netip.AddrPort, error) {
-	addr, port, ok := strings.Cut(s, ":")
-	b, err := hex.DecodeString(addr)
-	if !ok || err != nil || len(b) != 4 {
-		return netip.AddrPort{}, fmt.Errorf("address %q in the IPVS table", s)
-	}
-	p, err := strconv.ParseUint(port, 16, 16)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("port %q in the IPVS table: %w", s, err)
+		return nil, err
 	}
-	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b)), uint16(p)), nil
+	if c, ok := client.(io.Closer); ok {
+		defer c.Close()
+	}
+	services, err := client.Services()
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	var table []VirtualServer
+	for _, s := range services {
+		reals, err := client.Destinations(s.Service)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		table = append(table, virtualServer(s.Service, reals))
+	}
+	slices.SortFunc(table, func(a, b VirtualServer) int { return a.Address.Compare(b.Address) })
+	return table, nil
+}
+
+func virtualServer(s ipvs.Service, reals []ipvs.DestinationExtended) VirtualServer {
+	v := VirtualServer{Protocol: s.Protocol.String(), Address: netip.AddrPortFrom(s.Address, s.Port), Scheduler: s.Scheduler}
+	if s.FWMark != 0 {
+		v.Protocol, v.Address = "FWM", netip.AddrPort{}
+	}
+	forward := map[ipvs.ForwardType]string{ipvs.Masquerade: "Masq", ipvs.Local: "Local", ipvs.Tunnel: "Tunnel", ipvs.DirectRoute: "Route"}
+	for _, r := range reals {
+		v.Reals = append(v.Reals, RealServer{
+			Address: netip.AddrPortFrom(r.Address, r.Port), Forward: forward[r.FwdMethod],
+			Weight: int(r.Weight), Active: int(r.ActiveConnections), Inactive: int(r.InactiveConnections),
+		})
+	}
+	slices.SortFunc(v.Reals, func(a, b RealServer) int { return a.Address.Compare(b.Address) })
+	return v
 }

@@ -54,35 +54,6 @@ func TestDecodeFrame(t *testing.T) {
 	}
 }
 
-const ipvsText = `IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-TCP  C0000264:0050 wlc persistent 600
-  -> C000020C:0050      Route   1      2          3
-  -> C000020B:1F90      Masq    0      0          0
-UDP  C0000264:0035 rr
-`
-
-func TestParseIPVS(t *testing.T) {
-	t.Parallel()
-	want := []VirtualServer{
-		{Protocol: "TCP", Address: netip.MustParseAddrPort("192.0.2.100:80"), Scheduler: "wlc", Reals: []RealServer{
-			{Address: netip.MustParseAddrPort("192.0.2.12:80"), Forward: "Route", Weight: 1, Active: 2, Inactive: 3},
-			{Address: netip.MustParseAddrPort("192.0.2.11:8080"), Forward: "Masq"},
-		}},
-		{Protocol: "UDP", Address: netip.MustParseAddrPort("192.0.2.100:53"), Scheduler: "rr"},
-	}
-	got, err := parseIPVS(ipvsText)
-	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.AddrPort) bool { return a == b })); err != nil || diff != "" {
-		t.Errorf("error %v (-want +got):\n%s", err, diff)
-	}
-	for _, bad := range []string{"  -> C000020C:0050 Route x 0 0", "TCP C0000264 wlc", "TCP C0000264:xx wlc", "?"} {
-		if v, err := parseIPVS(ipvsText + bad + "\n"); err == nil {
-			t.Errorf("%q read as %+v", bad, v)
-		}
-	}
-}
-
 func TestOverlap(t *testing.T) {
 	t.Parallel()
 	a, b := &Host{Name: "a"}, &Host{Name: "b"}

@@ -10,12 +10,19 @@ import (
 	"github.com/vipd/vipd/internal/lab"
 )
 
-// tableBytes is the kernel's table as the kernel shows it.
+// tableBytes is the kernel's table as the kernel shows it, read in one piece: see
+// lab.Host.IPVS.
 func tableBytes(t *testing.T, h *lab.Host) (out string) {
 	t.Helper()
 	err := h.Do(func() error {
-		b, err := os.ReadFile("/proc/thread-self/net/ip_vs")
-		out = string(b)
+		f, err := os.Open("/proc/thread-self/net/ip_vs")
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		page := make([]byte, os.Getpagesize())
+		n, err := f.Read(page)
+		out = string(page[:n])
 		return err
 	})
 	if err != nil {
