@@ -32,14 +32,43 @@ if [ "${1:-}" != demo ]; then
 	need smtpd opensmtpd
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 fi
+# Installed, it would take this machine's interfaces for its own.
+unpacked=/var/cache/vipd-lab/network-manager
+unpack=""
+[ "${1:-}" = demo ] || [ -x $unpacked/usr/sbin/NetworkManager ] || unpack=network-manager
 
-[ -n "$missing" ] || exit 0
+[ -n "$missing$unpack" ] || exit 0
 if [ "$(id -u)" != 0 ]; then
-	echo "missing:$missing; run 'make deps' as root to install" >&2
+	echo "missing:$missing $unpack; run 'make deps' as root to install" >&2
 	exit 1
 fi
-echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
+
+# unpack PACKAGE puts it and what it needs and this machine lacks into a
+# directory, libraries where every Debian has them. What would be a newer version
+# of something installed, and udev, are left out.
+unpack() {
+	rm -rf $unpacked
+	mkdir -p $unpacked/usr/lib
+	ln -s usr/lib $unpacked/lib
+	debs=$(mktemp -d)
+	apt-get install -s --no-install-recommends "$1" >"$debs/plan" && (
+		cd "$debs" && apt-get download -q -o APT::Sandbox::User=root $(sed -n '/^Inst udev /d; s/^Inst \([^ ]*\) (.*/\1/p' plan) >/dev/null &&
+		for deb in *.deb; do
+			dpkg-deb --fsys-tarfile "$deb" | tar -x -C $unpacked --keep-directory-symlink --exclude=./usr/share/locale --exclude=./usr/share/doc --exclude=./usr/share/man
+		done
+	)
+	status=$?
+	rm -rf "$debs" $unpacked/lib
+	return $status
+}
+if [ -n "$unpack" ]; then
+	echo "unpacking: $unpack"
+	unpack $unpack || { apt-get update -q >/dev/null && unpack $unpack; } || echo "no $unpack: tests with it are skipped" >&2
+fi
+
+[ -n "$missing" ] || exit 0
+echo "installing:$missing"
 # The servers are for tests only: installing them must not start them.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then

@@ -20,16 +20,30 @@ type Systemd struct {
 	pid1 int
 }
 
+// networkManager is where deps.sh unpacks it.
+const networkManager = "/var/cache/vipd-lab/network-manager"
+
+// NetworkManager requires the program of that name. It is not installed; every
+// Systemd has it.
+func NetworkManager() string {
+	if _, err := os.Stat(networkManager + "/usr/sbin/NetworkManager"); err != nil {
+		return "the program NetworkManager in " + networkManager + ", run `make deps`"
+	}
+	return ""
+}
+
 // systemdScript makes the file system and becomes systemd. $1 is a directory,
-// $2 the host name, then come pairs of a file and where it goes.
+// $2 the host name, $3 a tree to add to the file system, if it exists, then come
+// pairs of a file and where it goes.
 const systemdScript = `set -e
-dir=$1 name=$2
-shift 2
+dir=$1 name=$2 tree=$3
+shift 3
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$dir"
 mkdir "$dir/upper" "$dir/work" "$dir/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$dir/upper,workdir=$dir/work" "$dir/root"
 root=$dir/root
+[ ! -d "$tree" ] || cp -a "$tree/." "$root"
 rm -rf "$root"/usr/lib/systemd/system/*.wants "$root"/etc/systemd/system/* "$root"/usr/lib/systemd/system-generators
 echo "$name" >"$root/etc/hostname"
 mount -t proc proc "$root/proc"
@@ -56,7 +70,7 @@ func (h *Host) Systemd(files map[string]string) *Systemd {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		h.lab.tb.Fatalf("boot systemd of %s: %v", h.Name, err)
 	}
-	args := []string{"--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "sh", script, dir, h.Name}
+	args := []string{"--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child", "sh", script, dir, h.Name, networkManager}
 	for to, from := range files {
 		args = append(args, from, to)
 	}

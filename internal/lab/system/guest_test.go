@@ -22,6 +22,8 @@ func TestGuest(t *testing.T) {
 		{Name: "Fallback", F: testFallback},
 		{Name: "ForeignService", F: testForeignService},
 		{Name: "ReloadOfServices", F: testReloadOfServices},
+		{Name: "RealServerMoves", F: testRealServerMoves},
+		{Name: "PlanOfTheTable", F: testPlanOfTheTable},
 		{Name: "DrainOfARemovedServer", F: testDrainOfARemovedServer},
 		{Name: "KilledChecker", F: testKilledChecker},
 		{Name: "KeptRestart", F: testKeptRestart},
@@ -40,9 +42,10 @@ func TestGuestHosts(t *testing.T) {
 		{Name: "BadFilesLeaveTheTable", F: testBadFilesLeaveTheTable},
 		{Name: "Bases", F: testBases},
 		{Name: "InterfaceMovesIntoABond", F: testInterfaceMovesIntoABond},
+		{Name: "ReloadOfRandomPairs", F: testReloadOfRandomPairs},
 		{Name: "Unit", F: testUnit},
 		{Name: "KeepalivedUnit", F: testKeepalivedUnit},
-		{Name: "Networkd", F: testNetworkd},
+		{Name: "Managers", F: testManagers},
 	})
 }
 

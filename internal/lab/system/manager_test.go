@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ const calm = "3s"
 type manager struct {
 	name  string // of the process
 	units []string
+	needs lab.Requirement
 	files map[string]string // of the machine
 	// deeds are commands after which it may have removed what it did not make.
 	deeds [][]string
@@ -31,20 +33,105 @@ type manager struct {
 	purge []string
 }
 
+// managers are tried one after the other on the same machine.
+var managers = []manager{{
+	// It removes what it did not configure whenever it (re)configures an interface.
+	name:  "systemd-networkd",
+	units: []string{"systemd-networkd.socket", "systemd-networkd"},
+	needs: lab.Tool("networkctl"),
+	files: map[string]string{"/etc/systemd/network/eth0.network": `[Match]
+Name=eth0
+[Network]
+Address=192.0.2.1/24
+LinkLocalAddressing=no
+IPv6AcceptRA=no
+`},
+	deeds: [][]string{
+		{"networkctl", "reconfigure", "eth0"},
+		{"sh", "-c", "echo DHCP=no >>/etc/systemd/network/eth0.network; networkctl reload"},
+		{"systemctl", "restart", "systemd-networkd"},
+	},
+	purge: []string{"networkctl", "reconfigure", "eth0"},
+}, {
+	// It clears an interface before it activates a connection on it.
+	name:  "NetworkManager",
+	units: []string{"NetworkManager"},
+	needs: lab.NetworkManager,
+	files: map[string]string{
+		"/etc/NetworkManager/NetworkManager.conf": `[main]
+plugins=keyfile
+auth-polkit=false
+dns=none
+no-auto-default=*
+`,
+		"/etc/NetworkManager/system-connections/lan.nmconnection": `[connection]
+id=lan
+uuid=6b6c1f1e-8b1e-4a51-9d0c-0b6c3d3f7c01
+type=ethernet
+interface-name=eth0
+[ipv4]
+method=manual
+address1=192.0.2.1/24
+[ipv6]
+method=disabled
+`,
+		// It reads no connection that others may read, and a chroot has no journal.
+		"/etc/systemd/system/NetworkManager.service.d/manager.conf": `[Service]
+ExecStartPre=/bin/chmod 600 /etc/NetworkManager/system-connections/lan.nmconnection
+ExecStart=
+ExecStart=/usr/sbin/NetworkManager --debug
+StandardOutput=append:/run/manager.log
+StandardError=append:/run/manager.log
+`,
+	},
+	deeds: [][]string{
+		{"nmcli", "connection", "up", "lan"},
+		{"sh", "-ec", "nmcli connection modify lan +ipv4.addresses 192.0.2.201/24; nmcli device reapply eth0"},
+		{"systemctl", "restart", "NetworkManager"},
+	},
+	purge: []string{"nmcli", "connection", "up", "lan"},
+}}
+
 // managed is a director under systemd beside a manager.
 type managed struct {
 	*unit
 	manager
 	before api.Instance
+	from   int // where its part of the log begins
 }
 
-func newManaged(t *testing.T, m manager) *managed {
-	hcl := strings.Replace(config(belongings...), interval.String(), calm, 1)
-	m.files["/etc/systemd/system/vipd.service.d/lab.conf"] = strings.Replace(unitOverride, "WatchdogSec=2s", "WatchdogSec=0", 1)
-	g := &managed{unit: newUnit(t, hcl, m.files, m.units...), manager: m}
-	g.whole()
-	g.before = g.own()
-	return g
+// Managers of networks remove what they did not make: it comes back at once and
+// is told with their name, and again and again it is contested, which names them.
+func testManagers(t *testing.T) {
+	files := map[string]string{
+		"/etc/systemd/system/vipd.service.d/lab.conf": strings.Replace(unitOverride, "WatchdogSec=4s", "WatchdogSec=0", 1),
+	}
+	for _, m := range managers {
+		maps.Copy(files, m.files)
+	}
+	u := newUnit(t, strings.Replace(config(belongings...), interval.String(), calm, 1), files, "dbus")
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := u.sd.Run("cat", "/run/manager.log")
+			t.Log(log)
+		}
+	})
+	for i, m := range managers {
+		if m.needs() != "" {
+			t.Run(m.name, func(t *testing.T) { lab.Need(t, m.needs) })
+			continue
+		}
+		u.run(append([]string{"systemctl", "start"}, m.units...)...)
+		if i > 0 { // the contest before is forgotten
+			u.run("systemctl", "restart", "vipd")
+		}
+		u.ownedBy(u.lb1, patience)
+		g := &managed{unit: u, manager: m, from: len(u.run("cat", "/run/vipd.log"))}
+		g.whole()
+		g.before = g.own()
+		g.test()
+		u.run(append([]string{"systemctl", "stop"}, m.units...)...)
+	}
 }
 
 // own is what the unit says of its instance.
@@ -69,18 +156,24 @@ func (g *managed) whole() {
 
 var toldWho = regexp.MustCompile(`detail="removed by ([^"]*)".* kind=(address|path)_removed `)
 
+// log is what the unit said since this manager is tried.
+func (g *managed) log() string {
+	g.t.Helper()
+	return g.run("cat", "/run/vipd.log")[g.from:]
+}
+
 // removed counts what was told to be removed, by what and who.
 func (g *managed) removed() map[string]int {
 	all := make(map[string]int)
-	for _, found := range toldWho.FindAllStringSubmatch(g.run("cat", "/run/vipd.log"), -1) {
+	for _, found := range toldWho.FindAllStringSubmatch(g.log(), -1) {
 		who, _, _ := strings.Cut(found[1], " (pid")
 		all[found[2]+" by "+who]++
 	}
 	return all
 }
 
-// testManaged lets a manager do its deeds. Whatever it removes comes back at once
-// and is told with the manager's name; the election never notices.
+// test lets the manager do its deeds. Whatever it removes comes back at once and
+// is told with the manager's name; the election never notices.
 func (g *managed) test() {
 	g.t.Helper()
 	for _, deed := range g.deeds {
@@ -105,40 +198,18 @@ func (g *managed) test() {
 	// Again and again: contested, which names the manager, and then it is there.
 	lab.WaitFor(g.t, "the VIP is contested", patience, func() error {
 		g.run(g.purge...)
-		if !strings.Contains(g.run("cat", "/run/vipd.log"), "kind=address_contested") {
+		if !strings.Contains(g.log(), "kind=address_contested") {
 			return errors.New("it is not")
 		}
 		return nil
 	})
-	if log := g.run("cat", "/run/vipd.log"); !regexp.MustCompile(`now by ` + g.name + `.* kind=address_contested `).MatchString(log) {
+	if !regexp.MustCompile(`now by ` + g.name + `.* kind=address_contested `).MatchString(g.log()) {
 		g.t.Errorf("the alarm does not name %s", g.name)
 	}
 	g.whole()
 	if in := g.own(); in.State != vrrp.StateMaster || !in.Since.Equal(g.before.Since) {
 		g.t.Errorf("after the contest it is %v since %v because of %v", in.State, in.Since, in.LastReason)
 	}
-}
-
-// systemd-networkd removes what it did not configure whenever it (re)configures
-// an interface.
-func testNetworkd(t *testing.T) {
-	newManaged(t, manager{
-		name:  "systemd-networkd",
-		units: []string{"dbus", "systemd-networkd"},
-		files: map[string]string{"/etc/systemd/network/eth0.network": `[Match]
-Name=eth0
-[Network]
-Address=192.0.2.1/24
-LinkLocalAddressing=no
-IPv6AcceptRA=no
-`},
-		deeds: [][]string{
-			{"networkctl", "reconfigure", "eth0"},
-			{"sh", "-c", "echo DHCP=no >>/etc/systemd/network/eth0.network; networkctl reload"},
-			{"systemctl", "restart", "systemd-networkd"},
-		},
-		purge: []string{"networkctl", "reconfigure", "eth0"},
-	}).test()
 }
 
 // An interface with an instance that becomes part of a bond is told to be; the

@@ -9,7 +9,7 @@ func testReloadOfRandomPairs(t *testing.T) {
 	w := director
 	w.Service = "check \"tcp\" {\n interval = \"500ms\"\n fall = 1\n }"
 	w.ServiceOptions = []string{
-		"quiescent = false", `drain = "10s"`, "alpha = true", `fallback = "198.51.100.99:80"`, "persistence {}", "quorum {\n up = 2\n }", "require = 1",
+		"quiescent = false", `drain = "2s"`, "alpha = true", `fallback = "198.51.100.99:80"`, "persistence {}", "quorum {\n up = 2\n }", "require = 1",
 	}
 	eachPair(t, w, 2, testPair)
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/conf/conftest"
+	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/internal/daemon"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/lab"
@@ -141,7 +142,7 @@ func (d *changing) rest(hcl string) (state []string) {
 		}
 		for _, s := range st.Services {
 			for _, rs := range s.RealServers {
-				if rs.Verdict.String() == "unknown" {
+				if rs.Verdict == healthcheck.Unknown && !rs.Fallback {
 					return fmt.Errorf("%s is not checked", rs.Address)
 				}
 			}

@@ -11,13 +11,13 @@ import (
 )
 
 // planned runs `vipd plan` and returns what it printed and its exit status.
-func (p *pair) planned(v *lab.Vipd, hcl string, args ...string) (string, int) {
-	p.t.Helper()
+func planned(t *testing.T, v *lab.Vipd, hcl string, args ...string) (string, int) {
+	t.Helper()
 	file := v.Host.WriteFile("planned.hcl", hcl)
-	c := v.Host.Start(lab.Binary(p.t), append([]string{"plan", file, "--director", v.Host.Name, "--runtime-dir", v.Runtime}, args...)...)
+	c := v.Host.Start(lab.Binary(t), append([]string{"plan", file, "--director", v.Host.Name, "--runtime-dir", v.Runtime}, args...)...)
 	status, err := c.Wait(settle)
 	if err != nil {
-		p.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return c.Log(), status
 }
@@ -44,18 +44,18 @@ func TestPlan(t *testing.T) {
 		{hcl + strings.Replace(second, "52", "53", 1), "vrid changed: leaves master for about 340 ms", 4},
 		{hcl, "192.0.2.102/24 is given up", 4},
 	} {
-		if out, status := p.planned(v, c.hcl); status != c.status || !strings.Contains(out, c.says) {
+		if out, status := planned(t, v, c.hcl); status != c.status || !strings.Contains(out, c.says) {
 			t.Errorf("exit status %d, want %d and %q:\n%s", status, c.status, c.says, out)
 		}
 	}
 	var plan conf.Plan
-	out, status := p.planned(v, hcl, "--json")
+	out, status := planned(t, v, hcl, "--json")
 	if err := json.Unmarshal([]byte(out), &plan); err != nil || status != 4 || !plan.Disrupts() || len(plan.Changed()) != 1 {
 		t.Errorf("exit status %d, %v, %+v", status, err, plan)
 	}
 
 	v.Kill()
-	out, status = p.planned(v, hcl)
+	out, status = planned(t, v, hcl)
 	for _, says := range []string{"compared with the kernel", "+ add vrrp_instance web", vip + "/24 is on eth0 already",
 		"- remove address 192.0.2.102/24 on vrrp.52", "- remove interface vrrp.52"} {
 		if !strings.Contains(out, says) {

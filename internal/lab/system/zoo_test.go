@@ -2,9 +2,11 @@ package system
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -18,9 +20,6 @@ import (
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/internal/lab"
 )
-
-// one in so many bad files comes by the command, too, which takes a while.
-const oneIn = 10
 
 // eachBadFile makes every file of testdata/bad that is an error the
 // configuration of a running daemon, one after the other.
@@ -64,16 +63,18 @@ func refuse(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	}
 }
 
-// refuseCommand is refuse by the command itself.
+// refuseCommand is refuse by the command itself: exit status 1, and every
+// diagnostic is told.
 func refuseCommand(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 	t.Helper()
-	c := v.Host.Start(lab.Binary(t), "reload", "--runtime-dir", v.Runtime)
-	if status, err := c.Wait(settle); status != 1 || err != nil {
-		t.Errorf("%s: exit status %d, %v\n%s", name, status, err, c.Log())
+	out, err := vipctl(t, v, "reload")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 {
+		t.Errorf("%s: %v\n%s", name, err, out)
 	}
 	for _, d := range diags[:min(len(diags), 100)] {
-		if !strings.Contains(c.Log(), d.Summary) {
-			t.Errorf("%s: not told: %s\n%s", name, d.Summary, c.Log())
+		if !strings.Contains(out, d.Summary) {
+			t.Errorf("%s: not told: %s\n%s", name, d.Summary, out)
 		}
 	}
 }
@@ -99,39 +100,36 @@ func hangUp(t *testing.T, v *lab.Vipd, name string, diags conf.Diagnostics) {
 // lifetimes of leases pass by themselves.
 func networkOf(t *testing.T, h *lab.Host) string {
 	t.Helper()
+	look := h.WriteFile("look", "address show\nlink show\nroute show table all\nrule show\n")
 	var all strings.Builder
-	for _, args := range [][]string{
-		{"-d", "address"}, {"-d", "link"}, {"route", "show", "table", "all"}, {"-6", "route", "show", "table", "all"}, {"rule"}, {"-6", "rule"},
-	} {
-		out, err := h.Run("ip", args...)
+	for _, family := range []string{"-4", "-6"} {
+		out, err := h.Run("ip", family, "-d", "-batch", look)
 		if err != nil {
-			t.Fatalf("ip %v: %v", args, err)
+			t.Fatalf("%v\n%s", err, out)
 		}
 		all.WriteString(out)
 	}
 	return regexp.MustCompile(`valid_lft \d+sec|preferred_lft \d+sec|expires \d+sec`).ReplaceAllString(all.String(), "lease")
 }
 
-// Every bad file there is, by signal: the running configuration stays, status
-// tells all that is wrong, as the command does, which exits with 1, and the kernel
-// is as it was, and was never anything else.
+// Every bad file there is, by signal and by the command: the running configuration
+// stays, status tells all that is wrong, as the command does, which exits with 1,
+// and after each the kernel is as it was, and was never anything else.
 func TestBadFilesChangeNothing(t *testing.T) {
 	p := newPair(t)
 	v := p.lb1.Vipd(config(append(belongings, lasting)...))
 	lab.WaitFor(t, "lb1 has the VIP, the route and the rule", settle, func() error { return lacking(p.lb1) })
-	before, network, changes, n := p.instance(v), networkOf(t, p.lb1), p.lb1.Changes(), 0
+	before, network, changes := p.instance(v), networkOf(t, p.lb1), p.lb1.Changes()
 	eachBadFile(t, v, func(name string, diags conf.Diagnostics) {
 		hangUp(t, v, name, diags)
-		if n++; n%oneIn == 0 {
-			refuseCommand(t, v, name, diags)
-		}
+		refuseCommand(t, v, name, diags)
 		for _, change := range changes.Take() {
 			t.Errorf("%s: %s", name, change)
 		}
+		if now := networkOf(t, p.lb1); now != network {
+			t.Fatalf("%s: the network was\n%s\nis\n%s", name, network, now)
+		}
 	})
-	if now := networkOf(t, p.lb1); now != network {
-		t.Errorf("the network was\n%s\nis\n%s", network, now)
-	}
 	p.unmoved(v, before)
 	p.reload(v, config(), true)
 	p.unmoved(v, before)
