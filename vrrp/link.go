@@ -109,6 +109,7 @@ func (e *Engine) applyLink(now time.Time, i *iface, ev *Link) {
 			continue
 		}
 		r.fitList()
+		r.catchUp(now)
 		if !e.stopped {
 			r.reconsiderOnce(now)
 		}

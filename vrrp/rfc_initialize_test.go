@@ -176,6 +176,24 @@ func TestAddressThatStaysAway(t *testing.T) {
 	}
 }
 
+// The advert that was left out is said once the address is back, so that the next
+// blink, when the one after that is due, is another one.
+func TestAddressThatBlinksAgain(t *testing.T) {
+	t.Parallel()
+	g := newMaster(t, settings(func(c *vrrp.Config) { c.Lease = vrrp.LeaseOff }))
+	g.wait(10 * time.Second)
+	g.seen(g.log...)
+	for range 3 {
+		g.step(withoutAddress())
+		g.wait(1500 * time.Millisecond)
+		g.seen()
+		g.step(linkUp("eth0"))
+		g.wait(time.Millisecond)
+		g.seen("advert v3 priority 100 from 192.0.2.2")
+	}
+	g.inState(vrrp.StateMaster, vrrp.ReasonMasterDown)
+}
+
 // A port of a bond or bridge hears nothing. It can still say that it leaves,
 // once, and does not wait for a successor that it would not hear.
 func TestEnslavedInterfaceIsAFault(t *testing.T) {

@@ -247,6 +247,14 @@ func (r *router) omissions() int {
 	return max(0, int(cmp.Or(r.cfg.DownAdverts, DefaultDownAdverts))-late-last)
 }
 
+// catchUp makes an advert due that was left out for want of a source address, as
+// soon as there is one: the next time it is missing has nothing to do with this.
+func (r *router) catchUp(now time.Time) {
+	if r.state == StateMaster && !r.deadline.IsZero() && r.omitted > 0 && r.source().IsValid() { // not while it hands over
+		r.deadline = now
+	}
+}
+
 // advertise sends one advert and, in strict mode, the refresh that hangs on
 // it. It leaves the advert timer alone.
 func (r *router) advertise(now time.Time) {
