@@ -17,11 +17,12 @@ import (
 	"github.com/vipd/vipd/vrrp"
 )
 
-// At calm intervals, and with patient peers, even a slow guest has its address back
-// before as many adverts are due as a master may leave out.
+// While managers are tried a master says something every calm only, and its peers
+// are patient: even a slow guest has its address back before as many adverts are
+// due as it may leave out.
 const (
 	calm    = "2s"
-	patient = "down_adverts = 5"
+	patient = "down_adverts = 10"
 )
 
 // manager is another program that takes a director's interfaces for its own.
@@ -112,13 +113,16 @@ func testManagers(t *testing.T) {
 	for _, m := range managers {
 		maps.Copy(files, m.files)
 	}
-	u := newUnit(t, strings.Replace(config(append(belongings, patient)...), interval.String(), calm, 1), files, "dbus")
+	u := newUnit(t, config(append(belongings, patient)...), files, "dbus")
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := u.sd.Run("cat", "/run/manager.log")
 			t.Log(log)
 		}
 	})
+	pace := func(every string) {
+		u.run("sed", "-i", `s/advert_interval = .*/advert_interval = "`+every+`"/`, "/etc/vipd/vipd.hcl")
+	}
 	for i, m := range managers {
 		if m.needs() != "" {
 			t.Run(m.name, func(t *testing.T) { lab.Need(t, m.needs) })
@@ -126,9 +130,12 @@ func testManagers(t *testing.T) {
 		}
 		u.run(append([]string{"systemctl", "start"}, m.units...)...)
 		if i > 0 { // the contest before is forgotten
+			pace(interval.String())
 			u.run("systemctl", "restart", "vipd")
 		}
 		u.ownedBy(u.lb1, patience)
+		pace(calm)
+		u.run("vipd", "reload")
 		g := &managed{unit: u, manager: m, from: len(u.run("cat", "/run/vipd.log"))}
 		g.whole()
 		g.before = g.own()

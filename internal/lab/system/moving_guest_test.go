@@ -104,7 +104,9 @@ func testRealServerMoves(t *testing.T) {
 	}
 	b.webs[0].Stop()
 	b.weights(service, map[string]int{"192.0.2.11:80": 0, "192.0.2.12:80": 5})
-	before, from := b.member(v, "web", "192.0.2.11:80"), len(v.Log())
+	before := b.member(v, "web", "192.0.2.11:80")
+	v.WaitLog("set weight 0 on 192.0.2.11:80 of tcp 192.0.2.100:80", settle)
+	from := len(v.Log())
 
 	v.Reload(twoServices(false))
 	b.weights(service, map[string]int{"192.0.2.12:80": 5})
@@ -113,8 +115,10 @@ func testRealServerMoves(t *testing.T) {
 	if rs := b.member(v, "more", "192.0.2.11:80"); rs.Verdict != healthcheck.Down || !rs.Since.Equal(before.Since) {
 		t.Errorf("it is %v since %v, was %v since %v", rs.Verdict, rs.Since, before.Verdict, before.Since)
 	}
+	from = len(v.Log())
 	b.webs[0].Start()
 	b.weights(otherService, map[string]int{"192.0.2.11:80": 3, "192.0.2.12:80": 1})
+	b.ops(v, from, "set weight 3 on 192.0.2.11:80 of tcp 192.0.2.101:80 (was 0)")
 	if by := b.answers(otherService, 4); by["rs1"] != 2 {
 		t.Errorf("answers = %v, want 2 of rs1", by)
 	}
