@@ -145,7 +145,6 @@ func succeedRouter(ctx context.Context, conn io.ReadWriteCloser, opt Options, li
 	if err = r.openRecord(); err != nil {
 		return err
 	}
-	r.setRealTime(h.state.Config.RealTime)
 	o := r.runnerOptions()
 	o.Engine, o.Left = h.engine, &h.state.Left
 	r.run = runner.New(o)
@@ -170,6 +169,9 @@ func (r *routerRole) inherit(version int, body json.RawMessage, fds []int) (*rou
 		h.drop()
 		return nil, err
 	}
+	// From the rehearsal on: nothing may come between the last advert of the
+	// process before and the first one of this.
+	r.setRealTime(h.state.Config.RealTime)
 	return h, nil
 }
 
