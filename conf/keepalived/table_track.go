@@ -1,7 +1,6 @@
 package keepalived
 
 import (
-	"strconv"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -156,11 +155,4 @@ func processBlock() *keyword {
 // weightOf returns the weight and direction that apply to a reference.
 func weightOf(t track, own *int, reverse bool) (int, bool) {
 	return or(t.weight, or(own, 0)), or(t.reverse, reverse)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return strconv.Itoa(n) + " " + noun + "s"
 }

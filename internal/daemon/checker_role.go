@@ -239,28 +239,32 @@ func (c *checkerRole) observe(u checks.Update) {
 	if u.Routine {
 		return
 	}
-	if u.Old == u.New && !u.Last.OK() {
-		c.send("info", "check", fmt.Sprintf("%s check of %s failed: %s", u.Key.Settings.Kind, targetText(u.Key.Target), u.Last.Reason), map[string]any{
-			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "class": string(u.Last.Class), "reason": u.Last.Reason,
-		})
-		return
-	}
-	if u.Old == u.New {
-		c.send("info", "check", fmt.Sprintf("%s check of %s: %s", u.Key.Settings.Kind, targetText(u.Key.Target), weightText(u.Last.Advice)), map[string]any{
-			"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "advice": u.Last.Advice.String(),
-		})
+	c.tell(u)
+	if u.Old != u.New || u.Last.OK() {
 		c.touch(u.Key)
-		return
 	}
-	level := "info"
-	if u.New == healthcheck.Down {
-		level = "warn"
+}
+
+// tell reports a result for the log: a failure that changes nothing yet, an
+// advice, or a verdict.
+func (c *checkerRole) tell(u checks.Update) {
+	level, news := "info", ""
+	attrs := map[string]any{"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind)}
+	if u.Old != u.New || !u.Last.OK() {
+		attrs["class"], attrs["reason"] = string(u.Last.Class), u.Last.Reason
 	}
-	c.send(level, "check", fmt.Sprintf("%s check of %s: %s to %s", u.Key.Settings.Kind, targetText(u.Key.Target), u.Old, u.New), map[string]any{
-		"target": targetText(u.Key.Target), "check": string(u.Key.Settings.Kind), "from": u.Old.String(), "to": u.New.String(),
-		"class": string(u.Last.Class), "reason": u.Last.Reason,
-	})
-	c.touch(u.Key)
+	switch {
+	case u.Old != u.New:
+		news, attrs["from"], attrs["to"] = fmt.Sprintf(": %s to %s", u.Old, u.New), u.Old.String(), u.New.String()
+		if u.New == healthcheck.Down {
+			level = "warn"
+		}
+	case !u.Last.OK():
+		news = " failed: " + u.Last.Reason
+	default:
+		news, attrs["advice"] = ": "+weightText(u.Last.Advice), u.Last.Advice.String()
+	}
+	c.send(level, "check", fmt.Sprintf("%s check of %s%s", u.Key.Settings.Kind, targetText(u.Key.Target), news), attrs)
 }
 
 func targetText(a netip.AddrPort) string {
@@ -334,7 +338,13 @@ func (c *checkerRole) verdict(s conf.Service, real netip.AddrPort) healthcheck.V
 }
 
 func ipvsVerdict(v healthcheck.Verdict) ipvs.Verdict {
-	return map[healthcheck.Verdict]ipvs.Verdict{healthcheck.Up: ipvs.Up, healthcheck.Down: ipvs.Down}[v]
+	switch v {
+	case healthcheck.Up:
+		return ipvs.Up
+	case healthcheck.Down:
+		return ipvs.Down
+	}
+	return ipvs.Unknown
 }
 
 func (c *checkerRole) send(level, kind, message string, attrs map[string]any) {

@@ -55,20 +55,6 @@ func (r *Runner) Yield(ctx context.Context, quiet time.Duration, try func(left L
 	return <-y.answer
 }
 
-// Look returns what the loop would leave now.
-func (r *Runner) Look(ctx context.Context) (left Left, err error) {
-	err = r.Yield(ctx, 0, func(l Left, _ time.Time) error {
-		left = l
-		return errLooked
-	})
-	if errors.Is(err, errLooked) {
-		err = nil
-	}
-	return left, err
-}
-
-var errLooked = errors.New("only looked")
-
 // yield carries out a request to yield if this is the moment, and reports
 // whether another process goes on.
 func (r *Runner) yield() (gone bool) {
