@@ -86,6 +86,12 @@ func TestFilesOfTheDaemon(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if code, res := r.reload(""); code != http.StatusOK || !res.OK || exists(t, dir+"/reload") {
+		t.Errorf("reload of the same files: %d, %+v; the reload file is there: %t", code, res, exists(t, dir+"/reload"))
+	}
+	if err := os.WriteFile(dir+"/reload", []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	r.write(config("b"))
 	if code, res := r.reload(""); code != http.StatusOK || !res.OK {
 		t.Errorf("reload: %d, %+v", code, res)

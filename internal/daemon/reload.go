@@ -53,6 +53,7 @@ func (s *supervisor) prepareReload(ctx context.Context, req reloadRequest) (api.
 	if s.isLeaving() {
 		return api.Reload{At: time.Now(), Error: "the daemon is stopping"}, nil
 	}
+	defer s.readingFiles(req)()
 	if r, same := s.sameFiles(req); same {
 		return r, nil
 	}
@@ -64,7 +65,7 @@ func (s *supervisor) prepareReload(ctx context.Context, req reloadRequest) (api.
 		files = newRecording()
 		s.names.refresh()
 	}
-	cfg, diags := s.readAgain(files)
+	cfg, diags := loadConfig(s.opt, files, s.names)
 	if cfg == nil {
 		if !req.replay {
 			s.noteFiles(before, s.config().Files)
@@ -105,15 +106,17 @@ func (s *supervisor) accepted(r api.Reload) api.Reload {
 	return r
 }
 
-// readAgain reads the files, with the reload file there while it does.
-func (s *supervisor) readAgain(files *recording) (*conf.Config, conf.Diagnostics) {
-	if path := s.config().Global.ReloadFile; path != "" && !files.replays {
-		if err := os.WriteFile(path, nil, 0o644); err != nil {
-			s.warn("reload", "make reload file: "+err.Error(), nil)
-		}
-		defer os.Remove(path)
+// readingFiles makes the reload file, which is there until the reload is over, for
+// programs that write the configuration.
+func (s *supervisor) readingFiles(req reloadRequest) (over func()) {
+	path := s.config().Global.ReloadFile
+	if path == "" || req.replay {
+		return func() {}
 	}
-	return loadConfig(s.opt, files, s.names)
+	if err := os.WriteFile(path, nil, 0o644); err != nil {
+		s.warn("reload", "make reload file: "+err.Error(), nil)
+	}
+	return func() { os.Remove(path) }
 }
 
 // sameFiles answers a reload of the very files that are in force: it need not
