@@ -61,8 +61,12 @@ interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/int
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_INTEROP_COMMIT=$(VERSION) VIPD_INTEROP_PAGE=$(CURDIR)/docs/interop.md \
 	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
 
-twin: deps bin/vipd ## every configuration under keepalived or ldirectord and under vipd (root)
-	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_TWINS=all $(GO) test -count=1 -timeout 15m ./internal/lab/twin
+# VIPD_CORPUS names a directory of other people's configurations of keepalived;
+# without it those are skipped, and the last lines say so.
+twin: deps bin/vipd .cache/tally ## every configuration under keepalived or ldirectord and under vipd, and those in VIPD_CORPUS (root)
+	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_TWINS=all; { \
+	$(GO) test -json -count=1 -timeout 40m ./internal/lab/twin $(call aborted,twins); \
+	} | .cache/tally
 
 storm: deps bin/vipd ## many fast instances on a saturated machine, beside keepalived, into docs/storm.md (root)
 	VIPD_LAB_BINARY=$(CURDIR)/bin/vipd $(GO) test ./internal/lab/storm -count=1 -v -timeout 60m -run TestStorm \

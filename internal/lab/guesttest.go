@@ -17,7 +17,7 @@ import (
 )
 
 // passEnv are the variables that a guest inherits.
-var passEnv = []string{BinaryEnv, KeepEnv, "VIPD_LAB_CASES", "VIPD_LAB_TWINS", "VIPD_LAB_PAIRS", "VIPD_LAB_UPDATE", "VIPD_LAB_PAGE", "VIPD_LAB_COMMIT", "VIPD_LAB_SOAK"}
+var passEnv = []string{BinaryEnv, KeepEnv, "VIPD_LAB_CASES", "VIPD_LAB_TWINS", "VIPD_LAB_PAIRS", "VIPD_LAB_UPDATE", "VIPD_LAB_PAGE", "VIPD_LAB_COMMIT", "VIPD_LAB_SOAK", "VIPD_CORPUS"}
 
 // Guest returns true where the kernel has IPVS: the test goes on. Elsewhere it
 // boots a guest, runs the calling top-level test of the same test binary in

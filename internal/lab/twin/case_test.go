@@ -30,6 +30,10 @@ type testCase struct {
 	// rarely is set where the prose says "Runs with make twin." and with nothing
 	// else: the guest has no time for all.
 	rarely bool
+	// only is the option that starts one part of keepalived alone.
+	only string
+	// processes is set where the prose says "Compares processes."
+	processes bool
 }
 
 // step is something that happens to the director.
@@ -41,10 +45,17 @@ type step struct {
 
 const vipdSuffix = ", vipd"
 
+// Options that start one part of keepalived alone.
+const (
+	onlyRouters  = "--vrrp"
+	onlyCheckers = "--check"
+)
+
 // What the prose of a case may say of it.
 const (
 	convertedLine = "Converted too."
 	rarelyLine    = "Runs with make twin."
+	processesLine = "Compares processes."
 )
 
 var differsLine = regexp.MustCompile(`(?m)^Differs: (.*)\.$`)
@@ -96,6 +107,7 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		c.differs = strings.Split(string(m[1]), ", ")
 	}
 	c.rarely = bytes.Contains(c.archive.Comment, []byte(rarelyLine))
+	c.processes = bytes.Contains(c.archive.Comment, []byte(processesLine))
 	for _, f := range c.archive.Files {
 		words := strings.Fields(f.Name)
 		if len(words) == 1 && strings.Contains(f.Name, ".") {
@@ -111,6 +123,9 @@ func parseCase(path string, text []byte) (*testCase, error) {
 			continue
 		}
 		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
+	}
+	if !c.needsIPVS() {
+		c.only = onlyRouters
 	}
 	c.daemons = []string{c.original(), vipd}
 	if bytes.Contains(c.archive.Comment, []byte(convertedLine)) {

@@ -20,9 +20,9 @@ import (
 )
 
 // servers are the real servers of the world: HTTP on port 80, on port 443 with
-// TLS and for clients with a certificate only, a mail server on port 25, a name
-// server on UDP port 53, echo on UDP port 7. An address without them refuses
-// connections.
+// TLS and for clients with a certificate only, a mail server on port 25, a
+// mailbox on port 110, a name server on UDP port 53, echo on UDP port 7, RADIUS on
+// UDP port 1812. An address without them refuses connections.
 type servers struct {
 	t     *testing.T
 	world *lab.Host
@@ -57,6 +57,7 @@ func (s *servers) start(addr string) {
 		"80":  func(ln net.Listener) { http.Serve(ln, http.HandlerFunc(answer)) }, // ends with the listener
 		"443": func(ln net.Listener) { httpsServer(ln).StartTLS() },
 		"25":  func(ln net.Listener) { acceptMail(ln, func(string) {}) },
+		"110": acceptPOP,
 	}
 	for port, run := range serve {
 		var ln net.Listener
@@ -67,7 +68,7 @@ func (s *servers) start(addr string) {
 		go run(ln)
 		s.keep(addr, ln)
 	}
-	for port, reply := range map[string]func([]byte) []byte{"53": nameAnswer, "7": func(b []byte) []byte { return b }} {
+	for port, reply := range map[string]func([]byte) []byte{"53": nameAnswer, "7": func(b []byte) []byte { return b }, "1812": radiusAnswer} {
 		var conn net.PacketConn
 		err := s.world.Do(func() (err error) {
 			conn, err = net.ListenPacket("udp", net.JoinHostPort(addr, port))
@@ -140,11 +141,15 @@ func nameAnswer(query []byte) []byte {
 	return append(out, 0xc0, header, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 80)
 }
 
-// answer answers every request with its path, "/status/503" with that status.
+// answer answers every request with its path, "/status/503" with that status, and
+// "/host/NAME" well only where the request is for that host.
 func answer(w http.ResponseWriter, r *http.Request) {
 	var status int
 	if _, err := fmt.Sscanf(r.URL.Path, "/status/%d", &status); err == nil {
 		w.WriteHeader(status)
+	}
+	if host, is := strings.CutPrefix(r.URL.Path, "/host/"); is && r.Host != host {
+		w.WriteHeader(http.StatusNotFound)
 	}
 	fmt.Fprintln(w, "alive", r.URL.Path)
 }

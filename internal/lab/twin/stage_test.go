@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -65,6 +66,7 @@ type stage struct {
 	hasIPVS bool
 	before  []string
 	heard   map[string]int
+	others  map[string]*lab.Proc // programs of the director's that steps run
 
 	changed atomic.Bool // the kernel has told of a change
 	asked   time.Time   // when machine was asked for
@@ -77,7 +79,7 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
 	l.Bridge("wan", "198.51.100.0/24")
-	s := &stage{t: t, c: c, daemon: daemon, hasIPVS: c.needsIPVS(), wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}}, heard: map[string]int{}}
+	s := emptyStage(t, c, daemon)
 	s.world, s.lb = l.Host("world", "lan", "192.0.2.254/24"), l.Host("lb", "lan", "192.0.2.1/24")
 	s.attach(s.world, "254", "fe")
 	s.attach(s.lb, "1", "1")
@@ -85,19 +87,32 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 	s.wire.listen(t, s.world, "eth1", "wan")
 	s.servers = startServers(t, s.world)
 	s.mail = startMailbox(t, s.world)
-	for _, files := range []map[string]string{c.files, clientFiles(t)} {
+	s.open()
+	return s
+}
+
+// emptyStage is a stage without hosts.
+func emptyStage(t *testing.T, c *testCase, daemon string) *stage {
+	return &stage{
+		t: t, c: c, daemon: daemon, hasIPVS: c.only != onlyRouters, heard: map[string]int{}, others: map[string]*lab.Proc{}, mail: &mailbox{},
+		wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}},
+	}
+}
+
+// open puts the files in their places and notes what is there already.
+func (s *stage) open() {
+	s.t.Helper()
+	for _, files := range []map[string]string{s.c.files, clientFiles(s.t)} {
 		for name, text := range files {
 			s.put(name, text)
 		}
 	}
 	s.pipe()
 	s.watch()
-	state, err := s.state()
-	if err != nil {
-		t.Fatalf("look at the machine: %v", err)
+	var err error
+	if s.before, err = s.state(); err != nil {
+		s.t.Fatalf("look at the machine: %v", err)
 	}
-	s.before = state
-	return s
 }
 
 // attach gives a host its other addresses.
@@ -199,12 +214,17 @@ func (s *stage) record(step *step) {
 	step.want[s.daemon] = last
 }
 
+// stepWords is how many words steps take that take any.
+var stepWords = map[string]int{
+	"dead": 1, "alive": 1, "gone": 1, "back": 1, "reload": 1, "rewrite": 1, "down": 1, "up": 1, "write": 2, "remove": 1,
+	"peer": 1, "run": 1, "end": 1,
+}
+
 // do carries out one step.
 func (s *stage) do(verb string, args []string) {
 	s.t.Helper()
-	need := map[string]int{"dead": 1, "alive": 1, "gone": 1, "back": 1, "reload": 1, "down": 1, "up": 1, "write": 2, "remove": 1, "peer": 1}
-	if len(args) != need[verb] {
-		s.t.Fatalf("step %s takes %d words: %q", verb, need[verb], args)
+	if len(args) != stepWords[verb] {
+		s.t.Fatalf("step %s takes %d words: %q", verb, stepWords[verb], args)
 	}
 	switch verb {
 	case "start":
@@ -217,6 +237,8 @@ func (s *stage) do(verb string, args []string) {
 			s.convert()
 		}
 		s.proc.Signal(syscall.SIGHUP)
+	case "rewrite": // and nobody is told
+		s.put(s.conf(), s.c.files[args[0]])
 	case "dead":
 		s.servers.stop(args[0])
 	case "alive":
@@ -237,6 +259,10 @@ func (s *stage) do(verb string, args []string) {
 		if err := os.Remove(filepath.Join(s.lb.Dir(), args[0])); err != nil {
 			s.t.Fatal(err)
 		}
+	case "run":
+		s.others[args[0]] = s.lb.Start(s.sleeper(args[0]), "infinity")
+	case "end":
+		s.others[args[0]].Kill()
 	case "peer":
 		s.peer = s.world.Keepalived(s.c.files[args[0]])
 	case "peerless":
@@ -248,6 +274,20 @@ func (s *stage) do(verb string, args []string) {
 	default:
 		s.t.Fatalf("unknown step %q", verb)
 	}
+}
+
+// sleeper makes a program of the director's, which sleeps.
+func (s *stage) sleeper(name string) string {
+	s.t.Helper()
+	sleep, err := exec.LookPath("sleep")
+	path := filepath.Join(s.lb.Dir(), name)
+	if err == nil {
+		err = os.Symlink(sleep, path)
+	}
+	if err != nil {
+		s.t.Fatalf("make program %s: %v", name, err)
+	}
+	return path
 }
 
 // conf is the name of the configuration file.
@@ -268,8 +308,8 @@ func (s *stage) start() {
 		"--dont-fork", "--log-console", "--log-detail", "--use-file", conf,
 		"--pid", file("all.pid"), "--vrrp_pid", file("vrrp.pid"), "--checkers_pid", file("check.pid"),
 	}
-	if !s.hasIPVS {
-		flags = append(flags, "--vrrp")
+	if s.c.only != "" {
+		flags = append(flags, s.c.only)
 	}
 	switch {
 	case s.daemon == converted:

@@ -47,7 +47,7 @@ func (s *stage) state() ([]string, error) {
 		}
 	}
 	out := slices.DeleteFunc(slices.Clone(s.machine), func(l string) bool { return slices.Contains(s.before, l) })
-	out = append(append(append(out, s.wire.lines()...), s.said()...), s.mail.lines()...)
+	out = slices.Concat(out, s.wire.lines(), s.said(), s.mail.lines(), s.processFacts())
 	for i := range out {
 		out[i] = strings.ReplaceAll(out[i], s.lb.Dir(), dirWord)
 	}

@@ -1,0 +1,334 @@
+package twin
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/conf"
+	foreign "github.com/vipd/vipd/conf/keepalived"
+	"github.com/vipd/vipd/internal/lab"
+	"github.com/vipd/vipd/vrrp"
+)
+
+// corpusVariable names the environment variable with a directory of other
+// people's configurations of keepalived, *.conf in the folders samples and wild.
+const corpusVariable = "VIPD_CORPUS"
+
+// leastOfCorpus is how many files of a hundred must have been compared: of the
+// others many are templates with words in the place of addresses.
+const leastOfCorpus = 40
+
+// settle is for how long at least both run before they are compared, beyond the
+// time that it takes them to become master; stopped how long after the end.
+const (
+	settle  = 3 * time.Second
+	stopped = time.Second
+)
+
+// TestCorpus: other people's virtual routers under keepalived and vipd.
+func TestCorpus(t *testing.T) {
+	needCorpus(t)
+	lab.Need(t, lab.Root, lab.Tool("keepalived"))
+	lab.Binary(t)
+	compareCorpus(t, atOnceHost, false)
+}
+
+// TestGuestCorpus: other people's virtual servers under keepalived and vipd.
+func TestGuestCorpus(t *testing.T) {
+	needCorpus(t)
+	lab.Binary(t)
+	if !lab.Guest(t) {
+		return
+	}
+	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"))
+	compareCorpus(t, atOnceGuest, true)
+}
+
+// needCorpus skips where there is no corpus or no time for it.
+func needCorpus(t *testing.T) {
+	t.Helper()
+	lab.Need(t, func() string {
+		switch {
+		case os.Getenv(corpusVariable) == "":
+			return corpusVariable + ", a directory of other people's configurations"
+		case os.Getenv("VIPD_LAB_TWINS") == "":
+			return "the time that make twin has"
+		}
+		return ""
+	})
+}
+
+// compareCorpus compares all files that have virtual servers, or virtual routers.
+func compareCorpus(t *testing.T, atOnce int, services bool) {
+	var files []string
+	for _, folder := range []string{"samples", "wild"} {
+		names, err := filepath.Glob(filepath.Join(os.Getenv(corpusVariable), folder, "*.conf*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, names...)
+	}
+	tokens := make(chan struct{}, atOnce)
+	var all sync.WaitGroup
+	var found, compared atomic.Int32
+	for _, file := range files {
+		name := strings.ReplaceAll(filepath.Base(file), "/", "-")
+		f, err := readForeign(file, services)
+		if err != nil || !strings.Contains(name, os.Getenv("VIPD_LAB_CASES")) {
+			continue
+		}
+		found.Add(1)
+		tokens <- struct{}{}
+		all.Go(func() {
+			t.Run(name, func(t *testing.T) {
+				if f.compare(t) {
+					compared.Add(1)
+				}
+			})
+			<-tokens
+		})
+	}
+	all.Wait()
+	t.Logf("%d of %d files, %d of them can be run here, were compared", compared.Load(), len(files), found.Load())
+	if os.Getenv("VIPD_LAB_CASES") == "" && !services && int(compared.Load())*100 < len(files)*leastOfCorpus {
+		t.Errorf("%d of %d files were compared", compared.Load(), len(files))
+	}
+}
+
+// foreignFile is a configuration of the corpus with harmless programs.
+type foreignFile struct {
+	testCase   *testCase
+	cfg        *conf.Config
+	interfaces []string
+}
+
+var (
+	// programs are the settings that name programs: those of other people are not
+	// run. Who runs them is nobody whom this machine has, either.
+	programs = regexp.MustCompile(`(?m)^(\s*(?:script|misc_path|notify(?:_(?:master|backup|fault|stop|up|down|master_rx_lower_pri))?|quorum_up|quorum_down|startup_script|shutdown_script)\s+)[^\s{].*$`)
+	users    = regexp.MustCompile(`(?m)^(\s*(?:script_user|user)\s+).*$`)
+	// elsewhere are settings that reach beyond the lab: mails, pipes.
+	elsewhere = regexp.MustCompile(`(?m)^\s*(?:smtp_server|\w*fifo\w*)\s.*$`)
+	// beyond are words of files that are left out: they write files, leave the
+	// namespace or want what a lab has not.
+	beyond = regexp.MustCompile(`(?m)^\s*(?:net_namespace\w*|namespace_with_ipsets|instance|use_pid_dir|\w*_dump_file|init_file|vrrp_iptables|\w*ipsets?\w*|bfd_instance|tmp_config_directory|config_save_dir|reload_time_file|lvs_sync_daemon\w*|linkbeat_\w+)\b`)
+)
+
+const harmless = "/bin/true"
+
+// readForeign reads a file and makes it harmless. The error tells why it cannot
+// be run: vipd refuses it, or it is for something else.
+func readForeign(file string, services bool) (*foreignFile, error) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	text := elsewhere.ReplaceAllString(users.ReplaceAllString(programs.ReplaceAllString(string(b), "${1}"+harmless), "${1}root"), "")
+	if beyond.MatchString(text) {
+		return nil, errors.New("it reaches beyond a lab")
+	}
+	dangerous := ""
+	cfg, diags := foreign.Load([]string{keepalivedConf}, conf.Options{
+		Hostname: "lb", Env: func(string) (string, bool) { return "", false },
+		Read: func(name string) ([]byte, error) {
+			if name != keepalivedConf {
+				return nil, os.ErrNotExist
+			}
+			return []byte(text), nil
+		},
+		Program: func(path string) error {
+			if path != harmless {
+				dangerous = path
+			}
+			return nil
+		},
+	})
+	switch {
+	case cfg == nil:
+		return nil, fmt.Errorf("vipd refuses it: %v", diags)
+	case dangerous != "":
+		return nil, fmt.Errorf("it runs %s", dangerous)
+	case services && len(cfg.Services) == 0, !services && len(cfg.Routers) == 0:
+		return nil, errors.New("it has nothing to compare")
+	}
+	f := &foreignFile{cfg: cfg, testCase: &testCase{path: file, files: map[string]string{keepalivedConf: text}, only: onlyRouters}}
+	if services {
+		f.testCase.only = onlyCheckers
+	}
+	f.interfaces, err = interfacesOf(cfg)
+	return f, err
+}
+
+// longestName is that of an interface (linux/if.h, IFNAMSIZ).
+const longestName = 15
+
+// interfacesOf are the interfaces that a configuration names.
+func interfacesOf(cfg *conf.Config) ([]string, error) {
+	out := []string{"eth0"}
+	for _, r := range append(slices.Clone(cfg.Routers), cfg.Static) {
+		out = append(out, r.ID.Interface)
+		for _, o := range r.Options {
+			out = append(out, o.Interface)
+		}
+		for _, t := range r.Tracks {
+			if t.ID.Kind == vrrp.TrackInterface {
+				out = append(out, t.ID.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	out = slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" || name == "lo" })
+	for _, name := range out {
+		if len(name) > longestName || strings.ContainsAny(name, "/ <") {
+			return nil, fmt.Errorf("%q is no interface", name)
+		}
+	}
+	return out, nil
+}
+
+// compare runs the file under both daemons and reports whether they could be
+// compared: keepalived may refuse it.
+func (f *foreignFile) compare(t *testing.T) bool {
+	stages := []*stage{f.stage(t, keepalived), f.stage(t, vipd)}
+	for _, s := range stages {
+		s.start()
+	}
+	longest := time.Duration(0)
+	for i := range f.cfg.Routers {
+		longest = max(longest, f.cfg.Routers[i].MasterDown())
+	}
+	diff := f.differ(t, stages, longest+settle)
+	if !stages[0].proc.Running() {
+		t.Logf("keepalived ends: %s", stages[0].proc.Log())
+		return false
+	}
+	if diff != "" {
+		t.Errorf("%s: while they run (-keepalived +vipd):\n%s", f.testCase.path, diff)
+	}
+	for _, s := range stages {
+		s.stop()
+	}
+	if diff := f.differ(t, stages, stopped); diff != "" {
+		t.Errorf("%s: after the end (-keepalived +vipd):\n%s", f.testCase.path, diff)
+	}
+	return true
+}
+
+// differ waits until two states are the same and stay so for a moment, and
+// returns what is different when that takes too long.
+func (f *foreignFile) differ(t *testing.T, stages []*stage, least time.Duration) string {
+	t.Helper()
+	start, good, diff := time.Now(), 0, ""
+	for {
+		var states [2][]string
+		for i, s := range stages {
+			state, err := s.state()
+			if err != nil {
+				t.Fatal(err)
+			}
+			states[i] = alike(state)
+		}
+		running := time.Since(start)
+		switch diff = gocmp.Diff(states[0], states[1]); {
+		case diff == "" && running >= least:
+			if good++; good == 3 {
+				return ""
+			}
+		case running > least+corpusPatience, !stages[0].proc.Running() && least != stopped:
+			return diff
+		default:
+			good = 0
+		}
+		time.Sleep(every)
+	}
+}
+
+// corpusPatience is for how long states may differ: checks that fail are
+// repeated before they count.
+const corpusPatience = 50 * time.Second
+
+// stage makes a director with the interfaces that the file names, each on a
+// segment of its own with a neighbour:
+//
+//	10.255.N.0/24  lb .1  world .254
+func (f *foreignFile) stage(t *testing.T, daemon string) *stage {
+	t.Helper()
+	l := lab.New(t)
+	s := emptyStage(t, f.testCase, daemon)
+	for i, name := range f.interfaces {
+		prefix := func(host int) string { return fmt.Sprintf("10.255.%d.%d/24", i+1, host) }
+		segment := fmt.Sprintf("n%d", i)
+		l.Bridge(segment, prefix(0))
+		if i == 0 {
+			s.world, s.lb = l.Host("world", segment, prefix(254)), l.Host("lb", segment, prefix(1))
+		} else {
+			s.world.Attach(segment, prefix(254))
+			s.lb.Attach(segment, prefix(1))
+		}
+		s.rename(fmt.Sprintf("eth%d", i), fmt.Sprintf("made%d", i))
+		s.wire.listen(t, s.world, fmt.Sprintf("eth%d", i), name)
+	}
+	for i, name := range f.interfaces {
+		s.rename(fmt.Sprintf("made%d", i), name)
+	}
+	for i := range f.cfg.Routers {
+		r := &f.cfg.Routers[i]
+		if source := r.Delivery.Source; source.IsValid() && !s.lb.Holds(source) {
+			s.lb.AddAddress(cmp.Or(r.ID.Interface, f.interfaces[0]), fmt.Sprintf("%v/%d", source, source.BitLen()))
+		}
+	}
+	s.open()
+	return s
+}
+
+// rename gives an interface of the director another name.
+func (s *stage) rename(from, to string) {
+	s.t.Helper()
+	s.lb.LinkDown(from)
+	if said, err := s.lb.Run("ip", "link", "set", "dev", from, "name", to); err != nil {
+		s.t.Fatalf("rename %s: %v: %s", from, err, said)
+	}
+	s.lb.LinkUp(to)
+}
+
+var (
+	ownRoute   = regexp.MustCompile(`proto (keepalived|112|18)\b`)
+	ownAddress = regexp.MustCompile(` (dynamic|deprecated|noprefixroute|leased)\b`)
+	ownNextHop = regexp.MustCompile(`hops \d+`)
+	// madeAddress is the link-local address of an interface of the lab, by its MAC.
+	madeAddress = regexp.MustCompile(`^address \S+ fe80::ff:fe00:`)
+)
+
+// alike takes out of a state what is different on purpose, by the table of
+// differences: lease, ipv6-flags, vmac-route, route-owner, unicast-hops.
+func alike(state []string) []string {
+	var out []string
+	for _, l := range state {
+		switch kind, _, _ := strings.Cut(l, " "); kind {
+		case "address":
+			if madeAddress.MatchString(l) {
+				continue
+			}
+			l = ownAddress.ReplaceAllString(l, "")
+		case "route", "rule":
+			l = ownRoute.ReplaceAllString(l, "proto ours")
+		case "advert":
+			l = ownNextHop.ReplaceAllString(l, "hops")
+		}
+		out = append(out, l)
+	}
+	slices.Sort(out)
+	return out
+}
