@@ -88,6 +88,7 @@ func (t *together) router(all []member) {
 		}
 		return
 	}
+	one := all[:1:1]
 	for _, m := range all[1:] {
 		if len(m.router.Addresses) > 0 && len(all[0].router.Addresses) > 0 && !shares(all[0].router, m.router) {
 			t.tell(Error, "vrid_clash", m, "give one of them another VRID", "%s and %s have VRID %d on %s and no address in common: they are two services",
@@ -95,10 +96,13 @@ func (t *together) router(all []member) {
 			continue
 		}
 		t.pair(all[0], m)
+		one = append(one, m)
 	}
-	t.priorities(all)
-	t.peers(all)
-	t.weights(all)
+	if len(one) > 1 {
+		t.priorities(one)
+		t.peers(one)
+		t.weights(one)
+	}
 }
 
 // pair compares two members that are meant to be one virtual router.
@@ -219,7 +223,7 @@ func (c *Config) OffSubnet(subnets map[string][]netip.Prefix) Diagnostics {
 			}
 			out = append(out, Diagnostic{
 				Severity: Warning, Code: "off_subnet", File: first(c.Files), Hint: "write its length, or check the interface",
-				Summary: fmt.Sprintf("%s of vrrp_instance %q is in no subnet of %s: it is reached through a route only", p, r.Name, iface),
+				Summary: fmt.Sprintf("%s of vrrp_instance %q is in no subnet that %s has on this machine: it is reached through a route only", p, r.Name, iface),
 			})
 		}
 	}

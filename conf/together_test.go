@@ -48,8 +48,10 @@ var togetherCases = map[string]togetherCase{
 	"well":             {func(a, b *vrrp.Config) {}, nil},
 	"other interfaces": {func(a, b *vrrp.Config) { b.ID.Interface = "bond0" }, nil},
 	"other VRID":       {func(a, b *vrrp.Config) { b.ID.VRID = 52; b.Priority = 150 }, nil},
-	"clash": {
-		func(a, b *vrrp.Config) { b.Addresses = addresses("198.51.100.1/24") },
+	"clash": { // and nothing else: they are no cluster
+		func(a, b *vrrp.Config) {
+			b.Addresses, b.Priority, b.Preempt, a.Delivery.Peers = addresses("198.51.100.1/24"), 150, false, peer("192.0.2.2")
+		},
 		[]string{"error vrid_clash b: web of lb2 and web of lb1 have VRID 51 on eth0 and no address in common: they are two services"},
 	},
 	"addresses": {

@@ -61,7 +61,7 @@ Exit status: 0 usable, 1 errors were found, 2 a file cannot be read.`,
 
 // checkNodes checks the files of several nodes.
 func (c *common) checkNodes(cmd *cobra.Command, nodes []daemon.NodeFile) error {
-	diags := daemon.CheckNodes(nodes, conf.Format(c.format))
+	diags := daemon.CheckNodes(nodes, conf.Format(c.format), localSubnets())
 	code := diagnosticsExit(diags)
 	switch {
 	case c.json:

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -44,9 +45,13 @@ func loadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags c
 }
 
 // CheckNodes checks the files of several nodes, each by itself and all
-// together.
-func CheckNodes(files []NodeFile, format conf.Format) conf.Diagnostics {
+// together. subnets are those of this machine's interfaces, by which virtual
+// addresses are judged: nodes of one cluster share their segments.
+func CheckNodes(files []NodeFile, format conf.Format, subnets map[string][]netip.Prefix) conf.Diagnostics {
 	nodes, diags := loadNodes(files, format)
+	for _, n := range nodes {
+		diags = append(diags, n.Config.OffSubnet(subnets)...)
+	}
 	return append(diags, conf.Together(nodes)...)
 }
 

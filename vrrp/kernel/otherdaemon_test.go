@@ -41,6 +41,14 @@ func TestKeepalived_IsFoundOnItsInterface(t *testing.T) {
 	w := newWire()
 	defer w.close()
 	must(t, w.Listen([]runner.Port{port0}))
+	for name, words := range map[string]string{"on the interface": "", "on a VMAC of its own": "use_vmac"} {
+		t.Run(name, func(t *testing.T) { findKeepalived(t, binary, words) })
+	}
+}
+
+// findKeepalived looks for a keepalived with an instance on eth0 that has the
+// words in addition.
+func findKeepalived(t *testing.T, binary, words string) {
 	if found := OtherListeners("eth0"); len(found) > 0 {
 		t.Errorf("found %v before anything was started", found)
 	}
@@ -50,6 +58,7 @@ func TestKeepalived_IsFoundOnItsInterface(t *testing.T) {
   interface eth0
   virtual_router_id 9
   priority 50
+  `+words+`
   virtual_ipaddress { 192.0.2.99/24 }
 }
 `), 0o600))

@@ -1,0 +1,100 @@
+package daemon
+
+import (
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// togetherCodes are what is told about several files.
+var togetherCodes = []string{
+	"vrid_clash", "other_interval", "other_auth", "other_addresses", "other_version", "same_priority", "other_preempt", "unreachable_peer",
+	"weak_weight", "off_subnet", "alone",
+}
+
+// nodeText is the file of one of two nodes in keepalived's language.
+const nodeText = `vrrp_script web {
+  script "/bin/true"
+  weight -60
+}
+vrrp_instance web {
+  interface eth0
+  virtual_router_id 51
+  priority 150
+  advert_int 1
+  authentication {
+    auth_type PASS
+    auth_pass secret
+  }
+  track_script {
+    web
+  }
+  virtual_ipaddress {
+    192.0.2.100
+  }
+}
+`
+
+// TestCheckNodes: what keeps the files of two nodes from being one cluster, each
+// file well by itself. The second differs from the first in its priority and in
+// the words of the case.
+func TestCheckNodes(t *testing.T) {
+	const lower = "priority 150, priority 100"
+	peers := "advert_int 1, advert_int 1\n  unicast_src_ip 192.0.2.2\n  unicast_peer {\n    192.0.2.9\n  }"
+	for _, c := range []struct {
+		name        string
+		both, other string // "old, new" with ";" between them
+		want        string
+	}{
+		{"well", "", lower, ""},
+		{"vrid clash", "", lower + "; 192.0.2.100, 192.0.2.200", "error vrid_clash"},
+		{"interval", "", lower + "; advert_int 1, advert_int 2", "error other_interval"},
+		{"password", "", lower + "; secret, other", "error other_auth"},
+		{"way of authentication", "", lower + "; PASS, AH", "error other_auth"},
+		{"addresses", "", lower + "; 192.0.2.100, 192.0.2.100\n    192.0.2.101", "warning other_addresses"},
+		{"version", "authentication {\n    auth_type PASS\n    auth_pass secret\n  }, ", lower + "; advert_int 1, version 3", "error other_version"},
+		{"tie", "", "", "warning same_priority"},
+		{"preempt", "", lower + "; advert_int 1, advert_int 1\n  nopreempt", "warning other_preempt"},
+		{"unreachable peer", "", lower + "; " + peers, "error unreachable_peer"},
+		{"peers that do not meet", peers, lower + "; 192.0.2.2, 192.0.2.1", "error unreachable_peer"},
+		{"weight", "weight -60, weight -10", lower, "warning weak_weight"},
+		{"outside of every subnet", "192.0.2.100, 192.0.2.100\n    203.0.113.1", lower, "warning off_subnet"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			first := changed(nodeText, c.both)
+			var files []NodeFile
+			for name, text := range map[string]string{"lb1": first, "lb2": changed(first, c.other)} {
+				file := filepath.Join(dir, name+".conf")
+				if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				files = append(files, NodeFile{name, file})
+			}
+			slices.SortFunc(files, func(a, b NodeFile) int { return strings.Compare(a.Name, b.Name) })
+			diags := CheckNodes(files, "", map[string][]netip.Prefix{"eth0": {netip.MustParsePrefix("192.0.2.0/24")}})
+			var told []string
+			for _, d := range diags {
+				if slices.Contains(togetherCodes, d.Code) {
+					told = append(told, d.Severity.String()+" "+d.Code)
+				}
+			}
+			if got := strings.Join(slices.Compact(told), ", "); got != c.want || diags.HasErrors() != strings.Contains(c.want, "error") {
+				t.Errorf("%q, want %q: %v", got, c.want, diags)
+			}
+		})
+	}
+}
+
+// changed replaces words of a text.
+func changed(text, edits string) string {
+	for edit := range strings.SplitSeq(edits, "; ") {
+		if old, words, is := strings.Cut(edit, ", "); is {
+			text = strings.ReplaceAll(text, old, words)
+		}
+	}
+	return text
+}
