@@ -65,6 +65,10 @@ func (b *builder) service(n *node, keys []located[ipvs.ServiceKey], checks *chec
 			s.Also = append(s.Also, k.v)
 		}
 	}
+	if n.has("keep_on_stop") {
+		keep := get[bool](n, "keep_on_stop")
+		s.KeepOnStop = &keep
+	}
 	udp := get[string](n, "protocol") == "udp"
 	if !n.has("quiescent") {
 		s.Quiescent = !udp && !s.OnePacket

@@ -163,6 +163,9 @@ type Service struct {
 	HASuspend bool
 	// Omega runs OnQuorumDown at a stop.
 	Omega bool
+	// KeepOnStop says whether the service stays in the table at a stop; nil = as
+	// Global.KeepTable.
+	KeepOnStop *bool
 	// OnQuorumUp and OnQuorumDown are commands with arguments.
 	OnQuorumUp, OnQuorumDown []string
 	// Alert tells people; nil = nobody.

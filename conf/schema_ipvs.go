@@ -47,6 +47,8 @@ var serverBlock = &block{
 		{name: "alpha", kind: kindBool, def: "false",
 			help: "A real server that is not in the kernel's table stays out until its checks say that it is up; otherwise it is assumed up."},
 		{name: "omega", kind: kindBool, def: "false", help: "Run the hook `quorum.on_down` when vipd stops."},
+		{name: "keep_on_stop", kind: kindBool, defNote: "`global.keep_table_on_stop`",
+			help: "Whether the service stays in the IPVS table when vipd stops. The next start finds it and goes on with it."},
 		{name: "ha_suspend", kind: kindBool, def: "false",
 			help: "Rest the checks while another director holds the address. The table stays as it was. An address that no `vrrp_instance` names is always ours."},
 		{name: "slow_start", kind: kindDuration, def: `"0s"`, min: 0, max: int64(time.Hour),

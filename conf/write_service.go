@@ -30,6 +30,7 @@ func (w *writer) service(s *Service) maker {
 	m.set("one_packet", s.OnePacket)
 	m.set("alpha", s.Alpha)
 	m.set("omega", s.Omega)
+	m.option("keep_on_stop", s.KeepOnStop)
 	m.set("ha_suspend", s.HASuspend)
 	m.set("slow_start", s.SlowStart)
 	m.set("drain", s.Drain)

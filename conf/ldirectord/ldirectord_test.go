@@ -210,6 +210,31 @@ func TestQuiescent(t *testing.T) {
 	}
 }
 
+// TestCleanStop: a virtual server's own goes before the global one; absent means
+// yes.
+func TestCleanStop(t *testing.T) {
+	for _, tt := range []struct {
+		global, virtual string
+		want            bool // it goes
+	}{
+		{"", "", true}, {"cleanstop=no", "", false}, {"", "no", false}, {"cleanstop=yes", "no", false},
+		{"cleanstop=no", "yes", true}, {"cleanstop=no", "no", false}, {"cleanstop=yes", "yes", true},
+	} {
+		own := ""
+		if tt.virtual != "" {
+			own = "\tcleanstop=" + tt.virtual + "\n"
+		}
+		cfg := load(t, tt.global+"\nvirtual=192.0.2.10:80\n\treal=192.0.2.21:80 gate\n"+own)
+		keep := cfg.Global.KeepTable
+		if s := cfg.Services[0]; s.KeepOnStop != nil {
+			keep = *s.KeepOnStop
+		}
+		if keep == tt.want {
+			t.Errorf("%q %q: stays %v", tt.global, tt.virtual, keep)
+		}
+	}
+}
+
 // TestOff: nothing is ever activated, the fallback neither.
 func TestOff(t *testing.T) {
 	s := load(t, "fallback=127.0.0.1\nvirtual=192.0.2.10:80\n\treal=192.0.2.21:80 gate\n\tchecktype=off\n").Services[0]

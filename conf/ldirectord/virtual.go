@@ -204,8 +204,8 @@ func (t *translator) pool(s *service, all *block, out *conf.Block) {
 	from := first("quiescent", s.block, all)
 	out.SetAt("quiescent", from.text("quiescent") == "yes", from.where("quiescent"))
 	out.Set("alpha", true)
-	if s.has("cleanstop") && s.text("cleanstop") != all.text("cleanstop") && !(s.text("cleanstop") == "yes" && !all.has("cleanstop")) {
-		t.warnf("differs", s.where("cleanstop"), "set it for all", "cleanstop is a setting of the whole daemon here: that of this virtual server is left out")
+	if keep := s.text("cleanstop") == "no"; s.has("cleanstop") && keep != (all.text("cleanstop") == "no") {
+		out.SetAt("keep_on_stop", keep, s.where("cleanstop"))
 	}
 	if from := first("fallbackcommand", s.block, all); from.text("fallbackcommand") != "" {
 		at, command := from.where("fallbackcommand"), from.text("fallbackcommand")

@@ -123,7 +123,7 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 		if err != nil {
 			return nil, err
 		}
-		return nil, errors.Join(c.table.leave(how.KeepTable), c.sync.leave(how.KeepTable))
+		return nil, errors.Join(c.table.leave(how), c.sync.leave(how.KeepTable))
 	}
 	return nil, fmt.Errorf("unknown call %q", method)
 }

@@ -3,11 +3,13 @@ package daemon
 import (
 	"encoding/json"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/api"
 	"github.com/vipd/vipd/ipvs"
+	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
 )
@@ -109,7 +111,41 @@ type routerStop struct {
 
 // checkerStop tells the checker role how to leave.
 type checkerStop struct {
+	// KeepTable leaves the IPVS table and the sync daemons as they are.
 	KeepTable bool
+	// Except are the services of which the opposite is true.
+	Except []ipvs.ServiceKey
+}
+
+// leaving is how the checker role leaves at a stop.
+func leaving(cfg *conf.Config) checkerStop {
+	how := checkerStop{KeepTable: cfg.Global.KeepAll || cfg.Global.KeepTable}
+	if cfg.Global.KeepAll {
+		return how
+	}
+	for i := range cfg.Services {
+		s := &cfg.Services[i]
+		if s.KeepOnStop != nil && *s.KeepOnStop != how.KeepTable {
+			how.Except = slices.AppendSeq(how.Except, s.Keys())
+		}
+	}
+	return how
+}
+
+// stays reports whether a service stays in the table.
+func (s checkerStop) stays(k ipvs.ServiceKey) bool {
+	return s.KeepTable != slices.Contains(s.Except, k)
+}
+
+// keepsAll reports whether there is nothing to remove.
+func (s checkerStop) keepsAll() bool { return s.KeepTable && len(s.Except) == 0 }
+
+// remove removes what does not stay.
+func (s checkerStop) remove(rec *ipvskernel.Reconciler) error {
+	if len(s.Except) > 0 {
+		return rec.RemoveBut(s.stays)
+	}
+	return rec.RemoveOurs()
 }
 
 // checkerStatus is the checker role's answer to callStatus.

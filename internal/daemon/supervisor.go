@@ -263,7 +263,7 @@ func (s *supervisor) leave(signals *signalSet) error {
 		errRouter = nil // the last will of the one before was carried out
 	}
 	close(left)
-	errChecker := s.stopChecker(g.KeepAll || g.KeepTable)
+	errChecker := s.stopChecker(leaving(s.config()))
 	s.alerts.stop()
 	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {
@@ -273,17 +273,17 @@ func (s *supervisor) leave(signals *signalSet) error {
 	return nil
 }
 
-// stopChecker has the checker role remove the table. What one that has died has
+// stopChecker has the checker role leave the table. What one that has died has
 // left is removed without it.
-func (s *supervisor) stopChecker(keepTable bool) error {
-	err := s.checker.stop(checkerStop{KeepTable: keepTable})
+func (s *supervisor) stopChecker(how checkerStop) error {
+	err := s.checker.stop(how)
 	switch dead := errors.Is(err, errNotRunning) || errors.Is(err, link.ErrClosed); {
 	case !dead:
 		return err
-	case keepTable:
+	case how.keepsAll():
 		return nil
 	}
-	return removeTable(s.opt.RuntimeDir)
+	return removeTable(s.opt.RuntimeDir, how)
 }
 
 // handOverBound is the longest hand-over of the configuration, and what the

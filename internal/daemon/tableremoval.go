@@ -10,9 +10,9 @@ import (
 	ipvskernel "github.com/vipd/vipd/ipvs/kernel"
 )
 
-// removeTable removes the services that a checker role has recorded as ours. It
-// must not live any more.
-func removeTable(runtimeDir string) error {
+// removeTable removes the services that a checker role has recorded as ours, but
+// those that stay. It must not live any more.
+func removeTable(runtimeDir string, how checkerStop) error {
 	record := filepath.Join(runtimeDir, tableRecord)
 	if _, err := os.Stat(record); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -27,7 +27,7 @@ func removeTable(runtimeDir string) error {
 	defer client.Close()
 	rec, err := ipvskernel.NewReconciler(client, record)
 	if err == nil {
-		err = rec.RemoveOurs()
+		err = how.remove(rec)
 	}
 	if err != nil {
 		return fmt.Errorf("remove IPVS table: %w", err)

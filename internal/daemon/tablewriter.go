@@ -264,19 +264,20 @@ func (w *tableWriter) recorded() bool {
 	return err == nil
 }
 
-// leave ends all passes and removes our services, unless they shall stay.
-func (w *tableWriter) leave(keep bool) error {
+// leave ends all passes and removes our services, but those that shall stay.
+func (w *tableWriter) leave(how checkerStop) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.left = true
-	if keep {
+	if how.keepsAll() {
 		return nil
 	}
-	return w.there(w.removeOurs)
+	return w.there(func() error { return w.remove(how) })
 }
 
-func (w *tableWriter) removeOurs() error {
-	if w.cfg.FlushOnStop {
+// remove removes what does not stay.
+func (w *tableWriter) remove(how checkerStop) error {
+	if w.cfg.FlushOnStop && !how.KeepTable {
 		if err := w.takeAll(); err != nil {
 			return err
 		}
@@ -284,7 +285,7 @@ func (w *tableWriter) removeOurs() error {
 	if w.rec == nil {
 		return nil
 	}
-	return w.rec.RemoveOurs()
+	return how.remove(w.rec)
 }
 
 // takeAll makes the services of others ours to remove. A kernel without IPVS

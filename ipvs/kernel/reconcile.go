@@ -169,6 +169,18 @@ func (r *Reconciler) RemoveOurs() error {
 	return nil
 }
 
+// RemoveBut removes our services except for those that stay. They remain ours:
+// the record and the kernel's settings stay with them.
+func (r *Reconciler) RemoveBut(stays func(ipvs.ServiceKey) bool) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, err := r.update(func(have ipvs.Table) ipvs.Table {
+		owned := r.rec.owned()
+		return slices.DeleteFunc(have.Clone(), func(e ipvs.Entry) bool { return !owned[e.Service.Key] || !stays(e.Service.Key) })
+	})
+	return err
+}
+
 func (r *Reconciler) verify(desired func(have ipvs.Table) ipvs.Table) (Report, error) {
 	damaged := r.damaged
 	r.damaged = nil

@@ -172,6 +172,20 @@ func TestReconcileAdopts(t *testing.T) {
 	w.expect(foreign)
 }
 
+// What stays is ours still: the next start removes it when nobody wants it.
+func TestReconcileRemovesBut(t *testing.T) {
+	foreign := ipvstest.MustTable("tcp 192.0.2.200:80 rr")
+	w := newWorld(t, foreign)
+	r := w.start()
+	w.reconcile(r, join(web, dns))
+	if err := r.RemoveBut(func(k ipvs.ServiceKey) bool { return k == dns[0].Service.Key }); err != nil {
+		t.Fatal(err)
+	}
+	w.expect(join(foreign, dns))
+	w.reconcile(w.start(), nil)
+	w.expect(foreign)
+}
+
 // The record names a service before the kernel has it, and until the kernel
 // has it no longer.
 func TestReconcileWritesAhead(t *testing.T) {

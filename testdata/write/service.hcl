@@ -92,6 +92,7 @@ virtual_server "group" {
   quiescent       = false
   alpha           = true
   omega           = true
+  keep_on_stop    = false
   ha_suspend      = true
   slow_start      = "30s"
   drain           = "1m"
