@@ -157,6 +157,7 @@ func (t *together) priorities(all []member) {
 // peers compares who sends to whom with who is there.
 func (t *together) peers(all []member) {
 	for _, m := range all {
+		t.strangers(m, all)
 		for _, o := range all {
 			if m.node == o.node {
 				continue
@@ -169,6 +170,23 @@ func (t *together) peers(all []member) {
 			case m.router.Unicast() && source.IsValid() && !slices.ContainsFunc(m.router.Delivery.Peers, func(p vrrp.Peer) bool { return p.Address == source }):
 				t.tell(Error, "unreachable_peer", m, "add "+source.String(), "%s does not send to %s, the address of %s", m, source, o)
 			}
+		}
+	}
+}
+
+// strangers finds peers that are none of the nodes, where all of them say who
+// they are.
+func (t *together) strangers(m member, all []member) {
+	known := map[netip.Addr]bool{}
+	for _, o := range all {
+		if !o.router.Delivery.Source.IsValid() && o.node != m.node {
+			return
+		}
+		known[o.router.Delivery.Source] = true
+	}
+	for _, p := range m.router.Delivery.Peers {
+		if !known[p.Address] {
+			t.tell(Warning, "unknown_peer", m, "", "%s sends to %s, which is none of the nodes", m, p.Address)
 		}
 	}
 }

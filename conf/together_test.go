@@ -99,7 +99,10 @@ var togetherCases = map[string]togetherCase{
 			a.Delivery = vrrp.Delivery{Source: netip.MustParseAddr("192.0.2.1"), Peers: peer("192.0.2.3")}
 			b.Delivery = vrrp.Delivery{Source: netip.MustParseAddr("192.0.2.2"), Peers: peer("192.0.2.1")}
 		},
-		[]string{"error unreachable_peer a: web of lb1 does not send to 192.0.2.2, the address of web of lb2"},
+		[]string{
+			"warning unknown_peer a: web of lb1 sends to 192.0.2.3, which is none of the nodes",
+			"error unreachable_peer a: web of lb1 does not send to 192.0.2.2, the address of web of lb2",
+		},
 	},
 	"one with peers": {
 		func(a, b *vrrp.Config) { a.Delivery.Peers = peer("192.0.2.2") },

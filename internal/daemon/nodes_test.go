@@ -12,7 +12,7 @@ import (
 // togetherCodes are what is told about several files.
 var togetherCodes = []string{
 	"vrid_clash", "other_interval", "other_auth", "other_addresses", "other_version", "same_priority", "other_preempt", "unreachable_peer",
-	"weak_weight", "off_subnet", "alone",
+	"unknown_peer", "weak_weight", "off_subnet", "alone",
 }
 
 // nodeText is the file of one of two nodes in keepalived's language.
@@ -59,7 +59,7 @@ func TestCheckNodes(t *testing.T) {
 		{"tie", "", "", "warning same_priority"},
 		{"preempt", "", lower + "; advert_int 1, advert_int 1\n  nopreempt", "warning other_preempt"},
 		{"unreachable peer", "", lower + "; " + peers, "error unreachable_peer"},
-		{"peers that do not meet", peers, lower + "; 192.0.2.2, 192.0.2.1", "error unreachable_peer"},
+		{"peers that do not meet", peers, lower + "; 192.0.2.2, 192.0.2.1", "warning unknown_peer, error unreachable_peer, warning unknown_peer, error unreachable_peer"},
 		{"weight", "weight -60, weight -10", lower, "warning weak_weight"},
 		{"outside of every subnet", "192.0.2.100, 192.0.2.100\n    203.0.113.1", lower, "warning off_subnet"},
 	} {
