@@ -98,7 +98,7 @@ func (b *builder) vmac(n *node, c *vrrp.Config, names map[string]*node) {
 	case c.ID.Family == vrrp.IPv6 && slices.ContainsFunc(b.addressesOf(n), func(p netip.Prefix) bool { return p.Addr().Is4() }):
 		name += "6"
 	}
-	if why := badInterface(name); why != "" && !k.bad("name") {
+	if why := BadInterface(name); why != "" && !k.bad("name") {
 		b.errorf("bad_interface", k.at("name"), "", "%q cannot be an interface name: %s", name, why)
 	}
 	if prev := names[name]; prev != nil && !n.bad("vrid") {

@@ -36,7 +36,7 @@ func (b *builder) delivery(n *node, c *vrrp.Config) {
 			c.Delivery.Peers = append(c.Delivery.Peers, vrrp.Peer{Address: p.v, MinTTL: uint8(get[int64](u, "min_ttl"))})
 		}
 	}
-	c.Peers = true
+	c.Peers = c.Peers || len(c.Delivery.Peers) > 0
 	b.checkUnicast(n, u, c)
 }
 

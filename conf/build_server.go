@@ -214,8 +214,8 @@ func (b *builder) thresholds(n *node, rs ipvs.RealServer) {
 	switch {
 	case rs.LowerThreshold > 0 && rs.UpperThreshold == 0:
 		b.errorf("bad_threshold", n.at("lower_threshold"), "set upper_threshold too", "lower_threshold has no effect without upper_threshold")
-	case rs.LowerThreshold >= rs.UpperThreshold && rs.UpperThreshold > 0:
-		b.errorf("bad_threshold", n.at("lower_threshold"), "", "lower_threshold %d is not below upper_threshold %d", rs.LowerThreshold, rs.UpperThreshold)
+	case rs.LowerThreshold > rs.UpperThreshold:
+		b.errorf("bad_threshold", n.at("lower_threshold"), "", "lower_threshold %d is above upper_threshold %d", rs.LowerThreshold, rs.UpperThreshold)
 	}
 }
 

@@ -167,7 +167,7 @@ func (s *trackSet) tracks(n *node) []vrrp.Track {
 // refers checks what a track refers to.
 func (s *trackSet) refers(k *node, id vrrp.TrackID) bool {
 	if id.Kind == vrrp.TrackInterface {
-		if why := badInterface(id.Name); why != "" {
+		if why := BadInterface(id.Name); why != "" {
 			s.errorf("bad_interface", k.rngs[1], "", "%q cannot be an interface name: %s", id.Name, why)
 			return false
 		}

@@ -138,7 +138,7 @@ func (b *builder) instance(n *node) vrrp.Config {
 		c.Announce.RefreshRepeat = int(get[int64](garp, "refresh_repeat"))
 	}
 	for _, name := range get[[]located[string]](garp, "interfaces") {
-		if why := badInterface(name.v); why != "" {
+		if why := BadInterface(name.v); why != "" {
 			b.errorf("bad_interface", name.rng, "", "%q cannot be an interface name: %s", name.v, why)
 		}
 		c.Announce.Interfaces = append(c.Announce.Interfaces, name.v)

@@ -208,16 +208,16 @@ func toInterface(c *conversion, v cty.Value) (any, bool) {
 	if v.Type() != cty.String {
 		return c.wrong(v, "an interface name", `for example "eth0"`)
 	}
-	if why := badInterface(v.AsString()); why != "" {
+	if why := BadInterface(v.AsString()); why != "" {
 		c.errorf("bad_interface", c.rng, "", "%q cannot be an interface name: %s", v.AsString(), why)
 		return nil, false
 	}
 	return v.AsString(), true
 }
 
-// badInterface says why a name cannot be an interface's, "" if it can
+// BadInterface says why a name cannot be an interface's, "" if it can
 // (dev_valid_name in the kernel's net/core/dev.c).
-func badInterface(s string) string {
+func BadInterface(s string) string {
 	switch {
 	case s == "":
 		return "it is empty"

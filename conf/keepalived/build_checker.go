@@ -63,7 +63,7 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 		Config: ipvs.Config{
 			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0),
 			Engine: or(v.engine, ""), OnePacket: or(v.onePacket, false), Quiescent: or(v.quiescent, false),
-			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), FallbackInhibit: or(v.sorryInhibit, false), Alpha: or(v.alpha, false),
+			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), Alpha: or(v.alpha, false),
 		},
 		HASuspend: or(v.haSuspend, false), Omega: or(v.omega, false),
 	}
@@ -236,7 +236,7 @@ func (r *reader) servers(v *service, s *conf.Service) {
 			continue
 		}
 		server.Weight = or(first(rs.weight, v.weight), 1)
-		server.UpperThreshold, server.LowerThreshold = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
+		server.UpperThreshold, server.LowerThreshold = r.thresholds(rs)
 		server.Quiescent = rs.quiescent
 		if own := alpha(v, rs); own != s.Alpha && len(rs.checks) > 0 {
 			server.Alpha = &own
@@ -258,7 +258,15 @@ func (r *reader) servers(v *service, s *conf.Service) {
 			s.Checks[server.Address] = checks
 		}
 	}
+	r.sorry(v, s, taken)
+}
+
+// sorry builds the fallback.
+func (r *reader) sorry(v *service, s *conf.Service, taken map[netip.AddrPort]bool) {
 	if v.sorry == nil {
+		if or(v.sorryInhibit, false) {
+			r.notef(v.at, "no_effect", "", "sorry_server_inhibit has no effect in %s: there is no sorry_server", v.title)
+		}
 		return
 	}
 	sorry, ok := r.server(v, v.sorry, s, first(v.sorryForward, v.forward))
@@ -270,7 +278,17 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		r.errorf(v.sorry.at, "duplicate_server", "", "sorry_server %s is a real server, too", sorry.Address)
 		return
 	}
-	s.Fallback = &sorry
+	s.Fallback, s.FallbackInhibit = &sorry, or(v.sorryInhibit, false)
+}
+
+// thresholds are those of the connections of a real server.
+func (r *reader) thresholds(rs *server) (upper, lower uint32) {
+	upper, lower = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
+	if lower > upper {
+		r.warnf(rs.at, "bad_threshold", "an lthreshold of at most uthreshold", "lthreshold %d is above uthreshold %d, which the kernel refuses; it is ignored", lower, upper)
+		lower = 0
+	}
+	return upper, lower
 }
 
 // server builds what real servers and fallbacks have in common.

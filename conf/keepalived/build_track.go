@@ -127,6 +127,10 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 				r.notef(t.at, "no_effect", "", "the instance's own interface %s is tracked anyway", t.name)
 				continue
 			}
+			if why := conf.BadInterface(t.name); why != "" {
+				r.errorf(t.at, "bad_interface", "", "%q cannot be an interface name: %s", t.name, why)
+				continue
+			}
 		case vrrp.TrackScript:
 			i := slices.IndexFunc(r.scripts, func(s *trackScript) bool { return s.name == t.name })
 			if defined = i >= 0; defined {
@@ -154,6 +158,10 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 			continue
 		}
 		one := vrrp.Track{ID: vrrp.TrackID{Kind: t.kind, Name: t.name}}
+		if slices.ContainsFunc(out, func(o vrrp.Track) bool { return o.ID == one.ID }) {
+			r.warnf(t.at, "duplicate_track", "", "%s is tracked already; the first counts", one.ID)
+			continue
+		}
 		one.Weight, one.Reverse = weightOf(t, weight, reverse)
 		out = append(out, one)
 	}

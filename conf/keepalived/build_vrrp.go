@@ -71,6 +71,7 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 		own = "" // is tracked as any other
 	}
 	c.Tracks = r.resolve(i.tracks, own)
+	r.interfaces(i.at, &c)
 	c.Delivery.Buffer = r.receiveBuffer(i, &c)
 	c.Deviations = r.deviations(i)
 	if or(first(i.plainChecksum, r.global.plainChecksum), false) {
@@ -221,7 +222,7 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 	case i.hasPeers:
 		r.warnf(i.at, "no_peers", "", "%s has no usable unicast_peer: its adverts go to the group", i.name)
 	}
-	if len(i.peers) == 0 {
+	if len(i.peers) == 0 && !c.Delivery.NeedPeers {
 		return
 	}
 	c.Delivery.Group = netip.Addr{}
@@ -234,6 +235,25 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 	}
 	c.Delivery.TTL = uint8(or(i.ttl, 255))
 	c.Delivery.CheckSource = or(first(i.checkSource, r.global.checkUnicastSource), false)
+}
+
+// interfaces finds names that no interface can have.
+func (r *reader) interfaces(at place, c *vrrp.Config) {
+	names := []string{}
+	if c.ID.Interface != "" {
+		names = append(names, c.ID.Interface)
+	}
+	for _, o := range c.Options {
+		if o.Interface != "" {
+			names = append(names, o.Interface)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		if why := conf.BadInterface(name); why != "" {
+			r.errorf(at, "bad_interface", "", "%q cannot be an interface name: %s", name, why)
+		}
+	}
 }
 
 // announce merges the settings of an instance with the global ones.
@@ -278,6 +298,10 @@ func announce(own, global garp, family vrrp.Family) vrrp.Announce {
 func (r *reader) buildStatic(cfg *conf.Config) {
 	cfg.Static.Paths = r.paths
 	for _, v := range r.statics {
+		if slices.Contains(cfg.Static.Addresses, v.prefix) {
+			r.warnf(v.at, "duplicate_address", "", "static address %s appears twice; the first counts", v.prefix)
+			continue
+		}
 		if v.options.Interface == "" {
 			v.options.Interface = or(r.global.defaultInterface, "eth0")
 		}

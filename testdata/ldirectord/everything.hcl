@@ -26,6 +26,7 @@ virtual_server "Shop-secure" {
   forward         = "masquerade"
   quiescent       = true
   alpha           = true
+  keep_on_stop    = false
   fallback        = "192.0.2.99:443"
 
   # everything.cf:54

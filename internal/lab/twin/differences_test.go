@@ -60,6 +60,10 @@ var differences = []difference{
 		"nobody reads what comes with every start", "",
 	},
 	{
+		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files, unless the command line asks for one of them",
+		"a reload that adds the first instance or virtual server starts nothing new", "",
+	},
+	{
 		"mail-words", "ldirectord's mails have the line of its log for a subject", "they are worded like all mails of vipd, and begin with the host's name",
 		"one form of mail, whatever the language of the configuration", "",
 	},

@@ -17,7 +17,7 @@ const (
 )
 
 var (
-	limitLine = regexp.MustCompile(`(?m)^Max realtime timeout +(\S+)`)
+	limitLine = regexp.MustCompile(`(?m)^Max realtime timeout +\S+ +(\S+)`) // the hard one
 	cpusLine  = regexp.MustCompile(`(?m)^Cpus_allowed_list:\s+(\S+)`)
 	lockLine  = regexp.MustCompile(`(?m)^VmLck:\s+0 kB`)
 )
@@ -29,7 +29,11 @@ func (s *stage) processFacts() []string {
 		return nil
 	}
 	var out []string
-	for _, role := range []string{"vrrp", "check"} {
+	roles := []string{"vrrp", "check"}
+	if s.c.only == onlyRouters {
+		roles = roles[:1]
+	}
+	for _, role := range roles {
 		pid, err := os.ReadFile(filepath.Join(s.lb.Dir(), role+".pid"))
 		if err != nil {
 			continue // it does not run
@@ -60,6 +64,9 @@ func processFact(dir string) (string, error) {
 	if lockLine.MatchString(text["status"]) {
 		memory = "not locked"
 	}
-	return fmt.Sprintf("name %s, nice %s, policy %s real time %s, for %s us, processors %s, memory %s",
-		text["comm"], stat[statNice], stat[statPolicy], stat[statRealTime], limit[1], cpus[1], memory), nil
+	priority := "nice " + stat[statNice]
+	if stat[statPolicy] != "0" { // SCHED_OTHER; niceness is without effect elsewhere
+		priority = fmt.Sprintf("policy %s priority %s for %s us", stat[statPolicy], stat[statRealTime], limit[1])
+	}
+	return fmt.Sprintf("name %s, %s, processors %s, memory %s", text["comm"], priority, cpus[1], memory), nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +65,6 @@ type stage struct {
 	hasIPVS bool
 	before  []string
 	heard   map[string]int
-	others  map[string]*lab.Proc // programs of the director's that steps run
 
 	changed atomic.Bool // the kernel has told of a change
 	asked   time.Time   // when machine was asked for
@@ -94,7 +92,7 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 // emptyStage is a stage without hosts.
 func emptyStage(t *testing.T, c *testCase, daemon string) *stage {
 	return &stage{
-		t: t, c: c, daemon: daemon, hasIPVS: c.only != onlyRouters, heard: map[string]int{}, others: map[string]*lab.Proc{}, mail: &mailbox{},
+		t: t, c: c, daemon: daemon, hasIPVS: c.only != onlyRouters, heard: map[string]int{}, mail: &mailbox{},
 		wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}},
 	}
 }
@@ -217,7 +215,7 @@ func (s *stage) record(step *step) {
 // stepWords is how many words steps take that take any.
 var stepWords = map[string]int{
 	"dead": 1, "alive": 1, "gone": 1, "back": 1, "reload": 1, "rewrite": 1, "down": 1, "up": 1, "write": 2, "remove": 1,
-	"peer": 1, "run": 1, "end": 1,
+	"peer": 1,
 }
 
 // do carries out one step.
@@ -259,10 +257,6 @@ func (s *stage) do(verb string, args []string) {
 		if err := os.Remove(filepath.Join(s.lb.Dir(), args[0])); err != nil {
 			s.t.Fatal(err)
 		}
-	case "run":
-		s.others[args[0]] = s.lb.Start(s.sleeper(args[0]), "infinity")
-	case "end":
-		s.others[args[0]].Kill()
 	case "peer":
 		s.peer = s.world.Keepalived(s.c.files[args[0]])
 	case "peerless":
@@ -274,20 +268,6 @@ func (s *stage) do(verb string, args []string) {
 	default:
 		s.t.Fatalf("unknown step %q", verb)
 	}
-}
-
-// sleeper makes a program of the director's, which sleeps.
-func (s *stage) sleeper(name string) string {
-	s.t.Helper()
-	sleep, err := exec.LookPath("sleep")
-	path := filepath.Join(s.lb.Dir(), name)
-	if err == nil {
-		err = os.Symlink(sleep, path)
-	}
-	if err != nil {
-		s.t.Fatalf("make program %s: %v", name, err)
-	}
-	return path
 }
 
 // conf is the name of the configuration file.
