@@ -13,12 +13,12 @@ import (
 // How many accidents each file has, and how long reading may take at most: a
 // machine may be busy, and a loop never ends.
 const (
-	accidents = 12
-	readBound = 20 * time.Second
+	accidents = 6
+	readBound = time.Minute
 )
 
-// damageSeeds are the texts of all twins and good files, and of the corpus where
-// there is one.
+// damageSeeds are the texts of all twins and good files by name, and of the corpus
+// where there is one, by absolute path.
 func damageSeeds(t *testing.T) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -49,8 +49,8 @@ func damageSeeds(t *testing.T) map[string]string {
 }
 
 // TestDamagedFiles: whatever happens to a file, it is read to the end, and it is
-// usable, or every reason why not has its file and line. What is usable can be
-// written.
+// usable, or every reason why not has its file and line. What is usable of our own
+// files can be written.
 func TestDamagedFiles(t *testing.T) {
 	refused, read := 0, 0
 	for name, text := range damageSeeds(t) {
@@ -72,7 +72,9 @@ func TestDamagedFiles(t *testing.T) {
 				refused++
 				continue
 			}
-			writtenAndRead(t, name, cfg)
+			if !filepath.IsAbs(name) {
+				writtenAndRead(t, name, cfg)
+			}
 		}
 	}
 	if refused == 0 || refused == read {

@@ -14,7 +14,7 @@ import (
 // machine may be busy, and a loop never ends.
 const (
 	accidents = 60
-	readBound = 20 * time.Second
+	readBound = time.Minute
 )
 
 // TestDamagedFiles: whatever happens to a file, it is read to the end, and it is
