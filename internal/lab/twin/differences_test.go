@@ -64,6 +64,10 @@ var differences = []difference{
 		"a reload that adds the first instance or virtual server starts nothing new", "",
 	},
 	{
+		"mail-words", "ldirectord's mails have the line of its log for a subject", "they are worded like all mails of vipd, and begin with the host's name",
+		"one form of mail, whatever the language of the configuration; one mail tells of what happens within seconds", "conf/ldirectord TestMail",
+	},
+	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
 		"a dead or frozen daemon cannot hold an address that its successor serves", "internal/lab/system TestKilledDirector",
 	},

@@ -47,7 +47,7 @@ func (s *stage) state() ([]string, error) {
 		}
 	}
 	out := slices.DeleteFunc(slices.Clone(s.machine), func(l string) bool { return slices.Contains(s.before, l) })
-	out = slices.Concat(out, s.wire.lines(), s.said(), s.mail.lines(), s.processFacts())
+	out = slices.Concat(out, s.wire.lines(), s.said(), s.mails(), s.processFacts())
 	for i := range out {
 		out[i] = strings.ReplaceAll(out[i], s.lb.Dir(), dirWord)
 	}
@@ -191,5 +191,22 @@ func (s *stage) forget() {
 		}
 	}
 	s.wire.forget()
-	s.mail.forget()
+	if s.c.original() == keepalived {
+		s.mail.forget()
+	}
+}
+
+// mails are those since the last step. ldirectord's have other words, and vipd
+// gathers what happens within seconds: there it counts who ever got one.
+func (s *stage) mails() []string {
+	lines := s.mail.lines()
+	if s.c.original() == keepalived {
+		return lines
+	}
+	for i, l := range lines {
+		_, l, _ = strings.Cut(l, "rcpt ")
+		lines[i], _, _ = strings.Cut("mail to "+l, ",")
+	}
+	slices.Sort(lines)
+	return slices.Compact(lines)
 }
