@@ -60,7 +60,7 @@ var differences = []difference{
 		"nobody reads what comes with every start", "",
 	},
 	{
-		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files, unless the command line asks for one of them",
+		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files",
 		"a reload that adds the first instance or virtual server starts nothing new", "",
 	},
 	{
