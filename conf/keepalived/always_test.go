@@ -129,7 +129,8 @@ func TestKeepalived_Strict(t *testing.T) {
 		{"version 3", true, ""},
 		{"priority 255\nstate MASTER", false, ""},
 		{"priority 255\nstate BACKUP", false, "state MASTER"},
-		{"state MASTER", true, "state MASTER"},
+		{"state MASTER", false, ""},
+		{"priority 254\nstate MASTER", true, "state MASTER"},
 		{"authentication {\nauth_type PASS\nauth_pass x\n}", true, "authentication"},
 		{"preempt_delay 5", true, "preempt_delay"},
 		{"use_vmac\nvmac_xmit_base", true, "vmac_xmit_base"},
@@ -205,5 +206,14 @@ func TestUnreadableInclude(t *testing.T) {
 	c, diags := Load([]string{"keepalived.conf"}, o)
 	if said := remarks(t, diags); c != nil || !strings.Contains(said, "keepalived.conf:2") || !strings.Contains(said, "permission denied") {
 		t.Errorf("%v %s", c, said)
+	}
+}
+
+// TestKeepalived_MasterOwns: what an instance without a priority gets.
+func TestKeepalived_MasterOwns(t *testing.T) {
+	for lines, want := range map[string]uint8{"": 100, "state BACKUP": 100, "state MASTER": 255, "state MASTER\npriority 90": 90} {
+		if c := usable(t, instanceAround(lines)); c.Routers[0].Priority != want {
+			t.Errorf("%q: priority %d, want %d", lines, c.Routers[0].Priority, want)
+		}
 	}
 }

@@ -35,12 +35,21 @@ func (r *reader) buildInstances(cfg *conf.Config) {
 	}
 }
 
+// basePriority is the configured one; without it `state MASTER` makes an owner
+// of the addresses.
+func (i *instance) basePriority() uint8 {
+	if or(i.master, false) {
+		return uint8(or(i.priority, vrrp.PriorityOwner))
+	}
+	return uint8(or(i.priority, vrrp.DefaultPriority))
+}
+
 // instance builds one virtual router.
 func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 	c := vrrp.Config{
 		Name:     i.name,
 		ID:       vrrp.RouterID{Interface: or(first(i.iface, r.global.defaultInterface), ""), VRID: uint8(or(i.vrid, 0)), Family: family(i)},
-		Priority: uint8(or(i.priority, vrrp.DefaultPriority)), Preempt: or(i.preempt, true),
+		Priority: i.basePriority(), Preempt: or(i.preempt, true),
 		HandOver: vrrp.HandOverGraceful, Peers: len(i.peers) > 0,
 		DownAdverts:  uint8(or(first(i.downAdverts, r.global.downAdverts), 0)),
 		PreemptDelay: or(i.preemptDelay, 0), StartDelay: or(r.global.startupDelay, 0),

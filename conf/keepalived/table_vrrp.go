@@ -50,7 +50,7 @@ func instanceIdentity() []*keyword {
 				return
 			}
 			r.inst.master = &master
-		}).note("MASTER matters for the owner of the addresses only (priority 255); it takes nopreempt back"),
+		}).note("MASTER without a priority is the owner of the addresses (priority 255), with one it matters for the owner only; it takes nopreempt back"),
 		does("version", integer(2, 3, ofInstance(func(i *instance) **int { return &i.version }))),
 		does("priority", integer(1, 255, ofInstance(func(i *instance) **int { return &i.priority }))),
 		does("advert_int", func(r *reader, s *statement) {
