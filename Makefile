@@ -54,7 +54,7 @@ aborted = || echo '{"Action":"aborted","Package":"$(1)"}'
 test: deps lint bin/vipd .cache/tally ## every test, in less than ten minutes (root)
 	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd; { \
 	$(GO) test -json -race -timeout 5m $(UNIT) $(call aborted,unit tests); \
-	$(GO) test -json -count=1 -p 2 -parallel 16 -timeout 8m $(SYSTEM) $(call aborted,system tests); \
+	$(GO) test -json -count=1 -p 2 -parallel 8 -timeout 10m $(SYSTEM) $(call aborted,system tests); \
 	} | .cache/tally -again 3 $(TALLY)
 
 interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/interop.md (root)

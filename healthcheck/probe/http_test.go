@@ -194,8 +194,8 @@ func TestHTTPHostileServers(t *testing.T) {
 // TestHTTPEndlessBody makes sure that a probe reads a bounded part of a page,
 // searches all of it and ends long before its timeout.
 func TestHTTPEndlessBody(t *testing.T) {
-	line := append(bytes.Repeat([]byte{'x'}, 1023), '\n')
 	target := page(t, func(w http.ResponseWriter, r *http.Request) {
+		line := append(bytes.Repeat([]byte{'x'}, 1023), '\n')
 		for i := 0; ; i++ {
 			if i == maxBody/len(line)-1 && r.URL.Path == "/late" {
 				copy(line, "Still alive")

@@ -149,15 +149,16 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 // outlive waits for the end of a life and meanwhile keeps a process for the next
 // one.
 func (c *child) outlive(ended <-chan error) error {
-	tick := time.NewTicker(spareEvery)
-	defer tick.Stop()
+	timer := time.NewTimer(spareAfter)
+	defer timer.Stop()
 	for {
-		c.spare.refill()
 		select {
 		case err := <-ended:
 			return err
-		case <-tick.C:
+		case <-timer.C:
 		}
+		c.spare.refill()
+		timer.Reset(spareEvery)
 	}
 }
 

@@ -5,8 +5,13 @@ import (
 	"time"
 )
 
-// spareEvery is how often it is seen to that a spare waits.
-const spareEvery = time.Minute
+const (
+	// spareAfter is how long a life must have lasted before a process is started
+	// for the next one: what has just begun needs the machine itself.
+	spareAfter = 2 * time.Second
+	// spareEvery is how often it is seen to that a spare waits.
+	spareEvery = time.Minute
+)
 
 // spare keeps a process of a role ready: it has started, and waits for its first
 // message. To load a program and to begin it is most of what a restart takes, and

@@ -65,6 +65,12 @@ func startSpared(s *starts) (c *child, lives chan int, end func()) {
 	return c, lives, func() { cancel(); <-done }
 }
 
+// awaitSpare returns when a life is old enough for a spare.
+func awaitSpare() {
+	time.Sleep(spareAfter)
+	synctest.Wait()
+}
+
 // The next life is that of the process that waits, and another one waits then.
 func TestSpareReplacesADeadRole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -76,6 +82,10 @@ func TestSpareReplacesADeadRole(t *testing.T) {
 				t.Errorf("life %d is process %d", life, pid)
 			}
 			synctest.Wait()
+			if st := c.status(); st.Spare != 0 {
+				t.Errorf("spare %d beside a role that has just begun", st.Spare)
+			}
+			awaitSpare()
 			if st := c.status(); st.PID != life || st.Spare != life+1 || !slices.Equal(s.living(), []int{life, life + 1}) {
 				t.Errorf("process %d, spare %d, living %v", st.PID, st.Spare, s.living())
 			}
@@ -92,7 +102,7 @@ func TestDeadSpareIsReplaced(t *testing.T) {
 		c, lives, end := startSpared(&s)
 		defer end()
 		<-lives
-		synctest.Wait()
+		awaitSpare()
 		s.kill(2)
 		synctest.Wait()
 		if st := c.status(); st.Spare != 0 {
@@ -117,7 +127,7 @@ func TestSpareEndsWithTheRole(t *testing.T) {
 		var s starts
 		c, lives, end := startSpared(&s)
 		<-lives
-		synctest.Wait()
+		awaitSpare()
 		end()
 		c.spare.refill()
 		if left := s.living(); len(left) > 0 || len(s.all) != 2 {

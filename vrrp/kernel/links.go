@@ -112,6 +112,7 @@ func (l *Links) Hold(h *vrrp.Hold) {
 	if c.Refresh {
 		l.renew(&c)
 	} else {
+		l.retime(&c)
 		l.urgent = append(l.urgent, job{hold: &c})
 	}
 	l.signal()
@@ -198,6 +199,18 @@ func (l *Links) renew(h *vrrp.Hold) {
 		}
 	}
 	l.renewing = append(l.renewing, &renewal{hold: h, left: len(h.Addresses)})
+}
+
+// retime gives a refresh that waits the lease of a newer Hold, which overtakes it
+// and must not be undone by it; l.mu is held.
+func (l *Links) retime(h *vrrp.Hold) {
+	for _, n := range l.renewing {
+		if n.hold.ID == h.ID {
+			again := *n.hold
+			again.Lease, again.Deadline, again.Epoch = h.Lease, h.Deadline, h.Epoch
+			n.hold = &again
+		}
+	}
 }
 
 // void tells whether a Hold must not be carried out any more: something newer

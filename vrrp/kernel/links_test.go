@@ -524,3 +524,28 @@ func TestSafety_1_8_RefreshCostIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A reload that makes addresses permanent overtakes refreshes, which must not
+// give them an end again.
+func TestRefreshDoesNotUndoANewerHold(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		k := world(t)
+		var all []netip.Prefix
+		for i := range 200 {
+			all = append(all, vip(i))
+		}
+		k.links.Hold(hold(1, all...))
+		k.did()
+		k.links.Hold(refresh(1, all...))
+		k.did() // a first burst
+		forever := hold(1, all...)
+		forever.Lease, forever.Deadline = 0, time.Time{}
+		k.links.Hold(forever)
+		time.Sleep(time.Second)
+		for _, a := range k.addrs {
+			if a.remaining != 0 { // of a lease
+				t.Fatalf("%s has %d s left, want no end", a.prefix, a.remaining)
+			}
+		}
+	})
+}
