@@ -48,8 +48,8 @@ func parseLoads(text string) ([]load, error) {
 	return all, nil
 }
 
-// settle is how long a daemon has at least to spread its checks, window how
-// long it is measured at least.
+// settle is how long a daemon has, besides two intervals, to spread its checks
+// and to tell their first results, window how long it is measured at least.
 const (
 	settle = 10 * time.Second
 	window = 20 * time.Second
@@ -115,7 +115,7 @@ func measure(l load, d daemon) (figures, error) {
 		return figures{}, err
 	}
 	defer stop(cmd)
-	time.Sleep(max(settle, 2*l.interval))
+	time.Sleep(settle + 2*l.interval)
 	pid, err := d.checker(cmd.Process.Pid)
 	if err != nil {
 		return figures{}, err
