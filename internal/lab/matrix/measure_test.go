@@ -68,6 +68,7 @@ func undisturbed(t *testing.T, d daemon, f fault) (best result) {
 
 // measure runs a cell: two directors, two real servers, a client.
 func measure(t *testing.T, d daemon, f fault) result {
+	const calm = 3 * time.Second // a daemon has its spare process by then
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
 	client := l.Host("client", "lan", "192.0.2.50/24")
@@ -93,7 +94,7 @@ func measure(t *testing.T, d daemon, f fault) result {
 	if lab.HasIPVS() {
 		lab.WaitFor(t, "lb1 serves", patience, c.serving)
 	}
-	lab.Steady(t, "lb1 alone has the VIP", time.Second, func() error { return c.owners.Only(c.lbs[0]) })
+	lab.Steady(t, "lb1 alone has the VIP", calm, func() error { return c.owners.Only(c.lbs[0]) })
 
 	r := result{Before: table(c.lbs[0])}
 	load := client.Ping(vip, pace)
