@@ -48,6 +48,8 @@ var encapsulations = []encapsulation{
 	{"IPv6 in IPv4", `type = "ipip"`, vip6, outer4, "ipv4 protocol 41"},
 	{"IPv4 in gre IPv6", `type = "gre"`, vip4, outer6, "ipv6 protocol 47"},
 	{"IPv6 in gre", `type = "gre"`, vip6, outer4, "ipv4 protocol 47"},
+	{"IPv4 in gue IPv6", "type = \"gue\"\nport = 6080", vip4, outer6, "ipv6 udp 6080"},
+	{"IPv6 in gue", "type = \"gue\"\nport = 6080", vip6, outer4, "ipv4 udp 6080"},
 }
 
 const (
