@@ -200,6 +200,7 @@ func (w *tableWriter) reconcile(verify bool) (ipvskernel.Report, error) {
 	}
 	errSettings := w.settings(verify)
 	if verify {
+		w.whole.Store(false) // all is looked at anyway
 		rep, err := w.rec.Verify(w.source.desired)
 		if err == nil {
 			w.found.Verified, w.found.Foreign = time.Now(), rep.Foreign
