@@ -1,27 +1,18 @@
 package storm
 
 import (
-	"context"
 	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
 	"log"
-	"math/bits"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/signal"
-	"runtime"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
-
-	"golang.org/x/sync/errgroup"
-	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/internal/lab"
 )
@@ -62,83 +53,6 @@ func play(t *testing.T, h *lab.Host, role string) *lab.Proc {
 		t.Fatal(err)
 	}
 	return h.Start(self, "-role", role)
-}
-
-// watchStalls measures how long not even a thread of the highest priority ran
-// when it should have: then a processor stood still, and no daemon can help it.
-// The returned function ends it.
-func watchStalls(t *testing.T, h *lab.Host) func() time.Duration {
-	t.Helper()
-	p := play(t, h, "stalls")
-	lab.WaitFor(t, "stalls are watched", time.Minute, func() error {
-		if !strings.Contains(p.Log(), "watching") {
-			return fmt.Errorf("it says %q", p.Log())
-		}
-		return nil
-	})
-	return func() (longest time.Duration) {
-		p.Signal(syscall.SIGTERM)
-		lab.WaitFor(t, "the longest stall", time.Minute, func() (err error) {
-			_, said, _ := strings.Cut(p.Log(), "longest ")
-			longest, err = time.ParseDuration(strings.TrimSpace(said))
-			return err
-		})
-		return longest
-	}
-}
-
-// noteStalls is the role of watchStalls: it looks on every processor, as a
-// hypervisor takes away one at a time, and whoever works there with it.
-func noteStalls() {
-	var processors unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &processors); err != nil {
-		fmt.Println("get the processors:", err)
-		return
-	}
-	runtime.GOMAXPROCS(processors.Count() + 1)
-	ended, end := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer end()
-	var watching errgroup.Group
-	var mu sync.Mutex
-	var longest time.Duration
-	for cpu := range len(processors) * bits.UintSize {
-		if processors.IsSet(cpu) {
-			watching.Go(func() error {
-				most, err := longestStall(ended, cpu)
-				mu.Lock()
-				defer mu.Unlock()
-				longest = max(longest, most)
-				return err
-			})
-		}
-	}
-	fmt.Println("watching")
-	if err := watching.Wait(); err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println("longest", longest)
-}
-
-// longestStall measures one processor until the context ends.
-func longestStall(ended context.Context, cpu int) (most time.Duration, err error) {
-	runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-	var only unix.CPUSet
-	only.Set(cpu)
-	if err := unix.SchedSetaffinity(0, &only); err != nil {
-		return 0, fmt.Errorf("stay on processor %d: %w", cpu, err)
-	}
-	const policyFIFO, highest, nap = 1, 99, time.Millisecond
-	if err := unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: policyFIFO, Priority: highest}, 0); err != nil {
-		return 0, fmt.Errorf("set the highest priority: %w", err)
-	}
-	for last := time.Now(); ended.Err() == nil; {
-		pause := unix.NsecToTimespec(int64(nap))
-		_ = unix.Nanosleep(&pause, nil) // a short nap only looks early
-		now := time.Now()
-		most, last = max(most, now.Sub(last)-nap), now
-	}
-	return most, nil
 }
 
 // serveTargets answers the handshakes of a host's checks on all its own

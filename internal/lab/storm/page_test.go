@@ -16,11 +16,12 @@ func render(all []result, takeovers []takeover) string {
 Made by `+"`make storm`"+` at commit %s on %d processors (%s). Two directors in network namespaces, all instances on one segment, a SIGHUP at half time. Gaps are the
 longest time between two adverts of one virtual router, by the kernel's time stamps at a third host; a lost mastership is an advert of another master than the
 one before. The busy loops run each in a session of its own. A saturated checker makes %d TLS handshakes every %v, as far as it gets; its column says how
-many processors it got. A processor stood still when not even a thread of the highest real-time priority ran on it; a row in which one did so for as long
-as a backup waits after an advert is due was measured again, %d times at most. Loops of the policy SCHED_IDLE keep the
+many processors it got. The machine stood still when not even a thread of the highest real-time priority ran on a processor; the column says how long
+within the time that a backup waits after the last advert. Where masterships were lost while that was as long as it waits after one is due, the row was
+measured again, %d times at most. Loops of the policy SCHED_IDLE keep the
 processors from going idle, as the host of a virtual machine takes them away then. keepalived's checker needs IPVS and has no such row. `+"`realtime_priority = 0`"+` takes the default away, which is why it is one.
 
-| daemon | instances | interval | load | time | settled in | adverts | of | largest gap | a processor stood still | measured again | lost masterships | checker |
+| daemon | instances | interval | load | time | settled in | adverts | of | largest gap | the machine stood still | measured again | lost masterships | checker |
 |---|---|---|---|---|---|---|---|---|---|---|---|---|
 `, *commit, runtime.NumCPU(), runtime.GOARCH, busyChecks, checkInterval, retakes)
 	for _, r := range all {
