@@ -6,11 +6,18 @@ import (
 	"time"
 )
 
-// Start is a probe that is to be started. Done takes its result.
+// Start is a probe that is to be started. Whoever does so marks it as begun and
+// tells its End later.
 type Start struct {
 	Key   Key
-	Done  func(Result)
-	Begun bool // by whoever was asked to
+	ID    any // what its End is known by
+	Begun bool
+}
+
+// End is how a probe that was begun has ended.
+type End struct {
+	ID     any
+	Result Result
 }
 
 // learnWithin bounds the delay of a new key's first probe: a start learns

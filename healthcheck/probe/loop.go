@@ -24,7 +24,8 @@ type Loop struct {
 	prober *Prober
 	file   *os.File // the epoll set
 	epoll  int
-	ring   func() // what Alarm is for
+	ring   func()                  // what Alarm is for
+	landed func([]healthcheck.End) // takes what has ended
 
 	mu      sync.Mutex
 	closed  bool
@@ -43,7 +44,7 @@ type Loop struct {
 type flight struct {
 	attempt
 	plan *plan
-	done func(healthcheck.Result)
+	id   any
 
 	fd       int
 	slot     int
@@ -69,8 +70,9 @@ const (
 )
 
 // NewLoop returns a Loop that probes as p does, if the kernel allows. Run must
-// be called. It calls ring, which must not block, when an alarm is due.
-func (p *Prober) NewLoop(ring func()) (*Loop, error) {
+// be called. It calls ring, which must not block, when an alarm is due, and
+// hands to landed, which must not keep the slice, the ends of probes.
+func (p *Prober) NewLoop(ring func(), landed func([]healthcheck.End)) (*Loop, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err == nil {
 		err = unix.SetNonblock(fd, true) // for Go's poller
@@ -79,7 +81,7 @@ func (p *Prober) NewLoop(ring func()) (*Loop, error) {
 		return nil, fmt.Errorf("make epoll set: %w", err)
 	}
 	l := &Loop{
-		prober: p, file: os.NewFile(uintptr(fd), "probes"), epoll: fd, ring: ring,
+		prober: p, file: os.NewFile(uintptr(fd), "probes"), epoll: fd, ring: ring, landed: landed,
 		events: make([]unix.EpollEvent, batch), buffer: make([]byte, readSize),
 	}
 	if l.clock, err = newClock(fd); err != nil {
@@ -104,30 +106,37 @@ func (l *Loop) wind(t time.Time) {
 	}
 }
 
-// Begin starts those probes that are for a Loop, and marks them. Their results
-// go to Done in the goroutine of Run; when Run ends first, Done is never called.
+// Begin starts those probes that are for a Loop, and marks them. Their ends are
+// told in the goroutine of Run, or never when Run ends first.
 func (l *Loop) Begin(starts []healthcheck.Start) {
+	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range starts {
 		s := &starts[i]
 		if plan := l.prober.plan(&s.Key); plan != nil && !l.closed {
-			l.begin(s, plan)
+			now = later(now)
+			l.begin(s, plan, now)
 			s.Begun = true
 		}
 	}
 }
 
+// later returns the time now, when t was a moment ago. It reads one clock where
+// time.Now reads two, each of which is a system call on some machines and then
+// as dear as a part of the probe.
+func later(t time.Time) time.Time { return t.Add(time.Since(t)) }
+
 // begin starts one probe. Call with the mutex held.
-func (l *Loop) begin(s *healthcheck.Start, plan *plan) {
+func (l *Loop) begin(s *healthcheck.Start, plan *plan, now time.Time) {
 	f := l.take()
-	f.attempt = attempt{key: s.Key, phase: phaseConnect, result: healthcheck.Result{At: time.Now()}}
-	f.plan, f.done, f.path, f.err = plan, s.Done, 0, nil
-	f.deadline = f.result.At.Add(s.Key.Settings.Timeout)
+	f.attempt = attempt{key: s.Key, phase: phaseConnect, result: healthcheck.Result{At: now}}
+	f.plan, f.id, f.path, f.err = plan, s.ID, 0, nil
+	f.deadline = now.Add(s.Key.Settings.Timeout)
 	heap.Push(&l.queue, f)
-	if f.err = l.connect(f); f.err != nil {
+	if f.err = l.connect(f, now); f.err != nil {
 		l.broken = append(l.broken, f)
-		l.wind(f.result.At)
+		l.wind(now)
 	} else {
 		l.wind(f.deadline)
 	}
@@ -154,7 +163,7 @@ func (l *Loop) Run(ctx context.Context) {
 	if err != nil {
 		return // closed
 	}
-	var ended []landing
+	var ended []healthcheck.End
 	for ctx.Err() == nil {
 		n, waited := 0, false
 		err := raw.Read(func(uintptr) bool {
@@ -169,8 +178,9 @@ func (l *Loop) Run(ctx context.Context) {
 		}
 		var rings bool
 		ended, rings = l.turn(ended[:0], n)
-		for _, e := range ended {
-			e.done(e.result)
+		if len(ended) > 0 {
+			l.landed(ended)
+			clear(ended)
 		}
 		if rings {
 			l.ring()
@@ -186,22 +196,16 @@ func (l *Loop) retire() {
 	_ = l.file.SetReadDeadline(time.Unix(1, 0)) // an epoll set has a poller
 }
 
-// landing is the end of a flight.
-type landing struct {
-	done   func(healthcheck.Result)
-	result healthcheck.Result
-}
-
 // turn takes in n events that were fetched, or those that wait, and, when the
 // clock is among them, what is due after that: what came in time counts,
 // however late we are.
-func (l *Loop) turn(ended []landing, n int) (_ []landing, rings bool) {
+func (l *Loop) turn(ended []healthcheck.End, n int) (_ []healthcheck.End, rings bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n == 0 { // here, so that a batch that begins is over
 		n = rawEvents(l.epoll, l.events)
 	}
-	woken := false
+	now, woken := time.Now(), false
 	for _, e := range l.events[:n] {
 		if e.Fd == clockSlot {
 			woken = true
@@ -211,26 +215,25 @@ func (l *Loop) turn(ended []landing, n int) (_ []landing, rings bool) {
 		if f.turn != e.Pad || f.fd < 0 {
 			continue
 		}
-		if over, reason, err := l.advance(f, e.Events); over {
-			ended = append(ended, l.land(f, reason, err))
+		if over, reason, err := l.advance(f, e.Events, now); over {
+			ended = append(ended, l.land(f, now, reason, err))
 		}
 	}
 	if !woken || l.closed {
 		return ended, false
 	}
-	return l.expire(ended)
+	return l.expire(ended, now)
 }
 
 // expire takes in that the clock has run down, and winds it again.
-func (l *Loop) expire(ended []landing) (_ []landing, rings bool) {
+func (l *Loop) expire(ended []healthcheck.End, now time.Time) (_ []healthcheck.End, rings bool) {
 	l.clock.ranDown()
 	for _, f := range l.broken {
-		ended = append(ended, l.land(f, "", f.err))
+		ended = append(ended, l.land(f, now, "", f.err))
 	}
 	l.broken = l.broken[:0]
-	now := time.Now()
 	for len(l.queue) > 0 && !l.queue[0].deadline.After(now) {
-		ended = append(ended, l.land(l.queue[0], "", os.ErrDeadlineExceeded))
+		ended = append(ended, l.land(l.queue[0], now, "", os.ErrDeadlineExceeded))
 	}
 	if len(l.queue) > 0 {
 		l.wind(l.queue[0].deadline)
@@ -243,15 +246,15 @@ func (l *Loop) expire(ended []landing) (_ []landing, rings bool) {
 }
 
 // land ends a flight and frees what it holds.
-func (l *Loop) land(f *flight, reason string, err error) landing {
+func (l *Loop) land(f *flight, now time.Time, reason string, err error) healthcheck.End {
 	fail := &failure{healthcheck.ClassOK, reason}
 	if err != nil {
 		fail = f.classify(context.Background(), err)
 	}
-	end := landing{f.done, f.finish(fail)}
+	end := healthcheck.End{ID: f.id, Result: f.finish(fail, now)}
 	heap.Remove(&l.queue, f.index)
 	l.hangUp(f)
-	f.done, f.plan, f.out = nil, nil, nil
+	f.id, f.plan, f.out = nil, nil, nil
 	f.reply.forget()
 	l.free = append(l.free, f)
 	return end
@@ -278,13 +281,13 @@ func (l *Loop) close() {
 }
 
 // connect opens the socket of a flight and begins to connect it.
-func (l *Loop) connect(f *flight) error {
+func (l *Loop) connect(f *flight, now time.Time) error {
 	target, network := f.key.Target, f.key.Settings.Network
 	family := unix.AF_INET6
 	if target.Addr().Is4() {
 		family = unix.AF_INET
 	}
-	f.since, f.connected = time.Now(), false
+	f.since, f.connected = now, false
 	fd, err := unix.Socket(family, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -323,7 +326,7 @@ func prepareSocket(fd int, n healthcheck.Network, target netip.AddrPort) error {
 }
 
 // advance goes on with a flight after events. over tells that it has ended.
-func (l *Loop) advance(f *flight, events uint32) (over bool, reason string, err error) {
+func (l *Loop) advance(f *flight, events uint32, now time.Time) (over bool, reason string, err error) {
 	if !f.connected {
 		if events&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
 			if errno := pendingError(f.fd); errno != 0 {
@@ -331,11 +334,11 @@ func (l *Loop) advance(f *flight, events uint32) (over bool, reason string, err 
 			}
 		}
 		f.connected = true
-		f.result.Connect = time.Since(f.since)
+		f.result.Connect = now.Sub(f.since)
 		if f.plan.web == nil {
 			return true, "connection accepted", nil
 		}
-		f.ask()
+		f.ask(later(now))
 	}
 	if len(f.out) > 0 {
 		n, errno := rawWrite(f.fd, f.out)
@@ -348,11 +351,11 @@ func (l *Loop) advance(f *flight, events uint32) (over bool, reason string, err 
 			return false, "", nil
 		}
 	}
-	return l.listen(f, events)
+	return l.listen(f, events, now)
 }
 
 // listen reads the answer as far as it came.
-func (l *Loop) listen(f *flight, events uint32) (over bool, reason string, err error) {
+func (l *Loop) listen(f *flight, events uint32, now time.Time) (over bool, reason string, err error) {
 	const ending = unix.EPOLLRDHUP | unix.EPOLLHUP | unix.EPOLLERR
 	for {
 		n, errno := rawRead(f.fd, l.buffer)
@@ -360,7 +363,7 @@ func (l *Loop) listen(f *flight, events uint32) (over bool, reason string, err e
 			return false, "", nil
 		}
 		if f.result.First == 0 && n > 0 {
-			f.result.First = time.Since(f.since)
+			f.result.First = max(now.Sub(f.since), 0) // it may have come before we asked
 		}
 		over, reason, err = f.hear(l.buffer[:n], syscallError(errno))
 		if over && err == nil && f.path+1 < len(f.plan.web.paths) {
@@ -368,7 +371,7 @@ func (l *Loop) listen(f *flight, events uint32) (over bool, reason string, err e
 			l.hangUp(f)
 			f.turn++
 			f.result.First = 0
-			err := l.connect(f)
+			err := l.connect(f, later(now))
 			return err != nil, "", err
 		}
 		if over || n < len(l.buffer) && events&ending == 0 {

@@ -40,9 +40,9 @@ func simple(s healthcheck.Settings, o Options) (*plan, error) {
 }
 
 // ask prepares the request for the present path.
-func (f *flight) ask() {
+func (f *flight) ask(now time.Time) {
 	w := f.plan.web
-	f.phase, f.since = phaseAnswer, time.Now()
+	f.phase, f.since = phaseAnswer, now
 	f.out = w.bytes(w.first(&f.attempt, w.paths[f.path]))
 	f.reply.begin(w.params.Method, w.judge.looks(), w.judge.status.Contains)
 }

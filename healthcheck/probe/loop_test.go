@@ -15,10 +15,17 @@ import (
 
 // All tests of TCP and HTTP/1.1 run in a loop as well: see expect.
 
+// tell hands results to those who wait for them: the ID of a start is a function.
+func tell(ends []healthcheck.End) {
+	for _, e := range ends {
+		e.ID.(func(healthcheck.Result))(e.Result)
+	}
+}
+
 // looping starts a loop that ends with the test.
 func looping(t testing.TB, p *Prober) *Loop {
 	t.Helper()
-	l, err := p.NewLoop(func() {})
+	l, err := p.NewLoop(func() {}, tell)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +49,7 @@ func flyAll(t testing.TB, l *Loop, keys ...healthcheck.Key) []healthcheck.Result
 	starts := make([]healthcheck.Start, len(keys))
 	var all sync.WaitGroup
 	for i, k := range keys {
-		starts[i] = healthcheck.Start{Key: k, Done: func(r healthcheck.Result) { results[i] = r; all.Done() }}
+		starts[i] = healthcheck.Start{Key: k, ID: func(r healthcheck.Result) { results[i] = r; all.Done() }}
 	}
 	all.Add(len(keys))
 	l.Begin(starts)
@@ -59,7 +66,7 @@ func flyAll(t testing.TB, l *Loop, keys ...healthcheck.Key) []healthcheck.Result
 // taken back; also while a probe waits for its deadline.
 func TestLoopRings(t *testing.T) {
 	rings := make(chan time.Time, 10)
-	l, err := New(Options{}).NewLoop(func() { rings <- time.Now() })
+	l, err := New(Options{}).NewLoop(func() { rings <- time.Now() }, tell)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +81,7 @@ func TestLoopRings(t *testing.T) {
 	defer silent.Close()
 	k := keyOf(healthcheck.KindHTTP, silent.Addr().(*net.TCPAddr).AddrPort(), func(s *healthcheck.Settings) { s.Timeout = 60 * time.Millisecond })
 	result := make(chan healthcheck.Result, 1)
-	l.Begin([]healthcheck.Start{{Key: k, Done: func(r healthcheck.Result) { result <- r }}})
+	l.Begin([]healthcheck.Start{{Key: k, ID: func(r healthcheck.Result) { result <- r }}})
 
 	at := time.Now().Add(30 * time.Millisecond)
 	l.Alarm(at.Add(time.Hour))
@@ -110,7 +117,7 @@ func TestLoopTakesSimpleProbesOnly(t *testing.T) {
 		"no address":  keyOf(healthcheck.KindTCP, netip.AddrPort{}, nil),
 		"not settled": keyOf("telepathy", target, nil),
 	} {
-		start := []healthcheck.Start{{Key: k, Done: func(healthcheck.Result) { t.Errorf("%s: there is a result", name) }}}
+		start := []healthcheck.Start{{Key: k, ID: func(healthcheck.Result) { t.Errorf("%s: there is a result", name) }}}
 		if looping(t, New(Options{})).Begin(start); start[0].Begun {
 			t.Errorf("%s: a loop took it", name)
 		}
@@ -204,7 +211,7 @@ func TestLoopSource(t *testing.T) {
 // TestLoopEnds: when Run ends nothing is told any more, nothing is left open,
 // and nothing more is begun.
 func TestLoopEnds(t *testing.T) {
-	l, err := New(Options{}).NewLoop(func() {})
+	l, err := New(Options{}).NewLoop(func() {}, tell)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,7 +220,7 @@ func TestLoopEnds(t *testing.T) {
 	go func() { l.Run(ctx); close(ended) }()
 	silent := listen(t, hang)
 	before := descriptors(t, 0)
-	starts := []healthcheck.Start{{Key: keyOf(healthcheck.KindHTTP, silent, nil), Done: func(healthcheck.Result) { t.Error("there is a result") }}}
+	starts := []healthcheck.Start{{Key: keyOf(healthcheck.KindHTTP, silent, nil), ID: func(healthcheck.Result) { t.Error("there is a result") }}}
 	l.Begin(starts)
 	cancel()
 	<-ended

@@ -91,17 +91,17 @@ func (p *Prober) Run(ctx context.Context, k healthcheck.Key) healthcheck.Result 
 	ctx, cancel := context.WithTimeout(ctx, k.Settings.Timeout)
 	defer cancel()
 	if !k.Target.IsValid() {
-		return a.finish(internal(errors.New("probe has no target address")))
+		return a.finish(internal(errors.New("probe has no target address")), time.Now())
 	}
 	c, err := p.prepare(k.Settings)
 	if err != nil {
-		return a.finish(internal(err))
+		return a.finish(internal(err), time.Now())
 	}
 	reason, err := c.run(ctx, a)
 	if err != nil {
-		return a.finish(a.classify(ctx, err))
+		return a.finish(a.classify(ctx, err), time.Now())
 	}
-	return a.finish(&failure{healthcheck.ClassOK, reason})
+	return a.finish(&failure{healthcheck.ClassOK, reason}, time.Now())
 }
 
 // prepare returns the check for settings, compiled at their first use.
@@ -172,9 +172,9 @@ func (a *attempt) enter(p phase, took *time.Duration) (leave func()) {
 	}
 }
 
-// finish completes the result.
-func (a *attempt) finish(f *failure) healthcheck.Result {
+// finish completes the result of an attempt that has ended now.
+func (a *attempt) finish(f *failure, now time.Time) healthcheck.Result {
 	a.result.Class, a.result.Reason = f.class, printable(f.reason)
-	a.result.Duration = time.Since(a.result.At)
+	a.result.Duration = now.Sub(a.result.At)
 	return a.result
 }

@@ -25,8 +25,8 @@ type Options struct {
 	Probe func(ctx context.Context, k healthcheck.Key) healthcheck.Result
 	// Begin, if any, is asked first: it may start probes without goroutines of
 	// their own, and marks those it started. It must neither block nor call
-	// Done itself: Done is called once, later and from elsewhere, or never when
-	// Run is leaving.
+	// Landed itself: that is told of each once, later and from elsewhere, or
+	// never when Run is leaving.
 	Begin func(starts []healthcheck.Start)
 	// Alarm, if any, stands in for a timer: it makes Wake be called at a time, or
 	// not at all for the zero time. Each call replaces what the last one said.
@@ -205,7 +205,7 @@ func (r *Runner) next() time.Time {
 func (r *Runner) begin(flights []*flight) {
 	r.starts = r.starts[:0]
 	for _, f := range flights {
-		r.starts = append(r.starts, healthcheck.Start{Key: f.key(), Done: f.done(r)})
+		r.starts = append(r.starts, healthcheck.Start{Key: f.key(), ID: f})
 	}
 	if r.options.Begin != nil && len(r.starts) > 0 {
 		r.options.Begin(r.starts)
@@ -217,22 +217,21 @@ func (r *Runner) fly(ctx context.Context, f *flight, key healthcheck.Key) {
 	defer f.cancel()
 	result := r.options.Probe(ctx, key)
 	f.void = ctx.Err() != nil
-	r.land(f, result)
+	r.Landed([]healthcheck.End{{ID: f, Result: result}})
 }
 
-// done returns what lands f.
-func (f *flight) done(r *Runner) func(healthcheck.Result) {
-	return func(result healthcheck.Result) { r.land(f, result) }
-}
-
-// land takes in a result, and wakes Run up if that changes what it waits for.
-func (r *Runner) land(f *flight, result healthcheck.Result) {
+// Landed takes in the ends of probes that Begin started, and wakes Run up if
+// they change what it waits for.
+func (r *Runner) Landed(ends []healthcheck.End) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	crowded := r.state.crowded()
-	f.result = result
-	if u, changed := r.state.land(f, time.Now()); changed {
-		r.tell(u)
+	now, crowded := time.Now(), r.state.crowded()
+	for _, end := range ends {
+		f := end.ID.(*flight)
+		f.result = end.Result
+		if u, changed := r.state.land(f, now); changed {
+			r.tell(u)
+		}
 	}
 	if next := r.next(); crowded || !next.IsZero() && (r.alarm.IsZero() || next.Before(r.alarm)) {
 		r.Wake()

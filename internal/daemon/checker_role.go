@@ -52,7 +52,7 @@ func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
 	c := &checkerRole{source: newProbeSource(), shared: opt.OneProcess}
 	c.peer = link.New(conn, c.handle)
 	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, Alarm: c.source.alarms(), OnUpdate: c.observe})
-	c.source.ring = c.probes.Wake
+	c.source.ring, c.source.landed = c.probes.Wake, c.probes.Landed
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)

@@ -29,6 +29,7 @@ type probeSource struct {
 	known   map[netip.Addr]sourceAnswer
 	calm    time.Time // when what an election changes has settled
 	ring    func()    // rings an alarm of the loop
+	landed  func([]healthcheck.End)
 }
 
 // sourceAnswer is what was found for a target.
@@ -48,14 +49,14 @@ const (
 
 func newProbeSource() *probeSource {
 	p := &probeSource{prober: probe.New(probe.Options{}), leaves: kernelSource, route: kernelRoute, addresses: linkAddresses, known: map[netip.Addr]sourceAnswer{}}
-	if loop, err := p.prober.NewLoop(func() { p.ring() }); err == nil { // else it only costs more
+	if loop, err := p.prober.NewLoop(func() { p.ring() }, func(ends []healthcheck.End) { p.landed(ends) }); err == nil { // else it only costs more
 		p.loop = loop
 	}
 	return p
 }
 
 // alarms returns what sets the alarms of a runner of probes, nil without a
-// loop; ring must be set before serve.
+// loop; ring and landed must be set before serve.
 func (p *probeSource) alarms() func(time.Time) {
 	if p.loop == nil {
 		return nil
@@ -92,7 +93,7 @@ func (p *probeSource) moved(now time.Time) {
 // run probes k, from a source that is no virtual address unless its settings
 // name one.
 func (p *probeSource) run(ctx context.Context, k healthcheck.Key) healthcheck.Result {
-	return p.prober.Run(ctx, p.sourced(k))
+	return p.prober.Run(ctx, p.sourced(k, time.Now()))
 }
 
 // begin starts the simple probes, from the same sources.
@@ -100,16 +101,17 @@ func (p *probeSource) begin(starts []healthcheck.Start) {
 	if p.loop == nil {
 		return
 	}
+	now := time.Now()
 	for i := range starts {
-		starts[i].Key = p.sourced(starts[i].Key)
+		starts[i].Key = p.sourced(starts[i].Key, now)
 	}
 	p.loop.Begin(starts)
 }
 
 // sourced names the source of a probe.
-func (p *probeSource) sourced(k healthcheck.Key) healthcheck.Key {
+func (p *probeSource) sourced(k healthcheck.Key, now time.Time) healthcheck.Key {
 	if n := &k.Settings.Network; !n.Source.IsValid() && n.Interface == "" && n.Mark == 0 {
-		n.Source = p.source(k.Target.Addr(), time.Now())
+		n.Source = p.source(k.Target.Addr(), now)
 	}
 	return k
 }
