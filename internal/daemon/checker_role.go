@@ -51,8 +51,7 @@ func runChecker(ctx context.Context, conn io.ReadWriteCloser, opt Options) error
 func newCheckerRole(conn io.ReadWriteCloser, opt Options) *checkerRole {
 	c := &checkerRole{source: newProbeSource(), shared: opt.OneProcess}
 	c.peer = link.New(conn, c.handle)
-	c.probes = checks.New(checks.Options{Probe: c.source.run, Begin: c.source.begin, Alarm: c.source.alarms(), OnUpdate: c.observe})
-	c.source.ring, c.source.landed = c.probes.Wake, c.probes.Landed
+	c.probes = c.source.newProbes(c.observe)
 	c.table = newTableWriter(opt.RuntimeDir, c)
 	c.maintenance = newMaintenance(c.send, c.table.wake)
 	c.sync = newSyncWriter(c.send)

@@ -40,8 +40,7 @@ func TestTenThousandTargetsDieAtOnce(t *testing.T) {
 
 	source := newProbeSource()
 	var changes atomic.Int64
-	probes := checks.New(checks.Options{Probe: source.run, Begin: source.begin, Alarm: source.alarms(), OnUpdate: func(checks.Update) { changes.Add(1) }})
-	source.ring = probes.Wake
+	probes := source.newProbes(func(checks.Update) { changes.Add(1) })
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { source.serve(ctx) })

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/healthcheck/probe"
+	checks "github.com/vipd/vipd/healthcheck/runner"
 )
 
 // probeSource keeps probes from leaving with a virtual address. A real server
@@ -27,9 +28,8 @@ type probeSource struct {
 	mu      sync.Mutex
 	virtual map[netip.Addr]bool
 	known   map[netip.Addr]sourceAnswer
-	calm    time.Time // when what an election changes has settled
-	ring    func()    // rings an alarm of the loop
-	landed  func([]healthcheck.End)
+	calm    time.Time      // when what an election changes has settled
+	probes  *checks.Runner // whom the loop tells
 }
 
 // sourceAnswer is what was found for a target.
@@ -49,19 +49,20 @@ const (
 
 func newProbeSource() *probeSource {
 	p := &probeSource{prober: probe.New(probe.Options{}), leaves: kernelSource, route: kernelRoute, addresses: linkAddresses, known: map[netip.Addr]sourceAnswer{}}
-	if loop, err := p.prober.NewLoop(func() { p.ring() }, func(ends []healthcheck.End) { p.landed(ends) }); err == nil { // else it only costs more
+	if loop, err := p.prober.NewLoop(func() { p.probes.Wake() }, func(ends []healthcheck.End) { p.probes.Landed(ends) }); err == nil { // else it only costs more
 		p.loop = loop
 	}
 	return p
 }
 
-// alarms returns what sets the alarms of a runner of probes, nil without a
-// loop; ring and landed must be set before serve.
-func (p *probeSource) alarms() func(time.Time) {
-	if p.loop == nil {
-		return nil
+// newProbes returns a runner whose probes come from here; serve must be called.
+func (p *probeSource) newProbes(onUpdate func(checks.Update)) *checks.Runner {
+	o := checks.Options{Probe: p.run, OnUpdate: onUpdate}
+	if p.loop != nil {
+		o.Begin, o.Alarm = p.begin, p.loop.Alarm
 	}
-	return p.loop.Alarm
+	p.probes = checks.New(o)
+	return p.probes
 }
 
 // serve carries out what begin starts, until ctx is done.
@@ -98,9 +99,6 @@ func (p *probeSource) run(ctx context.Context, k healthcheck.Key) healthcheck.Re
 
 // begin starts the simple probes, from the same sources.
 func (p *probeSource) begin(starts []healthcheck.Start) {
-	if p.loop == nil {
-		return
-	}
 	now := time.Now()
 	for i := range starts {
 		starts[i].Key = p.sourced(starts[i].Key, now)
