@@ -133,8 +133,7 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 	case cmd.Flags().Changed("config-test"):
 		return k.report(diags)
 	case cfg == nil:
-		diags.Write(os.Stderr)
-		return &exitError{code: testFatal}
+		return unusable(diags)
 	}
 	opt.PIDFiles = k.pidFiles(cfg.Global)
 	name := alongside(cfg.Global)

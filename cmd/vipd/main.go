@@ -24,6 +24,10 @@ var version = "devel"
 const (
 	exitProblem = 1 // a problem was found
 	exitUsage   = 2 // usage, or input that cannot be read
+	// exitConfig is that of a daemon whose configuration can be read and not be
+	// used: it stays so until somebody writes another, and a service manager need
+	// not try again. It is EX_CONFIG of sysexits.h, which systemd has a name for.
+	exitConfig = 78
 )
 
 // exitError carries the exit code of a failure.

@@ -36,7 +36,7 @@ func TestExitCodes(t *testing.T) {
 		{"argument to run", []string{"run", good}, 2},
 		{"status without a daemon", []string{"status", "--runtime-dir", empty}, 1},
 		{"reload without a daemon", []string{"reload", "--runtime-dir", empty}, 1},
-		{"run with a mistake", []string{"run", "-f", bad, "--runtime-dir", empty, "--state-dir", empty}, 1},
+		{"run with a mistake", []string{"run", "-f", bad, "--runtime-dir", empty, "--state-dir", empty}, exitConfig},
 		{"run without a file", []string{"run", "-f", "/nonexistent.hcl", "--runtime-dir", empty, "--state-dir", empty}, 2},
 		{"version", []string{"version"}, 0},
 		{"help", []string{"status", "--help"}, 0},

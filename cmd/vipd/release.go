@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -22,15 +23,20 @@ heard. The systemd unit runs it as ExecStopPost.
 
 It waits for a router role that outlived its supervisor. It does nothing while
 the daemon runs, after a clean stop (also when systemd says so in
-SERVICE_RESULT), and for routers whose backups have taken over already.`,
+SERVICE_RESULT), and for routers whose backups have taken over already. It works in
+the network namespace of the daemon. Without --runtime-dir it does so for daemons
+with an instance name or a network namespace of their own, too.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			switch {
 			case restartIn > 0:
 				err = daemon.Bequeath(cmd.Context(), c.options(), restartIn)
-			case os.Getenv("SERVICE_RESULT") != "success":
+			case os.Getenv("SERVICE_RESULT") == "success":
+			case cmd.Flags().Changed("runtime-dir"):
 				err = daemon.Release(cmd.Context(), c.options())
+			default:
+				err = errors.Join(daemon.ReleaseOthers(cmd.Context(), c.options()), daemon.Release(cmd.Context(), c.options()))
 			}
 			if err != nil {
 				return problem(fmt.Errorf("release: %w", err))

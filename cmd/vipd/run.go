@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon"
 )
 
@@ -18,7 +19,10 @@ func runCommand(c *common) *cobra.Command {
 
 Signals: HUP reloads the configuration, TERM and INT stop (priority 0, virtual
 addresses and IPVS table removed), USR2 goes on as the installed binary (see
-vipd upgrade), USR1 writes the state to state.json in the runtime directory.`,
+vipd upgrade), USR1 writes the state to state.json in the runtime directory.
+
+Exit status: 0 stopped, 1 a problem, 2 usage, or a file cannot be read, 78 the
+configuration has errors: starting again is of no use before it is changed.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			opt := c.options()
@@ -38,10 +42,19 @@ func explainRun(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &bad):
-		bad.Diagnostics.Write(os.Stderr)
-		return &exitError{code: diagnosticsExit(bad.Diagnostics)}
+		return unusable(bad.Diagnostics)
 	}
 	return problem(err)
+}
+
+// unusable prints why the daemon cannot start with a configuration. A file that
+// cannot be read now may be there soon; errors in what is written stay.
+func unusable(diags conf.Diagnostics) error {
+	diags.Write(os.Stderr)
+	if code := diagnosticsExit(diags); code == exitUsage {
+		return &exitError{code: code}
+	}
+	return &exitError{code: exitConfig}
 }
 
 // roleCommand is how the supervisor starts its roles; people have no use for it.

@@ -60,7 +60,7 @@ func (a *alerts) changed(c poolChange) {
 	down := c.Kind == ipvs.ServerDown || c.Kind == ipvs.QuorumLost
 	reason := c.Reason
 	if c.Kind == ipvs.QuorumLost || c.Kind == ipvs.QuorumGained {
-		reason = fmt.Sprintf("weight %d", c.Weight)
+		reason = fmt.Sprintf(weightReason, c.Weight)
 	}
 	a.mu.Lock()
 	a.alerter.Change(time.Now(), healthcheck.AlertID{Service: c.Service, Server: c.Server}, down, reason)
@@ -103,11 +103,11 @@ func (a *alerts) tell(alert healthcheck.Alert) {
 func alertMail(s conf.Service, alert healthcheck.Alert) notify.Change {
 	c := notify.Change{Kind: "virtual server", Name: alert.Service, At: alert.At, Reason: alert.Reason}
 	service, word := serviceText(s.Key), map[bool]string{true: "UP", false: "DOWN"}[alert.State == healthcheck.AlertUp]
-	c.Subject, c.Text = fmt.Sprintf("Virtualserver %s - %s", service, word), alert.Reason
+	c.Subject, c.Text = fmt.Sprintf("Virtualserver %s - %s", service, word), quorumWords(s, alert)
 	if alert.Server.IsValid() {
 		c.Kind, c.Name = "real server", fmt.Sprintf("%s of %s", alert.Server, alert.Service)
 		c.Subject = fmt.Sprintf("Realserver %s of virtual server %s - %s", endpointText(s.Key, alert.Server), service, word)
-		c.Text = "CHECK " + map[bool]string{true: "succeed on service", false: "failed on service : " + alert.Reason}[alert.State == healthcheck.AlertUp]
+		c.Text = serverWords(alert)
 	}
 	c.State = notify.State(strings.ReplaceAll(string(alert.State), "_", " "))
 	if alert.Dropped > 0 {

@@ -14,8 +14,10 @@ import (
 // knownRouters is what carrying out the last will of a daemon takes: the routers
 // as they were configured, with their keys.
 type knownRouters struct {
-	// Namespace is the network namespace in which they are.
+	// Namespace is the network namespace in which they are, and Place its name or
+	// path when that is not where the daemon was started.
 	Namespace uint64          `json:"network_namespace"`
+	Place     string          `json:"place,omitempty"`
 	Routers   []vrrp.Config   `json:"routers"`
 	PeerHeard []vrrp.RouterID `json:"peer_heard"`
 }
@@ -31,7 +33,8 @@ var errElsewhere = errors.New("the daemon ran in another network namespace")
 func (s *supervisor) keepRouters() {
 	s.keeping.Lock()
 	defer s.keeping.Unlock()
-	k := knownRouters{Namespace: networkNamespace(), Routers: slices.Clone(s.config().Routers), PeerHeard: s.peers.list()}
+	cfg := s.config()
+	k := knownRouters{Namespace: networkNamespace(), Place: cfg.Global.Namespace, Routers: slices.Clone(cfg.Routers), PeerHeard: s.peers.list()}
 	if err := saveKnownRouters(s.opt.RuntimeDir, k); err != nil {
 		s.warn("daemon", "a crash of everything will be no clean hand-over: "+err.Error(), nil)
 	}

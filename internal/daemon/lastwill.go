@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -37,8 +38,19 @@ var ErrAlive = errors.New("vipd is running")
 // over after its skew instead of its master-down interval. It does nothing
 // after a clean stop, and nothing for a router whose peers have given up on it
 // already. A router role that outlived its supervisor hands over by itself: it is
-// left the time for that.
+// left the time for that. What the daemon had configured as its network namespace
+// is entered, by executing this command there.
 func Release(ctx context.Context, opt Options) error {
+	if readHolder(opt.RuntimeDir) == "" {
+		return nil // it stopped cleanly, or never ran
+	}
+	known, err := loadKnownRouters(opt.RuntimeDir)
+	if err == nil {
+		err = enterNamespace(known.Place)
+	}
+	if err != nil {
+		return err
+	}
 	f, err := tryLock(filepath.Join(opt.RuntimeDir, instanceLock))
 	switch {
 	case errors.Is(err, errLocked):
@@ -48,6 +60,46 @@ func Release(ctx context.Context, opt Options) error {
 	}
 	defer f.Close()
 	return releaseAfterRoles(ctx, opt, f)
+}
+
+// ReleaseOthers is Release for daemons of other names, that is of other network
+// namespaces or instances, which died as well: their runtime directories are called
+// after this one. Each has a process of its own.
+func ReleaseOthers(ctx context.Context, opt Options) error {
+	dirs, err := filepath.Glob(opt.RuntimeDir + "-*")
+	if err != nil {
+		return fmt.Errorf("find runtime directories: %w", err)
+	}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, dir := range dirs {
+		if !dead(dir) {
+			continue
+		}
+		all.Go(func() {
+			cmd := exec.CommandContext(ctx, ownBinary, "release", "--runtime-dir", dir)
+			cmd.Stdout, cmd.Stderr = opt.Log, opt.Log
+			if failed := cmd.Run(); failed != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				err = errors.Join(err, fmt.Errorf("release for %s: %w", dir, failed))
+			}
+		})
+	}
+	all.Wait()
+	return err
+}
+
+// dead reports whether the daemon of a runtime directory neither runs nor stopped.
+func dead(runtimeDir string) bool {
+	if readHolder(runtimeDir) == "" {
+		return false
+	}
+	unlock, err := lockFile(runtimeDir, instanceLock)
+	if err == nil {
+		unlock()
+	}
+	return err == nil
 }
 
 // releaseAfterRoles is releaseLocked once no router role lives any more: those

@@ -148,9 +148,14 @@ func compose(l letter, s Settings) (*mail.Msg, error) {
 		return nil, fmt.Errorf("set recipients: %w", err)
 	}
 	subject, body := digest(l)
-	if s.Mail.Style == conf.MailKeepalived && len(l.changes) == 1 {
-		subject, body = asKeepalived(l.changes[0])
+	agent := "vipd"
+	if s.Mail.Style == conf.MailKeepalived {
+		agent = "Keepalived"
+		if len(l.changes) == 1 {
+			subject, body = asKeepalived(l.changes[0])
+		}
 	}
+	msg.SetUserAgent(agent)
 	msg.Subject(fmt.Sprintf("[%s] %s", cmp.Or(s.Mail.Name, s.Host), subject))
 	msg.SetDate()
 	msg.SetBodyString(mail.TypeTextPlain, body)
@@ -175,10 +180,14 @@ func digest(l letter) (subject, body string) {
 }
 
 // asKeepalived tells of one change with the words that filters of keepalived's
-// mails look for.
+// mails look for. What a check said stands below them.
 func asKeepalived(c Change) (subject, body string) {
 	if c.Subject != "" {
-		return c.Subject, "=> " + c.Text + " <="
+		body = "=> " + c.Text + " <=\n"
+		if c.Reason != "" {
+			body += "\n" + c.Reason + "\n"
+		}
+		return c.Subject, body
 	}
 	kind, text := "VRRP Instance", map[State]string{
 		Master: "VRRP Instance is now owning VRRP VIPs", Backup: "VRRP Instance is no longer owning VRRP VIPs", Fault: "VRRP Instance is no longer owning VRRP VIPs",
@@ -190,7 +199,7 @@ func asKeepalived(c Change) (subject, body string) {
 			Fault: "All VRRP group instances are now in FAULT state", Stop: "All VRRP group instances are now stopping",
 		}[c.State]
 	}
-	return fmt.Sprintf("%s %s - Entering %s state", kind, c.Name, c.State), "=> " + text + " <="
+	return fmt.Sprintf("%s %s - Entering %s state", kind, c.Name, c.State), "=> " + text + " <=\n"
 }
 
 // securities are the words of the configuration.

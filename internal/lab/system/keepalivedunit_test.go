@@ -56,12 +56,32 @@ func testKeepalivedUnit(t *testing.T) {
 	u.run("systemctl", "reload", "keepalived")
 	p.ownedBy(p.lb1, patience)
 
+	u.notRepeated()
+
 	rollback := documented(t, packaging, "rm /etc/systemd/system/keepalived.service", 1)
 	u.run("sh", "-ec", rollback)
 	u.mainProgram("keepalived")
 	p.ownedBy(p.lb1, patience)
 	u.run("systemctl", "stop", "keepalived")
 	p.ownedBy(p.lb2, patience)
+}
+
+// notRepeated: systemd does not try again what errors of the configuration end.
+func (u *unit) notRepeated() {
+	u.t.Helper()
+	const file = "/etc/keepalived/keepalived.conf"
+	u.run("sed", "-i", "s/virtual_router_id 51/virtual_router_id/", file)
+	if out, err := u.sd.Run("systemctl", "restart", "keepalived"); err == nil {
+		u.t.Errorf("a restart with an error succeeds: %s", out)
+	}
+	if p := u.sd.Show("keepalived", "ActiveState", "ExecMainStatus", "NRestarts"); p["ActiveState"] != "failed" || p["ExecMainStatus"] != "78" || p["NRestarts"] != "0" {
+		u.t.Errorf("after a start with an error: %v", p)
+	}
+	u.ownedBy(u.lb2, patience)
+	u.run("sed", "-i", "s/virtual_router_id$/virtual_router_id 51/", file)
+	u.run("systemctl", "start", "keepalived")
+	u.mainProgram("vipd")
+	u.ownedBy(u.lb1, patience)
 }
 
 // mainProgram waits until the unit keepalived is active and runs a program.
