@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 )
@@ -112,7 +114,7 @@ func (s *names) add(n *node) bool {
 	i := len(n.labels) - 1
 	name, at := n.labels[i], n.rngs[i]
 	if !validName(name) {
-		s.errorf("bad_name", at, "letters, digits, dots, dashes and underscores, at most 64", "%q cannot be the name of a %s", name, n.spec.name)
+		s.errorf("bad_name", at, "at most 128 characters, without blanks, quotes and braces, and no dash at the beginning", "%q cannot be the name of a %s", name, n.spec.name)
 		return false
 	}
 	if prev, again := s.first[name]; again {
@@ -123,12 +125,15 @@ func (s *names) add(n *node) bool {
 	return true
 }
 
-// validName reports whether a name can stand unquoted in logs, metrics and
-// commands.
+// maxName is the longest name of anything, in octets.
+const maxName = 128
+
+// validName reports whether a name is one word in lines and no flag in commands.
 func validName(s string) bool {
-	const first = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-	bad := func(r rune) bool { return !strings.ContainsRune(first+"._-", r) }
-	return s != "" && len(s) <= 64 && strings.IndexByte(first, s[0]) >= 0 && !strings.ContainsFunc(s, bad)
+	bad := func(r rune) bool {
+		return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(" \"'`\\{}", r)
+	}
+	return s != "" && len(s) <= maxName && s[0] != '-' && !strings.ContainsFunc(s, bad)
 }
 
 // inOrder returns attributes as they are written.

@@ -27,7 +27,7 @@ const (
 func (b *builder) instances(nodes []*node, tracks *trackSet) {
 	names := b.names()
 	ids := map[vrrp.RouterID]*node{}
-	vips := map[netip.Addr]hcl.Range{}
+	vips := map[netip.Addr]ownedAddress{}
 	vmacs := map[string]*node{}
 	for _, n := range nodes {
 		names.add(n)
@@ -222,9 +222,15 @@ func (b *builder) anyPriority() bool {
 	return slices.ContainsFunc(b.cfg.Directors, func(d Director) bool { return d.Priority > 0 })
 }
 
+// ownedAddress is where a virtual address is written first, and in what.
+type ownedAddress struct {
+	at hcl.Range
+	in *node
+}
+
 // checkAddresses judges the virtual addresses together. vips are those of all
 // instances.
-func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
+func (b *builder) checkAddresses(n *node, vips map[netip.Addr]ownedAddress) {
 	list := slices.Concat(get[[]located[netip.Prefix]](n, "virtual_address"), get[[]located[netip.Prefix]](n, "excluded_address"))
 	if n.has("virtual_address") && len(b.addressesOf(n)) == 0 {
 		b.warnf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address: its election is for programs only", n)
@@ -235,11 +241,16 @@ func (b *builder) checkAddresses(n *node, vips map[netip.Addr]hcl.Range) {
 		if a.IsLinkLocalUnicast() && a.Is6() {
 			a = a.WithZone(get[string](n, "interface")) // unique on its link only
 		}
-		if prev, again := vips[a]; again {
-			b.errorf("duplicate_address", p.rng, "", "virtual address %s appears twice, first at %s", a, where(prev))
+		switch prev, again := vips[a]; {
+		case again && prev.in == n:
+			b.errorf("duplicate_address", p.rng, "", "virtual address %s appears twice, first at %s", a, where(prev.at))
+			continue
+		case again:
+			b.warnf("shared_address", p.rng, "a vrrp_sync_group of both", "virtual address %s is one of %s, too, at %s: when they have different masters, two directors hold it",
+				a, prev.in, where(prev.at))
 			continue
 		}
-		vips[a] = p.rng
+		vips[a] = ownedAddress{p.rng, n}
 		b.checkHostPart(p)
 		if a == b.director.Address && get[int64](n, "priority") != vrrp.PriorityOwner {
 			b.warnf("own_address", p.rng, "priority = 255 on the director that owns it", "%s is this director's own address, but its priority is not 255", a)

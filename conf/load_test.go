@@ -423,7 +423,7 @@ func TestSeveralFilesReportAll(t *testing.T) {
 	}
 	want := []string{
 		"b.hcl:6 unknown_key", "missing.hcl:0 unreadable",
-		"a.hcl:3 duplicate_name", "a.hcl:5 duplicate_vrid", "a.hcl:6 duplicate_address",
+		"a.hcl:3 duplicate_name", "a.hcl:5 duplicate_vrid", "a.hcl:6 shared_address",
 	}
 	slices.Sort(got)
 	slices.Sort(want)

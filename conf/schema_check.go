@@ -39,7 +39,7 @@ func kindList() string {
 var timingAttrs = []*attr{
 	{name: "interval", kind: kindDuration, def: `"5s"`, min: int64(healthcheck.MinInterval), max: int64(24 * time.Hour),
 		help: "Time from probe to probe."},
-	{name: "timeout", kind: kindDuration, def: `"3s"`, min: int64(healthcheck.MinInterval), max: int64(time.Hour),
+	{name: "timeout", kind: kindDuration, def: `"3s"`, min: int64(healthcheck.MinInterval), max: int64(24 * time.Hour),
 		help: "Longest time of one probe, everything included."},
 	{name: "rise", kind: kindInt, def: "1", min: 1, max: 1000, help: "Successes in a row until a server is up."},
 	{name: "fall", kind: kindInt, def: "2", min: 1, max: 1000,

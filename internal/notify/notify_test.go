@@ -295,11 +295,12 @@ func TestKeepalived_Mails(t *testing.T) {
 		change        Change
 		subject, body string
 	}{
-		{change("VI_1", Master), "VRRP Instance VI_1 - Entering MASTER state", "=> VRRP Instance is now owning VRRP VIPs <="},
-		{change("VI_1", Fault), "VRRP Instance VI_1 - Entering FAULT state", "=> VRRP Instance is no longer owning VRRP VIPs <="},
-		{Change{Kind: Group, Name: "G", State: Master}, "VRRP Group G - Entering MASTER state", "=> All VRRP group instances are now in MASTER state <="},
-		{Change{Kind: Group, Name: "G", State: Fault}, "VRRP Group G - Entering FAULT state", "=> All VRRP group instances are now in FAULT state <="},
-		{Change{Subject: "Realserver x - DOWN", Text: "CHECK failed"}, "Realserver x - DOWN", "=> CHECK failed <="},
+		{change("VI_1", Master), "VRRP Instance VI_1 - Entering MASTER state", "=> VRRP Instance is now owning VRRP VIPs <=\n"},
+		{change("VI_1", Fault), "VRRP Instance VI_1 - Entering FAULT state", "=> VRRP Instance is no longer owning VRRP VIPs <=\n"},
+		{Change{Kind: Group, Name: "G", State: Master}, "VRRP Group G - Entering MASTER state", "=> All VRRP group instances are now in MASTER state <=\n"},
+		{Change{Kind: Group, Name: "G", State: Fault}, "VRRP Group G - Entering FAULT state", "=> All VRRP group instances are now in FAULT state <=\n"},
+		{Change{Subject: "Realserver x - DOWN", Text: "CHECK failed"}, "Realserver x - DOWN", "=> CHECK failed <=\n"},
+		{Change{Subject: "Realserver x - DOWN", Text: "CHECK failed", Reason: "tcp: refused"}, "Realserver x - DOWN", "=> CHECK failed <=\n\ntcp: refused\n"},
 	} {
 		if subject, body := asKeepalived(tt.change); subject != tt.subject || body != tt.body {
 			t.Errorf("%+v: %q, %q", tt.change, subject, body)

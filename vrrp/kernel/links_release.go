@@ -18,12 +18,29 @@ func (l *Links) releaseAll(r *vrrp.Release) {
 			// First: the kernel tells of every address that leaves.
 			l.gate(l.gates.shut(part.iface))
 		}
+		gone := part.addresses[:0]
 		for _, a := range part.addresses {
-			l.takeAway(place{part.iface, a})
+			if p := (place{part.iface, a}); !l.leaveToOther(p) {
+				l.takeAway(p)
+				gone = append(gone, a)
+			}
 		}
-		l.opt.handOn(part.iface, part.addresses)
+		l.opt.handOn(part.iface, gone)
 		l.restoreIdle(part.iface)
 	}
+}
+
+// leaveToOther leaves an address to another router that holds it, too, and reports
+// whether there is one.
+func (l *Links) leaveToOther(p place) bool {
+	id, found := l.sites.holder(p)
+	if e, known := l.table.get(p); found && known {
+		l.mu.Lock()
+		e.id, e.epoch = id, l.epochs[id]
+		l.mu.Unlock()
+		l.table.set(p, e)
+	}
+	return found
 }
 
 // takeAway removes one address if it is ours. When the kernel refuses, it is

@@ -549,3 +549,34 @@ func TestRefreshDoesNotUndoANewerHold(t *testing.T) {
 		}
 	})
 }
+
+// An address that two routers hold stays until the second one leaves, whichever
+// came first.
+func TestAddressOfTwoRouters(t *testing.T) {
+	other := vrrp.RouterID{Interface: routerA.Interface, VRID: routerA.VRID + 1, Family: routerA.Family}
+	for name, first := range map[string]bool{"the first leaves": true, "the second leaves": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				k := world(t)
+				k.links.Hold(hold(1, vip(100)))
+				second := hold(1, vip(100))
+				second.ID = other
+				k.links.Hold(second)
+				k.did()
+				leave, last := release(2, vip(100)), release(2, vip(100))
+				if last.ID = other; !first {
+					leave, last = last, leave
+				}
+				k.links.Release(leave)
+				want(t, "one leaves", k.did(), "")
+				again := refresh(1, vip(100))
+				again.ID = last.ID
+				k.links.Hold(again)
+				want(t, "the other one goes on", k.did(), "refresh 192.0.2.100/24")
+				k.links.Release(last)
+				want(t, "the other one leaves", k.did(), "remove 192.0.2.100/24, sysctl 0, save")
+				wantKinds(t, k)
+			})
+		})
+	}
+}

@@ -52,6 +52,16 @@ func (s *sites) holds(iface string) bool {
 	return false
 }
 
+// holder returns a router whose address was put somewhere.
+func (s *sites) holder(p place) (id vrrp.RouterID, found bool) {
+	for held, at := range s.used {
+		if held.prefix == p.prefix && at.iface == p.iface {
+			return held.id, true
+		}
+	}
+	return id, false
+}
+
 // plan returns where an address belongs.
 func (s *sites) plan(id vrrp.RouterID, p netip.Prefix) site {
 	if at, ok := s.planned[heldAddress{id, p}]; ok {
