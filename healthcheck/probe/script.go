@@ -73,7 +73,7 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 	}
 	ordinary(cmd.Process.Pid)
 	err := group.Wait(cmd)
-	if ctx.Err() != nil {
+	if err != nil && ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
 	var exit *exec.ExitError

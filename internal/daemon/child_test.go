@@ -24,7 +24,9 @@ type fakeRole struct {
 	gone    atomic.Bool
 	hangs   bool // does not answer stop
 	onStop  func()
-	onSpawn func()
+	// onInstances is told of elections.
+	onInstances func(instanceStates)
+	onSpawn     func()
 
 	mu   sync.Mutex
 	last *process
@@ -49,7 +51,10 @@ func (f *fakeRole) spawn(string) (*process, error) {
 	return p, nil
 }
 
-func (f *fakeRole) handle(ctx context.Context, method string, _ json.RawMessage) (any, error) {
+func (f *fakeRole) handle(ctx context.Context, method string, body json.RawMessage) (any, error) {
+	if method == callInstances {
+		return nil, handled(body, f.onInstances)
+	}
 	if method == callStop {
 		f.stopped.Store(true)
 		if f.onStop != nil {
@@ -242,6 +247,30 @@ func TestDeathOfAMortalRole(t *testing.T) {
 		synctest.Wait() // until it is told
 		if role.starts.Load() != 1 || ends != 1 || len(deaths) != 1 || deaths[0] != "role router ended" {
 			t.Errorf("%d starts, %d ends, said %q", role.starts.Load(), ends, deaths)
+		}
+	})
+}
+
+// TestStopCutsTheStartShort: a stop does not wait for roles that hang in their
+// first configuration.
+func TestStopCutsTheStartShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &supervisor{stopAsked: make(chan struct{}), configured: make(chan struct{})}
+		starting, end := s.untilStop(t.Context())
+		defer end()
+		go func() {
+			time.Sleep(time.Second)
+			close(s.stopAsked)
+		}()
+		began := time.Now()
+		s.begin(starting, t.Context(), []chan error{make(chan error), make(chan error)}, &sync.WaitGroup{})
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("the start goes on for %v", took)
+		}
+		select {
+		case <-s.configured:
+			t.Error("the roles are taken for configured")
+		default:
 		}
 	})
 }

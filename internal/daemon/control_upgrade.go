@@ -21,8 +21,14 @@ func (s *supervisor) serveUpgrade(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, code, api.Failure{Error: err.Error()})
 }
 
-// upgradeOnSignal is SIGUSR2: the binary that stands in our place by now.
+// upgradeOnSignal is SIGUSR2: the binary that stands in our place by now, once
+// the daemon has started.
 func (s *supervisor) upgradeOnSignal() {
+	select {
+	case <-s.configured:
+	case <-s.stopAsked:
+		return
+	}
 	if err := s.upgrade(context.Background(), ""); err != nil {
 		s.warn("upgrade", err.Error(), nil)
 	}

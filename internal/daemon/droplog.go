@@ -16,6 +16,9 @@ const (
 	// addresses must fill neither the memory nor the log. Beyond it all
 	// senders of a cause are one.
 	dropLogSenders = 64
+	// dropLogMemory is how long a silent sender is remembered of whom something
+	// is untold: the next one to come needs the place.
+	dropLogMemory = 10 * time.Minute
 )
 
 // dropKey groups rejected packets for the log.
@@ -79,7 +82,8 @@ func (l *dropLog) state(key dropKey, now time.Time) *dropState {
 // forget drops the senders that were silent for a while.
 func (l *dropLog) forget(now time.Time) {
 	maps.DeleteFunc(l.states, func(key dropKey, st *dropState) bool {
-		old := st.suppressed == 0 && now.Sub(st.logged) >= dropLogEvery
+		silent := now.Sub(st.logged)
+		old := silent >= dropLogMemory || st.suppressed == 0 && silent >= dropLogEvery
 		if old && key.src.IsValid() {
 			l.senders--
 		}

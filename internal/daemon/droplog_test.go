@@ -70,3 +70,22 @@ func TestDropLogTellsAlarmsAtOnce(t *testing.T) {
 		t.Error("the alarm was not written")
 	}
 }
+
+// TestDropLogForgetsTheSilent: senders of whom something was never told keep no
+// place for ever.
+func TestDropLogForgetsTheSilent(t *testing.T) {
+	l, now := newDropLog(), time.Unix(1000, 0)
+	for sender := range dropLogSenders {
+		for range 2 { // the second is not told
+			l.take(dropFrom(sender, vrrp.DropTTL), now)
+		}
+	}
+	now = now.Add(dropLogMemory)
+	first, second := dropFrom(1000, vrrp.DropTTL), dropFrom(1001, vrrp.DropTTL)
+	if _, write := l.take(first, now); !write {
+		t.Error("the first new sender is not told")
+	}
+	if _, write := l.take(second, now); !write {
+		t.Error("the second new sender is taken for the first")
+	}
+}

@@ -15,14 +15,26 @@ import (
 // eventsKept is how many events the daemon remembers for GET /v1/events.
 const eventsKept = 1000
 
+const (
+	// logQueue is how many events may wait for a log that does not take them.
+	// When ten thousand real servers die at once there are three for each.
+	logQueue = 1 << 16
+	// logBound is how long an end waits for the log.
+	logBound = time.Second
+)
+
 // eventLog gives every event a number, writes it to the log, keeps the last
-// ones and passes them to followers.
+// ones and passes them to followers. Nobody waits for the log: what it does not
+// take stalls neither an election nor a stop.
 type eventLog struct {
 	mu        sync.Mutex
 	log       *slog.Logger
 	seq       uint64                // of the last event, the first is 1
 	ring      [eventsKept]api.Event // event n is at n % eventsKept
 	followers map[chan api.Event]bool
+	unwritten []api.Event
+	lost      int           // events that did not fit there
+	written   chan struct{} // closed when all is; nil when nothing is being written
 }
 
 func newEventLog(log *slog.Logger) *eventLog {
@@ -46,7 +58,7 @@ func (l *eventLog) add(e api.Event) {
 	if e.At.IsZero() {
 		e.At = time.Now()
 	}
-	l.write(e)
+	l.enqueue(e)
 	l.ring[e.Seq%eventsKept] = e
 	for ch := range l.followers {
 		select {
@@ -56,14 +68,68 @@ func (l *eventLog) add(e api.Event) {
 	}
 }
 
-// write puts the event into the log: one line, keys in a stable order.
-func (l *eventLog) write(e api.Event) {
-	attrs := make([]slog.Attr, 0, len(e.Attrs)+1)
-	attrs = append(attrs, slog.String("event", e.Kind))
-	for _, k := range slices.Sorted(maps.Keys(e.Attrs)) {
-		attrs = append(attrs, slog.Any(k, e.Attrs[k]))
+// enqueue leaves an event to the goroutine that writes, which lives as long as
+// there is something to write. Call with the mutex held.
+func (l *eventLog) enqueue(e api.Event) {
+	if len(l.unwritten) >= logQueue {
+		l.lost++
+		return
 	}
-	l.log.LogAttrs(context.Background(), levelOf(e.Level), e.Message, attrs...)
+	l.unwritten = append(l.unwritten, e)
+	if l.written == nil {
+		l.written = make(chan struct{})
+		go l.writeAll()
+	}
+}
+
+// writeAll writes until nothing waits.
+func (l *eventLog) writeAll() {
+	for {
+		l.mu.Lock()
+		events, lost, log := l.unwritten, l.lost, l.log
+		l.unwritten, l.lost = nil, 0
+		if len(events) == 0 {
+			close(l.written)
+			l.written = nil
+			l.mu.Unlock()
+			return
+		}
+		l.mu.Unlock()
+		for _, e := range events {
+			write(log, e)
+		}
+		if lost > 0 {
+			log.Warn("events were not logged: more came than the log took", "event", "daemon", "lost", lost)
+		}
+	}
+}
+
+// flush waits until all events are written, at most d.
+func (l *eventLog) flush(d time.Duration) {
+	l.mu.Lock()
+	written := l.written
+	l.mu.Unlock()
+	if written == nil {
+		return
+	}
+	select {
+	case <-written:
+	case <-time.After(d):
+	}
+}
+
+// write puts the event into the log: one line, keys in a stable order.
+func write(log *slog.Logger, e api.Event) {
+	level := levelOf(e.Level)
+	if !log.Enabled(context.Background(), level) {
+		return
+	}
+	r := slog.NewRecord(e.At, level, e.Message, 0)
+	r.AddAttrs(slog.String("event", e.Kind))
+	for _, k := range slices.Sorted(maps.Keys(e.Attrs)) {
+		r.AddAttrs(slog.Any(k, e.Attrs[k]))
+	}
+	_ = log.Handler().Handle(context.Background(), r) // there is nobody to tell
 }
 
 // follow returns the events from after sequence number since, and a channel

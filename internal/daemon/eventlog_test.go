@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/vipd/vipd/internal/daemon/api"
 )
@@ -15,6 +17,7 @@ func TestEventLogLine(t *testing.T) {
 	l := newEventLog(newLogger(&buf, "info", "text"))
 	l.add(api.Event{Level: "warn", Kind: "drop", Message: "rejected", Attrs: map[string]any{"vrid": 51, "alarm": true}})
 	l.add(api.Event{Level: "debug", Kind: "drop", Message: "not shown"})
+	l.flush(time.Minute)
 	line := buf.String()
 	if want := "level=WARN msg=rejected event=drop alarm=true vrid=51\n"; !strings.HasSuffix(line, want) || strings.Count(line, "\n") != 1 {
 		t.Errorf("log is %q, want one line ending in %q", line, want)
@@ -57,4 +60,44 @@ func TestSlowFollowerBlocksNobody(t *testing.T) {
 	if n := len(next); n != eventsKept {
 		t.Errorf("follower holds %d events, want its buffer of %d", n, eventsKept)
 	}
+}
+
+// stalledLog takes nothing until it is released.
+type stalledLog struct {
+	released chan struct{}
+	bytes.Buffer
+}
+
+func (s *stalledLog) Write(p []byte) (int, error) {
+	<-s.released
+	return s.Buffer.Write(p)
+}
+
+// TestStalledLogBlocksNobody: events are known and followed while the log takes
+// none, and written when it does again; of very many the number is told.
+func TestStalledLogBlocksNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stalled := &stalledLog{released: make(chan struct{})}
+		l := newEventLog(newLogger(stalled, "info", "text"))
+		_, next, done := l.follow(0)
+		defer done()
+		l.add(api.Event{Kind: "first"})
+		if e := <-next; e.Kind != "first" {
+			t.Errorf("followed event %+v", e)
+		}
+		synctest.Wait() // until that one is being written
+		for range logQueue + 7 {
+			l.add(api.Event{Kind: "more"})
+		}
+		began := time.Now()
+		if l.flush(logBound); time.Since(began) != logBound {
+			t.Errorf("an end waits %v for a stalled log", time.Since(began))
+		}
+		close(stalled.released)
+		l.flush(time.Minute)
+		text := stalled.String()
+		if n := strings.Count(text, "event=more"); n != logQueue || !strings.Contains(text, "lost=7") {
+			t.Errorf("%d lines of %d, then %q", n, logQueue, text[max(0, len(text)-100):])
+		}
+	})
 }

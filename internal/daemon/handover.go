@@ -28,6 +28,7 @@ type handover struct {
 	Version  int
 	From     string // version of the binary that wrote it
 	Failure  string // why the new binary executed the old one again; empty on the way there
+	Stop     bool   // a stop was asked for on the way
 	Args     []string
 	Lock     int // descriptor of the instance lock
 	Binary   int // descriptor of the binary that wrote it
@@ -36,6 +37,7 @@ type handover struct {
 
 	// Of the process that took over, until it is confirmed.
 	dir     string // where the file was
+	signals *signalSet
 	lock    *os.File
 	unready *time.Timer
 	late    chan struct{} // closed when unready has rung in vain
@@ -54,11 +56,16 @@ const (
 	handoverFile = "handover.json" // in the runtime directory, for root only
 )
 
-// takeHandover returns what an executing binary left, nil at a fresh start.
-func takeHandover() (*handover, error) {
+// takeHandover returns what an executing binary left, nil at a fresh start. There
+// is something to leave in order from now on: stops are caught, unless signals is
+// nil.
+func takeHandover(signals *signalSet) (*handover, error) {
 	path := os.Getenv(handoverEnv)
 	if path == "" {
 		return nil, nil
+	}
+	if signals != nil {
+		signals.catchStop()
 	}
 	os.Unsetenv(handoverEnv)
 	b, err := os.ReadFile(path)
@@ -75,14 +82,14 @@ func takeHandover() (*handover, error) {
 	for _, fd := range h.descriptors() {
 		unix.CloseOnExec(fd)
 	}
-	h.dir = filepath.Dir(path)
+	h.dir, h.signals = filepath.Dir(path), signals
 	return &h, os.Remove(path)
 }
 
 // DeclineHandover executes the binary before again when this one was to take
 // over and ends without having begun. Otherwise it does nothing.
 func DeclineHandover(why string) {
-	h, err := takeHandover()
+	h, err := takeHandover(nil)
 	if h == nil {
 		return
 	}
@@ -131,6 +138,10 @@ func (h *handover) back(why error) error {
 		return fmt.Errorf("take over: both binaries fail: %w", why)
 	}
 	h.Failure = why.Error()
+	if h.signals != nil {
+		h.signals.releaseStop()
+		h.Stop = h.Stop || len(h.signals.terminate) > 0
+	}
 	return h.execute(h.dir, "/proc/self/fd/"+strconv.Itoa(h.Binary))
 }
 

@@ -25,6 +25,7 @@ type hooks struct {
 	running map[string]bool
 	quorum  map[string]bool // last state told
 	slots   chan struct{}   // one for each command that runs
+	ended   bool            // nothing is started any more
 	work    sync.WaitGroup
 }
 
@@ -47,29 +48,28 @@ func (h *hooks) configure(s conf.Scripts) {
 	h.scripts = s
 }
 
-// changed runs the hook that a change has in the configuration.
-func (h *hooks) changed(cfg *conf.Config, c poolChange) {
-	if c.Kind == ipvs.ServerUp || c.Kind == ipvs.ServerDown {
-		h.serverChanged(cfg, c)
+// changed runs the hook that a change has at its virtual server, which is nil if
+// the configuration has it no more.
+func (h *hooks) changed(s *conf.Service, c poolChange) {
+	up := c.Kind == ipvs.QuorumGained
+	if up || c.Kind == ipvs.QuorumLost {
+		h.mu.Lock()
+		h.quorum[c.Service] = up
+		h.mu.Unlock()
 	}
-	if c.Kind != ipvs.QuorumGained && c.Kind != ipvs.QuorumLost {
+	if s == nil {
 		return
 	}
-	up := c.Kind == ipvs.QuorumGained
-	h.mu.Lock()
-	h.quorum[c.Service] = up
-	h.mu.Unlock()
-	if s := serviceNamed(cfg, c.Service); s != nil {
+	switch c.Kind {
+	case ipvs.QuorumGained, ipvs.QuorumLost:
 		h.start(hookFor(s, up, c.Weight))
+	case ipvs.ServerUp, ipvs.ServerDown:
+		h.serverChanged(s, c)
 	}
 }
 
 // serverChanged runs what one real server has for its change.
-func (h *hooks) serverChanged(cfg *conf.Config, c poolChange) {
-	s := serviceNamed(cfg, c.Service)
-	if s == nil {
-		return
-	}
+func (h *hooks) serverChanged(s *conf.Service, c poolChange) {
 	told, has := s.Servers[c.Server]
 	if !has {
 		return
@@ -82,16 +82,6 @@ func (h *hooks) serverChanged(cfg *conf.Config, c poolChange) {
 		call.state, call.command = "up", told.Up
 	}
 	h.start(call)
-}
-
-// serviceNamed returns the virtual server of a name, or nil.
-func serviceNamed(cfg *conf.Config, name string) *conf.Service {
-	for i := range cfg.Services {
-		if cfg.Services[i].Name == name {
-			return &cfg.Services[i]
-		}
-	}
-	return nil
 }
 
 func hookFor(s *conf.Service, up bool, weight int) *hookCall {
@@ -109,6 +99,9 @@ func hookFor(s *conf.Service, up bool, weight int) *hookCall {
 func (h *hooks) start(call *hookCall) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.ended {
+		return
+	}
 	if len(call.command) == 0 {
 		delete(h.waiting, call.key) // what waits is no longer so
 		return
@@ -165,5 +158,8 @@ func (h *hooks) leave(cfg *conf.Config) {
 			h.start(hookFor(s, false, 0))
 		}
 	}
+	h.mu.Lock()
+	h.ended = true // a WaitGroup must not grow from nothing while it is waited for
+	h.mu.Unlock()
 	h.work.Wait()
 }

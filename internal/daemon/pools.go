@@ -10,19 +10,37 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
-// setInstance takes the router role's word on one virtual router and passes on
-// what follows for the checker role.
+// setInstance takes the router role's word on one virtual router and asks for
+// what follows for the checker role to be passed on.
 func (s *supervisor) setInstance(st instanceState) {
 	s.mu.Lock()
 	before := s.masters[st.ID]
 	s.masters[st.ID] = st.Master
 	s.electionSeq++
-	msg := s.instanceStates()
 	s.mu.Unlock()
-	if before != st.Master {
-		// Not here: the roles' next notices wait for this one, and a role
-		// that waits for an answer must not be what the answer waits for.
-		go s.tellChecker(callInstances, msg)
+	if before == st.Master {
+		return
+	}
+	select {
+	case s.changedMasters <- struct{}{}:
+	default: // it is about to be told
+	}
+}
+
+// keepMasters tells the checker role of elections until ctx ends: once of those
+// that come together. setInstance does not: the roles' next notices wait for it,
+// and a role that waits for an answer must not be what the answer waits for.
+func (s *supervisor) keepMasters(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.changedMasters:
+		}
+		s.mu.Lock()
+		msg := s.instanceStates()
+		s.mu.Unlock()
+		s.tellChecker(callInstances, msg)
 	}
 }
 
@@ -74,11 +92,32 @@ func (s *supervisor) poolChanged(c poolChange) {
 		attrs["server"] = c.Server.String()
 	}
 	s.add(level, "pool", c.describe(), attrs)
-	s.hooks.changed(s.config(), c)
+	svc := s.service(c.Service)
+	s.hooks.changed(svc, c)
 	s.alerts.changed(c)
-	if svc := serviceNamed(s.config(), c.Service); svc != nil {
+	if svc != nil {
 		s.notify.notifier.Line(pipeLine(svc.Key, c))
 	}
+}
+
+// serviceIndex finds the virtual servers of a configuration by name: ten thousand
+// may have news at once.
+type serviceIndex struct {
+	of       *conf.Config
+	services map[string]*conf.Service
+}
+
+// service returns the virtual server of a name, or nil.
+func (s *supervisor) service(name string) *conf.Service {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byName.of != s.cfg {
+		s.byName = serviceIndex{s.cfg, make(map[string]*conf.Service, len(s.cfg.Services))}
+		for i := range s.cfg.Services {
+			s.byName.services[s.cfg.Services[i].Name] = &s.cfg.Services[i]
+		}
+	}
+	return s.byName.services[name]
 }
 
 // removalPatience is how long a machine that is busy otherwise may let the

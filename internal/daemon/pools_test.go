@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -74,6 +75,55 @@ func TestInstanceStates(t *testing.T) {
 	if diff := cmp.Diff(want, s.instanceStates(), equateAddrs()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestServiceByName: what a name stands for changes with the configuration.
+func TestServiceByName(t *testing.T) {
+	s := &supervisor{cfg: &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) { s.HASuspend = true })}}}
+	if got := s.service("web"); got == nil || !got.HASuspend {
+		t.Errorf("web is %+v", got)
+	}
+	if got := s.service("mail"); got != nil {
+		t.Errorf("mail is %+v", got)
+	}
+	s.cfg = &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) { s.Name = "mail" })}}
+	if s.service("mail") == nil || s.service("web") != nil {
+		t.Error("the configuration before is still in force")
+	}
+}
+
+// TestElectionsAreToldTogether: of many changes that come at once the checker role
+// hears the last state, and of every one that comes later.
+func TestElectionsAreToldTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var role fakeRole
+		var told []instanceStates
+		role.onInstances = func(st instanceStates) { time.Sleep(time.Millisecond); told = append(told, st) }
+		c, _, end := startChild(&role)
+		defer end()
+		const routers = 100
+		s := &supervisor{
+			cfg: &conf.Config{}, masters: map[vrrp.RouterID]bool{}, changedMasters: make(chan struct{}, 1), checker: c,
+			events: newEventLog(newLogger(io.Discard, "info", "text")),
+		}
+		for i := range routers {
+			s.cfg.Routers = append(s.cfg.Routers, vrrp.Config{Name: fmt.Sprint(i), ID: vrrp.RouterID{Interface: "eth0", VRID: uint8(i)}})
+		}
+		go s.keepMasters(t.Context())
+		synctest.Wait()
+		for _, r := range s.cfg.Routers {
+			s.setInstance(instanceState{ID: r.ID, Master: true})
+		}
+		time.Sleep(time.Second)
+		if n := len(told); n < 1 || n > 2 || len(told[n-1].Masters) != routers || told[n-1].Seq != routers {
+			t.Fatalf("told %d times: %+v", n, told)
+		}
+		s.setInstance(instanceState{ID: s.cfg.Routers[0].ID})
+		time.Sleep(time.Second)
+		if last := told[len(told)-1]; len(last.Masters) != routers-1 {
+			t.Errorf("told last: %+v", last)
+		}
+	})
 }
 
 func TestResolverKeepsItsAnswer(t *testing.T) {
@@ -173,7 +223,7 @@ func TestHooks(t *testing.T) {
 	h := newHooks(func(_, message string, _ map[string]any) { t.Error(message) })
 	h.configure(conf.Scripts{Timeout: time.Minute})
 	change := func(k ipvs.ChangeKind, weight int) {
-		h.changed(cfg, poolChange{Service: "web", Change: ipvs.Change{Kind: k, Weight: weight}})
+		h.changed(&cfg.Services[0], poolChange{Service: "web", Change: ipvs.Change{Kind: k, Weight: weight}})
 	}
 	change(ipvs.QuorumGained, 3)
 	h.work.Wait()
@@ -183,6 +233,7 @@ func TestHooks(t *testing.T) {
 	change(ipvs.QuorumGained, 4)
 	h.work.Wait()
 	h.leave(cfg)
+	change(ipvs.QuorumGained, 5) // of a pool that is being torn down
 	b, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +250,7 @@ func TestHookThatFails(t *testing.T) {
 	cfg := &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) {
 		s.OnQuorumUp = []string{"/bin/sh", "-c", "echo no such thing; exit 3"}
 	})}}
-	h.changed(cfg, poolChange{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumGained}})
+	h.changed(&cfg.Services[0], poolChange{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumGained}})
 	h.work.Wait()
 	if len(said) != 1 || !strings.Contains(said[0], "exit status 3 no such thing") {
 		t.Errorf("said %q", said)

@@ -36,27 +36,77 @@ func careFor(p conf.Process) error {
 	return nil
 }
 
+// careForThreads sets niceness and processors of every thread. One that is made
+// meanwhile inherits from the one that makes it (sched(7)), so the threads are
+// gone through until none is left that differs.
 func careForThreads(p conf.Process) error {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return err
-	}
 	var cpus unix.CPUSet
 	for _, n := range p.CPUs {
 		cpus.Set(n)
 	}
-	var errs []error
-	for _, task := range tasks {
-		tid, err := strconv.Atoi(task.Name())
-		if err == nil && p.Nice != 0 {
-			err = unix.Setpriority(unix.PRIO_PROCESS, tid, p.Nice)
-		}
-		if err == nil && len(p.CPUs) > 0 {
-			err = unix.SchedSetaffinity(tid, &cpus)
-		}
-		if err != nil && !errors.Is(err, unix.ESRCH) { // a thread may have ended
-			errs = append(errs, err)
+	for {
+		changed, err := eachThread(func(tid int) (bool, error) {
+			niced, errNice := setNice(tid, p.Nice)
+			moved, errMove := setProcessors(tid, &cpus)
+			return niced || moved, errors.Join(errNice, errMove)
+		})
+		if err != nil || changed == 0 {
+			return err
 		}
 	}
-	return errors.Join(errs...)
+}
+
+// setNice reports whether a thread had another niceness than the one wanted; 0
+// is left alone.
+func setNice(tid, nice int) (changed bool, err error) {
+	if nice == 0 {
+		return false, nil
+	}
+	// The system call tells 20 less than the niceness, the other way round.
+	// sched_getattr(2) would not tell that of a thread in real time.
+	have, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
+	if err != nil || 20-have == nice {
+		return false, err
+	}
+	return true, unix.Setpriority(unix.PRIO_PROCESS, tid, nice)
+}
+
+// setProcessors reports whether a thread had others than those wanted; none is
+// left alone. Of those that the machine lacks the kernel keeps none.
+func setProcessors(tid int, want *unix.CPUSet) (changed bool, err error) {
+	if want.Count() == 0 {
+		return false, nil
+	}
+	var before, after unix.CPUSet
+	if err := unix.SchedGetaffinity(tid, &before); err != nil || before == *want {
+		return false, err
+	}
+	if err := unix.SchedSetaffinity(tid, want); err != nil {
+		return false, err
+	}
+	err = unix.SchedGetaffinity(tid, &after)
+	return after != before, err
+}
+
+// eachThread does something with every thread of this process and counts those
+// that it changed. One that has ended meanwhile is nobody's.
+func eachThread(do func(tid int) (changed bool, err error)) (changed int, err error) {
+	tasks, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		return 0, err
+	}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(task.Name())
+		if err != nil {
+			return changed, err
+		}
+		did, err := do(tid)
+		if err != nil && !errors.Is(err, unix.ESRCH) {
+			return changed, err
+		}
+		if did {
+			changed++
+		}
+	}
+	return changed, nil
 }

@@ -4,7 +4,9 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,6 +50,45 @@ func TestCareFor(t *testing.T) {
 	}
 	if err := careFor(conf.Process{}); err != nil {
 		t.Errorf("nothing asked for: %v", err)
+	}
+}
+
+// TestCareForThreadsThatAppear: while threads are made all the time, none escapes.
+// In a process of its own.
+func TestCareForThreadsThatAppear(t *testing.T) {
+	const inside = "VIPD_TEST_CARE_THREADS"
+	if os.Getenv(inside) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestCareForThreadsThatAppear$", "-test.v")
+		cmd.Env = append(os.Environ(), inside+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
+	var made sync.WaitGroup
+	release := make(chan struct{})
+	for range 5 {
+		made.Go(func() {
+			for range 20 {
+				go func() {
+					runtime.LockOSThread() // the runtime has to make another thread
+					<-release
+				}()
+				runtime.Gosched()
+			}
+		})
+	}
+	if err := careFor(conf.Process{Nice: 4}); err != nil {
+		t.Fatal(err)
+	}
+	made.Wait()
+	defer close(release)
+	different, err := eachThread(func(tid int) (bool, error) {
+		n, err := unix.Getpriority(unix.PRIO_PROCESS, tid)
+		return 20-n != 4, err
+	})
+	if err != nil || different > 0 {
+		t.Errorf("%d threads have another niceness, %v", different, err)
 	}
 }
 

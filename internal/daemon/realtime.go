@@ -1,10 +1,7 @@
 package daemon
 
 import (
-	"errors"
 	"fmt"
-	"os"
-	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +23,7 @@ func setRealTime(priority int) error {
 		want.Policy, want.Priority = policyRoundRobin, uint32(priority)
 	}
 	for {
-		changed, err := setThreads(&want)
+		changed, err := eachThread(func(tid int) (bool, error) { return setPolicy(tid, &want) })
 		if err != nil {
 			return fmt.Errorf("set real-time priority %d: %w", priority, err)
 		}
@@ -36,31 +33,11 @@ func setRealTime(priority int) error {
 	}
 }
 
-// setThreads changes the threads that are not as wanted and counts them.
-func setThreads(want *unix.SchedAttr) (changed int, err error) {
-	tasks, err := os.ReadDir("/proc/self/task")
-	if err != nil {
-		return 0, err
+// setPolicy changes the scheduling of a thread unless it is as wanted.
+func setPolicy(tid int, want *unix.SchedAttr) (changed bool, err error) {
+	have, err := unix.SchedGetAttr(tid, 0)
+	if err != nil || have.Policy == want.Policy && have.Priority == want.Priority {
+		return false, err
 	}
-	for _, task := range tasks {
-		tid, err := strconv.Atoi(task.Name())
-		if err != nil {
-			return changed, err
-		}
-		have, err := unix.SchedGetAttr(tid, 0)
-		if err == nil {
-			if have.Policy == want.Policy && have.Priority == want.Priority {
-				continue
-			}
-			err = unix.SchedSetAttr(tid, want, 0)
-		}
-		switch {
-		case errors.Is(err, unix.ESRCH): // the thread has ended
-		case err != nil:
-			return changed, err
-		default:
-			changed++
-		}
-	}
-	return changed, nil
+	return true, unix.SchedSetAttr(tid, want, 0)
 }

@@ -49,6 +49,12 @@ func (s *signalSet) listen() {
 // catchStop is called once there is something to leave in order.
 func (s *signalSet) catchStop() { signal.Notify(s.terminate, syscall.SIGTERM, syscall.SIGINT) }
 
+// releaseStop is for a process that executes another binary: a stop that came
+// before is in terminate, and one that comes now ends the process, which its
+// roles notice, until the other binary catches it. execve(2) would lose what is
+// caught here and not read any more; the runtime lets no program block it.
+func (s *signalSet) releaseStop() { signal.Stop(s.terminate) }
+
 // close hands the signals back.
 func (s *signalSet) close() {
 	for _, ch := range []chan<- os.Signal{s.terminate, s.reload, s.dump, s.upgrade} {

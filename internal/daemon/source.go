@@ -24,12 +24,13 @@ type probeSource struct {
 	leaves    func(target netip.Addr) (src netip.Addr, err error)
 	route     func(target netip.Addr) (src netip.Addr, link int, err error)
 	addresses func(link int) ([]netip.Prefix, error)
+	probes    *checks.Runner // whom the loop tells; set before serve
 
 	mu      sync.Mutex
-	virtual map[netip.Addr]bool
+	virtual map[netip.Addr]bool // never changed, only replaced
 	known   map[netip.Addr]sourceAnswer
-	calm    time.Time      // when what an election changes has settled
-	probes  *checks.Runner // whom the loop tells
+	calm    time.Time // when what an election changes has settled
+	changes uint64    // how often known was cleared
 }
 
 // sourceAnswer is what was found for a target.
@@ -81,6 +82,7 @@ func (p *probeSource) configure(virtual []netip.Addr) {
 		p.virtual[a] = true
 	}
 	clear(p.known)
+	p.changes++
 }
 
 // moved is told that virtual addresses come or go.
@@ -88,6 +90,7 @@ func (p *probeSource) moved(now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	clear(p.known)
+	p.changes++
 	p.calm = now.Add(sourceMoving)
 }
 
@@ -117,31 +120,38 @@ func (p *probeSource) sourced(k healthcheck.Key, now time.Time) healthcheck.Key 
 // source returns the address to leave from, zero for the kernel's choice.
 func (p *probeSource) source(target netip.Addr, now time.Time) netip.Addr {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.virtual) == 0 || target.IsLoopback() {
-		return netip.Addr{}
-	}
-	if a, ok := p.known[target]; ok && now.Before(a.until) {
-		return a.source
-	}
+	virtual, asked := p.virtual, p.changes
+	a, found := p.known[target]
 	valid := sourceValid
 	if now.Before(p.calm) {
 		valid = sourceUncertain
 	}
-	a := sourceAnswer{source: p.choose(target), until: now.Add(valid)}
-	p.known[target] = a
+	p.mu.Unlock()
+	switch {
+	case len(virtual) == 0 || target.IsLoopback():
+		return netip.Addr{}
+	case found && now.Before(a.until):
+		return a.source
+	}
+	// Without the mutex: other probes do not wait for what the kernel answers.
+	a = sourceAnswer{source: p.choose(target, virtual), until: now.Add(valid)}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.changes == asked {
+		p.known[target] = a
+	}
 	return a.source
 }
 
 // choose finds an address in place of a virtual one: on the link that leads
 // to the target, best in its network. Where there is none the kernel's choice
 // stays: a probe that may work is better than none.
-func (p *probeSource) choose(target netip.Addr) netip.Addr {
-	if chosen, err := p.leaves(target); err == nil && !p.virtual[chosen] {
+func (p *probeSource) choose(target netip.Addr, virtual map[netip.Addr]bool) netip.Addr {
+	if chosen, err := p.leaves(target); err == nil && !virtual[chosen] {
 		return netip.Addr{} // the usual case, which costs little
 	}
 	chosen, link, err := p.route(target)
-	if err != nil || !p.virtual[chosen] || chosen == target {
+	if err != nil || !virtual[chosen] || chosen == target {
 		return netip.Addr{}
 	}
 	list, err := p.addresses(link)
@@ -149,7 +159,7 @@ func (p *probeSource) choose(target netip.Addr) netip.Addr {
 		return netip.Addr{}
 	}
 	list = slices.DeleteFunc(list, func(a netip.Prefix) bool {
-		return p.virtual[a.Addr()] || a.Addr().Is4() != target.Is4() || a.Addr().IsLinkLocalUnicast() != target.IsLinkLocalUnicast()
+		return virtual[a.Addr()] || a.Addr().Is4() != target.Is4() || a.Addr().IsLinkLocalUnicast() != target.IsLinkLocalUnicast()
 	})
 	for _, a := range list {
 		if a.Contains(target) {

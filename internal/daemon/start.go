@@ -21,7 +21,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	signals := listenSignals(opt.Keepalived)
 	defer signals.close()
-	h, err := takeHandover()
+	h, err := takeHandover(signals)
 	if err != nil {
 		return errors.Join(err, h.back(err))
 	}

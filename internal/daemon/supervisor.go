@@ -2,11 +2,9 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"os"
 	"runtime/debug"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -17,7 +15,6 @@ import (
 	"github.com/vipd/vipd/internal/notify"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/kernel"
-	"github.com/vipd/vipd/vrrp/runner"
 )
 
 // supervisor owns configuration, signals, control socket and the two roles.
@@ -46,21 +43,26 @@ type supervisor struct {
 	stopControl func()
 	troubles    []string      // that did not keep the daemon from starting
 	configured  chan struct{} // closed when the roles have their first configuration
+	stopAsked   chan struct{} // closed when a stop is asked for
+	executions  chan execution
 
 	mu         sync.Mutex
 	cfg        *conf.Config
 	recordings map[*conf.Config]*recording // what cfg and the one before were made of
-	masters    map[vrrp.RouterID]bool      // those that are master
+	byName     serviceIndex
+	masters    map[vrrp.RouterID]bool // those that are master
 	// electionSeq counts the changes of masters.
-	electionSeq uint64
-	reload      api.Reload
-	lastUpgrade api.Upgrade
-	tableReady  bool
-	pending     *pendingReload
-	loaded      string // fingerprint of the files that were last loaded
-	leaving     bool
+	electionSeq    uint64
+	changedMasters chan struct{} // capacity 1
+	reload         api.Reload
+	lastUpgrade    api.Upgrade
+	tableReady     bool
+	pending        *pendingReload
+	loaded         string // fingerprint of the files that were last loaded
+	leaving        bool
 
 	reloading sync.Mutex // one reload at a time
+	upgrading sync.Mutex // held while roles change their binary
 	// telling is held from reading what the router role is told until it has
 	// taken it: a role answers calls side by side, and a configuration with
 	// verdicts or orders of before must not come after newer ones.
@@ -79,7 +81,8 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 	standby, errStandby := openStandbyOrders(opt.StateDir)
 	s := &supervisor{
 		opt: opt, cfg: cfg, peers: peers, standby: standby, started: time.Now(),
-		bootAge: kernel.SinceBoot(), overrides: overrides, recheck: make(chan struct{}, 1), heard: make(chan struct{}, 1), configured: make(chan struct{}), masters: map[vrrp.RouterID]bool{},
+		bootAge: kernel.SinceBoot(), overrides: overrides, recheck: make(chan struct{}, 1), heard: make(chan struct{}, 1), configured: make(chan struct{}),
+		stopAsked: make(chan struct{}), executions: make(chan execution), masters: map[vrrp.RouterID]bool{}, changedMasters: make(chan struct{}, 1),
 		events: newEventLog(newLogger(opt.Log, cfg.Global.LogLevel, cfg.Global.LogFormat)),
 		reload: api.Reload{At: time.Now(), OK: true, Diagnostics: diags},
 	}
@@ -137,17 +140,47 @@ func (s *supervisor) run(ctx context.Context) error {
 		s.tracks.manager.Recall(s.inherited.Verdicts)
 	}
 	s.tracks.apply(s.config())
-	configured := s.startRoles(ctx, life, &work)
-	for _, keep := range []func(context.Context){s.keepOverrides, s.keepNames, s.keepPeers, s.tracks.run, s.expireStandby, s.reapOrphans} {
+	starting, endStart := s.untilStop(ctx)
+	defer endStart()
+	configured := s.startRoles(starting, life, &work)
+	for _, keep := range []func(context.Context){s.keepOverrides, s.keepNames, s.keepPeers, s.keepMasters, s.tracks.run, s.expireStandby, s.reapOrphans} {
 		work.Go(func() { keep(life) })
 	}
+	work.Go(func() { s.begin(starting, life, configured, &work) })
+	if s.inherited != nil && s.inherited.Stop {
+		s.stopSelf()
+	}
+	s.serve(ctx, s.signals)
+	close(s.stopAsked)
+
+	notifyStopping(s.stopBoundOfAll())
+	err := s.leave(s.signals)
+	endLife()
+	work.Wait()
+	s.notify.close()
+	s.info("daemon", "stopped", nil)
+	s.events.flush(logBound)
+	return err
+}
+
+// begin waits until the roles are configured and takes up what a ready daemon
+// does. The end of starting, a stop, cuts it short.
+func (s *supervisor) begin(starting, life context.Context, configured []chan error, work *sync.WaitGroup) {
 	for _, ch := range configured {
-		if err := <-ch; err != nil {
-			s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
+		select {
+		case err := <-ch:
+			if err != nil {
+				s.warn("daemon", "role is not configured yet: "+err.Error(), nil)
+			}
+		case <-starting.Done():
+			return
 		}
 	}
 	close(s.configured)
-	s.settleUpgrade(life)
+	s.settleUpgrade(starting)
+	if starting.Err() != nil {
+		return
+	}
 	s.careForProcess()
 	s.info("daemon", "ready", nil)
 	go debug.FreeOSMemory() // what reading the configuration took
@@ -155,17 +188,8 @@ func (s *supervisor) run(ctx context.Context) error {
 		tightenWatchdog()
 	}
 	notifySystemd(daemon.SdNotifyReady)
-	s.startWatches(life, &work)
-	work.Go(func() { s.reloadOnSignal(life, s.signals.reload) })
-	s.serve(ctx, s.signals)
-
-	notifySystemd(daemon.SdNotifyStopping)
-	err := s.leave(s.signals)
-	endLife()
-	work.Wait()
-	s.notify.close()
-	s.info("daemon", "stopped", nil)
-	return err
+	s.startWatches(life, work)
+	s.reloadOnSignal(life, s.signals.reload)
 }
 
 // startWatches begins what a ready daemon does by itself.
@@ -213,14 +237,6 @@ func (s *supervisor) careForProcess() {
 	}
 }
 
-// stopSelf asks for a stop as a service manager does.
-func (s *supervisor) stopSelf() {
-	select {
-	case s.signals.terminate <- syscall.SIGTERM:
-	default: // one is under way
-	}
-}
-
 // serve handles signals and the watchdog until a stop is asked for.
 func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 	alive := watchdogTicks()
@@ -235,72 +251,12 @@ func (s *supervisor) serve(ctx context.Context, signals *signalSet) {
 			go s.dumpState(sig)
 		case <-signals.upgrade:
 			go s.upgradeOnSignal()
+		case x := <-s.executions:
+			x.failed <- s.execute(x)
 		case <-alive:
 			go s.feedWatchdog()
 		}
 	}
-}
-
-// leave stops the roles in the order that keeps service longest: addresses
-// first, then the IPVS table. A second signal ends the hand-over.
-func (s *supervisor) leave(signals *signalSet) error {
-	s.mu.Lock()
-	s.leaving = true
-	s.mu.Unlock()
-	left := make(chan struct{})
-	go func() {
-		select {
-		case <-left:
-		case sig := <-signals.terminate:
-			s.info("daemon", "leaving at once", map[string]any{"signal": sig.String()})
-			// Its end is awaited below.
-			_ = s.router.call(context.Background(), callStop, routerStop{Immediate: true}, nil)
-		}
-	}()
-	g := s.config().Global
-	errRouter := s.router.stop(routerStop{Keep: g.KeepAll || s.opt.KeepAddresses})
-	if errors.Is(errRouter, errNotRunning) {
-		errRouter = nil // the last will of the one before was carried out
-	}
-	close(left)
-	errChecker := s.stopChecker(leaving(s.config()))
-	s.alerts.stop()
-	s.hooks.leave(s.config())
-	if err := errors.Join(errRouter, errChecker); err != nil {
-		s.warn("daemon", "stop: "+err.Error(), nil)
-		return err
-	}
-	return nil
-}
-
-// stopChecker has the checker role leave the table. What one that has died has
-// left is removed without it.
-func (s *supervisor) stopChecker(how checkerStop) error {
-	err := s.checker.stop(how)
-	switch dead := errors.Is(err, errNotRunning) || errors.Is(err, link.ErrClosed); {
-	case !dead:
-		return err
-	case how.keepsAll():
-		return nil
-	}
-	return removeTable(s.opt.RuntimeDir, how)
-}
-
-// handOverBound is the longest hand-over of the configuration, and what the
-// removal of all addresses may take.
-func (s *supervisor) handOverBound() time.Duration {
-	var longest time.Duration
-	addresses := 0
-	for _, c := range s.config().Routers {
-		longest = max(longest, c.LeaveBound())
-		addresses += len(c.Addresses) + len(c.Excluded)
-	}
-	return longest + time.Duration(addresses)*runner.RemovalBound + s.patience()
-}
-
-// patience is how much longer than usual roles may take to leave.
-func (s *supervisor) patience() time.Duration {
-	return max(s.config().Global.StopTimeout-stopBound, 0)
 }
 
 func (s *supervisor) isLeaving() bool {

@@ -77,6 +77,12 @@ func notifyReloading() {
 	notifySystemd(fmt.Sprintf("%s\nMONOTONIC_USEC=%d", daemon.SdNotifyReloading, ts.Nano()/1000))
 }
 
+// notifyStopping asks for the time that a stop may take, where that is more than
+// the service manager gives by itself (EXTEND_TIMEOUT_USEC, sd_notify(3)).
+func notifyStopping(bound time.Duration) {
+	notifySystemd(fmt.Sprintf("%s\nEXTEND_TIMEOUT_USEC=%d", daemon.SdNotifyStopping, bound.Microseconds()))
+}
+
 // watchdogTicks returns a channel that ticks twice per watchdog period, or
 // nil when the service manager does not want a watchdog.
 func watchdogTicks() <-chan time.Time {
@@ -110,6 +116,11 @@ const watchdogBound = 2 * time.Second
 // feedWatchdog tells the service manager that we live, if the router role
 // answers. A checker that hangs is no reason to give up the addresses.
 func (s *supervisor) feedWatchdog() {
+	select {
+	case <-s.configured:
+	default:
+		return // there is no router role to ask yet
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), watchdogBound)
 	defer cancel()
 	if err := s.router.call(ctx, callPing, nil, nil); err != nil {

@@ -40,6 +40,10 @@ var errUpgrade = errors.New("upgrade refused")
 func (s *supervisor) upgrade(ctx context.Context, binary string) (err error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	s.upgrading.Lock()
+	defer s.upgrading.Unlock()
+	ctx, cancel := s.untilStop(ctx)
+	defer cancel()
 	defer func() { s.upgraded(api.Upgrade{At: time.Now(), To: binary, Error: err.Error()}) }()
 	if s.opt.OneProcess || s.isLeaving() || s.awaitsConfirmation() {
 		return fmt.Errorf("%w: not with --one-process, during a stop or while a reload waits for its confirmation", errUpgrade)
@@ -57,7 +61,7 @@ func (s *supervisor) upgrade(ctx context.Context, binary string) (err error) {
 	s.info("upgrade", "the roles of "+binary+" take over", map[string]any{"binary": binary})
 	heirs, err := s.succeedRoles(ctx, binary)
 	if err == nil {
-		err = s.executeWith(heirs, binary)
+		err = s.executeWith(ctx, heirs, binary)
 	}
 	s.returnRoles(ctx, heirs)
 	return err
@@ -109,9 +113,9 @@ func (s *supervisor) returnRoles(ctx context.Context, heirs map[*child]*process)
 }
 
 // ownRole makes a role one of this binary. A process of the other binary that
-// does not yield goes on: it serves.
+// does not yield goes on: it serves. A stop must find it among the roles.
 func (s *supervisor) ownRole(ctx context.Context, c *child) {
-	err := c.awaitInherited(ctx)
+	err := c.awaitInherited(context.WithoutCancel(ctx))
 	var own *process
 	if err == nil {
 		own, err = s.succeed(ctx, c, ownBinary)
@@ -125,7 +129,7 @@ func (s *supervisor) ownRole(ctx context.Context, c *child) {
 
 // executeWith executes the binary whose roles work already. It returns only when
 // that is impossible.
-func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error {
+func (s *supervisor) executeWith(ctx context.Context, heirs map[*child]*process, binary string) error {
 	h := &handover{Version: handoverVersion, From: s.opt.Version, Args: os.Args, Lock: int(s.lock.Fd()), Verdicts: s.tracks.verdicts()}
 	var err error
 	if h.Binary, err = unix.Open(ownBinary, unix.O_RDONLY|unix.O_CLOEXEC, 0); err != nil {
@@ -140,15 +144,40 @@ func (s *supervisor) executeWith(heirs map[*child]*process, binary string) error
 		defer unix.Close(r.Link)
 		h.Roles = append(h.Roles, r)
 	}
-	if s.isLeaving() { // since the upgrade began
-		return fmt.Errorf("%w: the daemon is stopping", errUpgrade)
+	failed := make(chan error)
+	select {
+	case s.executions <- execution{h, binary, failed}:
+		return <-failed
+	case <-ctx.Done():
+		return errStopped
 	}
+}
+
+// errStopped is the end of an upgrade that a stop overtakes.
+var errStopped = fmt.Errorf("%w: the daemon is stopping", errUpgrade)
+
+// execution asks for another binary in place of this one.
+type execution struct {
+	handover *handover
+	binary   string
+	failed   chan<- error
+}
+
+// execute replaces this process by another binary, and returns only when that is
+// impossible. It is for who takes the stops: none that has come is lost.
+func (s *supervisor) execute(x execution) error {
 	notifyReloading()
 	loosenWatchdog()
 	settleNotices()
-	// What is ignored stays so until the new binary listens.
-	signal.Ignore(append(slices.Clone(dumpSignals), syscall.SIGHUP)...)
-	err = h.execute(s.opt.RuntimeDir, binary)
+	s.events.flush(logBound)
+	s.signals.releaseStop()
+	err := errStopped
+	if len(s.signals.terminate) == 0 {
+		// What is ignored stays so until the new binary listens.
+		signal.Ignore(append(slices.Clone(dumpSignals), syscall.SIGHUP)...)
+		err = x.handover.execute(s.opt.RuntimeDir, x.binary)
+	}
+	s.signals.catchStop()
 	s.signals.listen()
 	tightenWatchdog()
 	notifySystemd(daemon.SdNotifyReady)
@@ -218,6 +247,8 @@ func (s *supervisor) settleUpgrade(ctx context.Context) {
 		s.info("upgrade", "took over from "+h.From, nil)
 	default:
 		s.warn("upgrade", "back after a failed upgrade: "+h.Failure, nil)
+		s.upgrading.Lock()
+		defer s.upgrading.Unlock()
 		for _, c := range []*child{s.checker, s.router} {
 			s.ownRole(ctx, c)
 		}

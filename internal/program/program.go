@@ -78,7 +78,7 @@ func run(ctx context.Context, c Command) Result {
 		return Result{Err: fmt.Errorf("start program: %w", err)}
 	}
 	err = g.Wait(cmd)
-	r := Result{Err: err, Output: out.String(), TimedOut: ctx.Err() == context.DeadlineExceeded}
+	r := Result{Err: err, Output: out.String(), TimedOut: err != nil && ctx.Err() == context.DeadlineExceeded}
 	if r.TimedOut {
 		r.Err = fmt.Errorf("%w: more than %s", ErrTimeout, c.Timeout)
 	}

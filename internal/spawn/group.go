@@ -2,6 +2,7 @@ package spawn
 
 import (
 	"errors"
+	"os"
 	"os/exec"
 	"sync"
 	"syscall"
@@ -43,7 +44,7 @@ func (g *Group) signal(pid int, sig syscall.Signal) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.over {
-		return nil
+		return os.ErrProcessDone // which is no failure of the program: it was in time
 	}
 	return syscall.Kill(-pid, sig)
 }
