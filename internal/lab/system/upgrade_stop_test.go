@@ -15,7 +15,6 @@ import (
 // a slow binary, and nothing is left behind. In the moment in which one binary has
 // gone and the other is not there yet it ends the process, and the roles leave.
 func TestStopDuringUpgrade(t *testing.T) {
-	t.Parallel()
 	for _, tt := range []struct {
 		name, cases string
 		killed      bool
@@ -23,10 +22,9 @@ func TestStopDuringUpgrade(t *testing.T) {
 		{"verification", `take-over*) exec sleep 30 ;;`, false},
 		{"checker", `"role checker") exec sleep 30 ;;`, false},
 		{"router", `"role router") exec sleep 30 ;;`, false},
-		{"execution", `run*) sleep 30 ;;`, true},
+		{"execution", `run*) exec sleep 30 ;;`, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
 			p := newPair(t)
 			v1, _ := p.start()
 			p.lb1.Start(lab.Binary(t), "upgrade", "--runtime-dir", v1.Runtime, "--binary", p.lb1.Variant("slow", tt.cases))
@@ -45,11 +43,9 @@ func TestStopDuringUpgrade(t *testing.T) {
 
 // The same at moments that nobody has chosen.
 func TestStopAtAnyTimeOfAnUpgrade(t *testing.T) {
-	t.Parallel()
 	for _, after := range []time.Duration{20, 60, 100, 140, 180, 240} {
 		after *= time.Millisecond
 		t.Run(after.String(), func(t *testing.T) {
-			t.Parallel()
 			p := newPair(t)
 			v1, _ := p.start()
 			v1.Signal(syscall.SIGUSR2)
