@@ -231,7 +231,7 @@ type ownedAddress struct {
 // checkAddresses judges the virtual addresses together. vips are those of all
 // instances.
 func (b *builder) checkAddresses(n *node, vips map[netip.Addr]ownedAddress) {
-	list := slices.Concat(get[[]located[netip.Prefix]](n, "virtual_address"), get[[]located[netip.Prefix]](n, "excluded_address"))
+	list := slices.Concat(b.advertisedOnce(n), get[[]located[netip.Prefix]](n, "excluded_address"))
 	if n.has("virtual_address") && len(b.addressesOf(n)) == 0 {
 		b.warnf("no_addresses", n.at("virtual_address"), "", "%s has no virtual address: its election is for programs only", n)
 	}
@@ -256,6 +256,18 @@ func (b *builder) checkAddresses(n *node, vips map[netip.Addr]ownedAddress) {
 			b.warnf("own_address", p.rng, "priority = 255 on the director that owns it", "%s is this director's own address, but its priority is not 255", a)
 		}
 	}
+}
+
+// advertisedOnce is the list of an instance's adverts with each address once.
+func (b *builder) advertisedOnce(n *node) []located[netip.Prefix] {
+	seen := map[netip.Prefix]bool{}
+	return slices.DeleteFunc(slices.Clone(get[[]located[netip.Prefix]](n, "virtual_address")), func(p located[netip.Prefix]) bool {
+		again := seen[p.v]
+		if seen[p.v] = true; again {
+			b.warnf("repeated_address", p.rng, "once, unless a keepalived of this cluster has it twice", "virtual address %s appears twice: adverts list it twice", p.v.Addr())
+		}
+		return again
+	})
 }
 
 // checkFamilies judges the virtual addresses of each family.

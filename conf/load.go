@@ -24,6 +24,8 @@ type Options struct {
 	AllFiles bool
 	// Program tells why a program will not or must not be run, nil if it can.
 	Program func(path string) error
+	// Account tells whether the machine knows a user.
+	Account func(name string) bool
 }
 
 // Load reads files in vipd's own language as one configuration and returns

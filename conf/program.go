@@ -3,9 +3,16 @@ package conf
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"syscall"
 )
+
+// HasAccount tells whether this machine knows a user.
+func HasAccount(name string) bool {
+	_, err := user.Lookup(name)
+	return err == nil
+}
 
 // CheckProgram tells why a program will not run, or must not because somebody
 // else than root and its runner could change what it does: a file or directory

@@ -33,6 +33,9 @@ func (o *Options) setDefaults() {
 	if o.Program == nil {
 		o.Program = CheckProgram
 	}
+	if o.Account == nil {
+		o.Account = HasAccount
+	}
 }
 
 // ReadFile reads a configuration file: at most one byte more than is allowed.

@@ -113,7 +113,7 @@ func (w *writer) instance(routers []vrrp.Config) maker {
 	w.auth(m, c)
 	w.vmac(m, routers)
 	w.garp(m, c)
-	writeOptions(m, addresses, excluded, c.Options)
+	writeOptions(m, (&vrrp.Config{Addresses: addresses, Excluded: excluded}).Held(), c.Options)
 	writePaths(m, c.Paths)
 	writeTracks(m, c.Tracks)
 	writeNotify(m, w.cfg.Notify[c.Name])
@@ -224,8 +224,8 @@ func (w *writer) garp(m maker, c vrrp.Config) {
 }
 
 // writeOptions writes how addresses are put on the host, in their order.
-func writeOptions(m maker, addresses, excluded []netip.Prefix, options map[netip.Prefix]vrrp.AddressOptions) {
-	for _, p := range slices.Concat(addresses, excluded) {
+func writeOptions(m maker, addresses []netip.Prefix, options map[netip.Prefix]vrrp.AddressOptions) {
+	for _, p := range addresses {
 		o, ok := options[p]
 		if !ok {
 			continue
@@ -303,7 +303,7 @@ func writeNotify(m maker, n Notify) {
 // static writes what does not depend on any election.
 func (w *writer) static() maker {
 	m := newMaker(staticBlock)
-	writeOptions(m, w.cfg.Static.Addresses, nil, w.cfg.Static.Options)
+	writeOptions(m, w.cfg.Static.Addresses, w.cfg.Static.Options)
 	writePaths(m, w.cfg.Static.Paths)
 	return m
 }

@@ -64,9 +64,17 @@ const (
 // AddressFlags are flags that an address may have (linux/if_addr.h, IFA_F_…).
 var AddressFlags = map[string]uint32{"home": 0x10, "mngtmpaddr": 0x100, "noprefixroute": 0x200, "autojoin": 0x400}
 
-// Held returns all addresses that a master holds: the advertised ones, then
-// the others.
-func (c *Config) Held() []netip.Prefix { return slices.Concat(c.Addresses, c.Excluded) }
+// Held returns all addresses that a master holds, each once: the advertised
+// ones, then the others.
+func (c *Config) Held() []netip.Prefix {
+	all := slices.Concat(c.Addresses, c.Excluded)
+	seen := make(map[netip.Prefix]bool, len(all))
+	return slices.DeleteFunc(all, func(p netip.Prefix) bool {
+		again := seen[p]
+		seen[p] = true
+		return again
+	})
+}
 
 // Carrier returns the interface that the router listens on and that carries
 // its addresses.

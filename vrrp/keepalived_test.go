@@ -129,3 +129,22 @@ func TestKeepalived_LowerPriorityAnnouncement(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepalived_RepeatedAddress: what is configured twice is advertised twice,
+// because a keepalived with the same file counts it twice and complains of
+// another number; it is held once.
+func TestKeepalived_RepeatedAddress(t *testing.T) {
+	t.Parallel()
+	c := settings(addresses("192.0.2.100/24", "192.0.2.101/24", "192.0.2.100/24"), func(c *vrrp.Config) { c.Excluded = prefixes("192.0.2.101/24") })
+	if held := c.Held(); !slices.Equal(held, prefixes("192.0.2.100/24", "192.0.2.101/24")) {
+		t.Errorf("held: %v", held)
+	}
+	g := newRig(t, c)
+	g.tick()
+	if a := decodeSent(t, g); string(a.List) != string(vrrp.AppendList(nil, c.Addresses)) {
+		t.Errorf("sent the list %x", a.List)
+	}
+	g.log = nil
+	g.step(configure(settings(addresses("192.0.2.100/24", "192.0.2.101/24"))))
+	g.seen() // nothing comes or goes
+}

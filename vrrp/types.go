@@ -172,10 +172,13 @@ type Announce struct {
 type Config struct {
 	Name           string
 	ID             RouterID
-	Version        uint8          // 2 or 3
-	Priority       uint8          // 1..254, 255 = address owner
-	AdvertInterval time.Duration  // v2 whole seconds 1..255 s, v3 10 ms..40.95 s in steps of 10 ms
-	Addresses      []netip.Prefix // virtual addresses in configured order, with prefix length
+	Version        uint8         // 2 or 3
+	Priority       uint8         // 1..254, 255 = address owner
+	AdvertInterval time.Duration // v2 whole seconds 1..255 s, v3 10 ms..40.95 s in steps of 10 ms
+	// Addresses are the virtual ones in configured order, with prefix length. One
+	// that is there twice is held once and advertised twice: keepalived sends what
+	// is written, and counts what it hears.
+	Addresses []netip.Prefix
 	// Excluded are addresses that are held but not advertised.
 	Excluded []netip.Prefix
 	// Options are how addresses are put on the host, for those that need any.

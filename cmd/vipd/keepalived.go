@@ -162,9 +162,16 @@ func alongside(g conf.Global) string {
 }
 
 // pidFiles are where process ids are written: what the command line says, then
-// the configuration, then as usual.
+// the configuration, then as usual. A part that is not asked for has none.
 func (k *keepalivedFlags) pidFiles(g conf.Global) daemon.PIDFiles {
-	return k.pids.Or(daemon.PIDFilesOf(g)).Or(defaultPIDFiles)
+	p := k.pids.Or(daemon.PIDFilesOf(g)).Or(defaultPIDFiles)
+	switch {
+	case k.routerOnly && !k.checkerOnly:
+		p.Checker = ""
+	case k.checkerOnly && !k.routerOnly:
+		p.Router = ""
+	}
+	return p
 }
 
 // separate gives a daemon with a name directories of its own, unless the command

@@ -106,6 +106,13 @@ func TestKeepalived_Place(t *testing.T) {
 		{conf.Global{Namespace: "red", PIDDir: "/run/keepalived/red"}, keepalivedFlags{namespace: "blue"}, "blue", daemon.PIDFiles{
 			Supervisor: "/run/keepalived/blue/keepalived.pid", Router: "/run/keepalived/blue/vrrp.pid", Checker: "/run/keepalived/blue/checkers.pid",
 		}},
+		{conf.Global{PIDDir: "/run/keepalived"}, keepalivedFlags{routerOnly: true}, "", daemon.PIDFiles{
+			Supervisor: "/run/keepalived/keepalived.pid", Router: "/run/keepalived/vrrp.pid",
+		}},
+		{conf.Global{}, keepalivedFlags{checkerOnly: true}, "", daemon.PIDFiles{
+			Supervisor: defaultPIDFiles.Supervisor, Checker: defaultPIDFiles.Checker,
+		}},
+		{conf.Global{}, keepalivedFlags{routerOnly: true, checkerOnly: true}, "", defaultPIDFiles},
 	} {
 		c := &conf.Config{Global: tt.have}
 		tt.k.adjust(c)

@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	// usualScriptUser runs programs where no script_user is written and the machine
+	// knows it.
+	usualScriptUser = "keepalived_script"
 	// notifyTimeout bounds a program that is told about a change.
 	notifyTimeout = 60 * time.Second
 	// verifyInterval is how often the kernel's table is compared.
@@ -20,6 +23,9 @@ const (
 // build puts the model together. Settings that are not written get keepalived's
 // defaults.
 func (r *reader) build() *conf.Config {
+	if usual := usualScriptUser; r.global.scriptUser == nil && r.opts.Account(usual) {
+		r.global.scriptUser = &usual
+	}
 	cfg := &conf.Config{
 		Global: conf.Global{LogLevel: "info", LogFormat: "text", Filter: r.filter(), BootDelay: or(r.global.bootDelay, 0), RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
 		IPVS: conf.IPVS{
@@ -62,6 +68,9 @@ func (r *reader) buildGlobal(g *conf.Global) {
 	g.Checker.RealTime = or(r.global.processes[2].realTime, 0)
 	g.Umask, g.StopTimeout = r.global.umask, or(r.global.childWait, 0)
 	for _, p := range r.global.pipes {
+		if reader := r.global.pipeReaders[p.Only]; reader != nil {
+			p.Reader, p.User = r.found(reader, "the reader of a pipe"), reader.user
+		}
 		p.OnReload = or(r.global.statesOnReload, false) && p.Only != conf.PipeServices
 		g.Pipes = append(g.Pipes, p)
 	}

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"cmp"
 	"encoding/hex"
 	"net/netip"
 	"regexp"
@@ -86,14 +87,12 @@ func (r *reader) misc(c *check, m timing, base healthcheck.Check) []healthcheck.
 		r.warnf(c.at, "missing_value", "misc_path \"PROGRAM ARGUMENT…\"", "MISC_CHECK has no misc_path; it is ignored")
 		return nil
 	}
+	c.path.user = cmp.Or(c.path.user, or(c.user, ""))
 	command := r.found(c.path, "MISC_CHECK")
 	if command == nil {
 		return nil
 	}
-	p := healthcheck.Script{Command: healthcheck.ListOf(command...), User: or(c.user, or(r.global.scriptUser, ""))}
-	if c.path.user != "" {
-		p.User = c.path.user
-	}
+	p := healthcheck.Script{Command: healthcheck.ListOf(command...), User: cmp.Or(c.path.user, or(r.global.scriptUser, ""))}
 	if or(c.dynamic, false) {
 		p.Codes = healthcheck.ExitWeight
 	}

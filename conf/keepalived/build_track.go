@@ -76,15 +76,14 @@ func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
 	interval := or(s.interval, time.Second)
 	t := conf.TrackScript{
 		Name: s.name, Interval: interval, Timeout: or(s.timeout, interval), Rise: or(s.rise, 1), Fall: or(s.fall, 1),
-		User: or(s.user, or(r.global.scriptUser, "")), InitFail: or(s.initFail, false),
+		InitFail: or(s.initFail, false),
 	}
 	if s.program == nil {
 		r.warnf(s.at, "missing_value", "script \"PROGRAM ARGUMENT…\"", "vrrp_script %s has no script; it is ignored", s.name)
 		return t, false
 	}
-	if s.program.user != "" {
-		t.User = s.program.user
-	}
+	s.program.user = cmp.Or(s.program.user, or(s.user, ""))
+	t.User = cmp.Or(s.program.user, or(r.global.scriptUser, ""))
 	t.Command = r.found(s.program, "vrrp_script "+s.name)
 	return t, t.Command != nil
 }
@@ -92,6 +91,10 @@ func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
 // found returns a command with the full path of its program. One that will not
 // run is ignored, as keepalived does: what it is for must not fail by that.
 func (r *reader) found(p *program, what string) []string {
+	if p.user == "" && r.global.scriptUser == nil && or(r.global.scriptSecurity, false) {
+		r.warnf(p.at, "no_script_user", "script_user in global_defs, or a user "+usualScriptUser, "%s is ignored: nobody is named to run it, as enable_script_security demands", what)
+		return nil
+	}
 	candidates := []string{p.command[0]}
 	if !strings.Contains(p.command[0], "/") {
 		candidates = candidates[:0]

@@ -157,7 +157,10 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 	taken := map[netip.Prefix]bool{}
 	add := func(to *[]netip.Prefix, v vip) {
 		if taken[v.prefix] {
-			r.warnf(v.at, "duplicate_address", "", "%s appears twice in %s", v.prefix, i.name)
+			r.warnf(v.at, "duplicate_address", "", "%s appears twice in %s; how it is put on the host, the first says", v.prefix, i.name)
+			if to == &c.Addresses {
+				*to = append(*to, v.prefix) // adverts list what is written
+			}
 			return
 		}
 		taken[v.prefix] = true

@@ -32,12 +32,13 @@ const (
 	leastUsable = 70
 )
 
-// outside is a machine that has every program.
+// outside is a machine that has every program, and no user for them.
 func outside() conf.Options {
 	return conf.Options{
 		Hostname: "lb1.example.com",
 		Env:      func(string) (string, bool) { return "", false },
 		Program:  func(string) error { return nil },
+		Account:  func(string) bool { return false },
 	}
 }
 

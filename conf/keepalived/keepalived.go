@@ -33,6 +33,9 @@ func setDefaults(o conf.Options) conf.Options {
 	if o.Program == nil {
 		o.Program = conf.CheckProgram
 	}
+	if o.Account == nil {
+		o.Account = conf.HasAccount
+	}
 	return o
 }
 

@@ -15,7 +15,11 @@ import (
 // loadText reads a configuration of one file.
 func loadText(t *testing.T, text string) (*conf.Config, conf.Diagnostics) {
 	t.Helper()
-	o := outside()
+	return loadOn(text, outside())
+}
+
+// loadOn is loadText on another machine.
+func loadOn(text string, o conf.Options) (*conf.Config, conf.Diagnostics) {
 	o.Read = func(string) ([]byte, error) { return []byte(text), nil }
 	return Load([]string{"test.conf"}, o)
 }
@@ -70,6 +74,10 @@ func TestRouteWords(t *testing.T) {
 		plain + "congctl bbr":                 tuned(vrrp.RouteTuning{Congestion: "bbr"}),
 		plain + "fastopen_no_cookie 1":        tuned(vrrp.RouteTuning{NoFastOpenCookie: true}),
 		"198.51.100.0/24 via inet6 fe80::1":   with(func(r *vrrp.Route) { r.Via = netip.MustParseAddr("fe80::1") }),
+		"198.51.100.0/24 dev eth0": with(func(r *vrrp.Route) {
+			r.Via, r.Interface, r.Scope = netip.Addr{}, "eth0", new(uint8) // ip(8) would say link
+		}),
+		"198.51.100.0/24 dev eth0 scope site": with(func(r *vrrp.Route) { r.Via, r.Interface, r.Scope = netip.Addr{}, "eth0", &site }),
 		"blackhole 198.51.100.0/24":           with(func(r *vrrp.Route) { r.Type, r.Via = vrrp.RouteBlackhole, netip.Addr{} }),
 		"2001:db8::/32 dev eth0 from 2001:db8:1::/48 pref high expires 60": {
 			Type: vrrp.RouteUnicast, Table: 254, Destination: netip.MustParsePrefix("2001:db8::/32"), Interface: "eth0",

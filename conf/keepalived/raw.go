@@ -44,7 +44,7 @@ type reader struct {
 }
 
 func newReader(r *report, o conf.Options) *reader {
-	return &reader{report: r, opts: o, vmacs: map[string]bool{}}
+	return &reader{report: r, opts: o, vmacs: map[string]bool{}, global: globals{pipeReaders: map[conf.PipeKind]*program{}}}
 }
 
 // globals are the settings of global_defs.
@@ -66,6 +66,7 @@ type globals struct {
 	checkUnicastSource, strict                 *bool
 	rules                                      deviations
 	pipes                                      []conf.Pipe
+	pipeReaders                                map[conf.PipeKind]*program
 	processNames                               *bool
 	processes                                  [3]process // supervisor, router, checker
 	dataFile, statsFile, jsonFile              *string

@@ -160,7 +160,8 @@ func pipeReader(name string, kind conf.PipeKind) *keyword {
 		p = nil
 		read(r, s)
 		if p != nil {
-			r.pipe(kind).Reader, r.pipe(kind).User = r.found(p, name), p.user
+			r.pipe(kind)
+			r.global.pipeReaders[kind] = p
 		}
 	})
 }

@@ -107,6 +107,9 @@ func (r *routeReader) read(known []*keyword) vrrp.Route {
 	if r.out.Type == vrrp.RouteUnicast && !r.out.Via.IsValid() && r.out.Interface == "" && len(r.out.Hops) == 0 {
 		r.errorf(r.k.where(0), "no_gateway", "via ADDRESS or dev INTERFACE", "the route has neither a gateway nor an interface")
 	}
+	if r.out.Type == vrrp.RouteUnicast && !r.out.Via.IsValid() && len(r.out.Hops) == 0 && r.out.Scope == nil && r.out.Destination.Addr().Is4() {
+		r.out.Scope = new(uint8) // ip(8) would say link; keepalived says global
+	}
 	if r.out.Expires > 0 && r.out.Destination.Addr().Is4() {
 		r.warnf(r.k.where(0), "no_effect", "", "only IPv6 routes expire")
 		r.out.Expires = 0

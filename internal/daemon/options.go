@@ -34,7 +34,7 @@ type Options struct {
 	// AllFiles makes every included file of a keepalived.conf one that must be
 	// there.
 	AllFiles bool
-	// PIDFiles go before those of the configuration.
+	// PIDFiles, if there are any, take the place of those of the configuration.
 	PIDFiles PIDFiles
 	// KeepAddresses leaves the addresses in place at a stop, without a hand-over.
 	KeepAddresses bool

@@ -69,7 +69,9 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if err != nil {
 		return nil, err
 	}
-	opt.PIDFiles = opt.PIDFiles.Or(PIDFilesOf(cfg.Global))
+	if opt.PIDFiles == (PIDFiles{}) {
+		opt.PIDFiles = PIDFilesOf(cfg.Global)
+	}
 	lock, recordErr, err := claimInstance(opt.RuntimeDir, h)
 	if err != nil {
 		return nil, err

@@ -159,10 +159,12 @@ func (p *place) observe(daemon ...string) []string {
 	return append(append(out, "afterwards: "+p.holders()), p.pids()...)
 }
 
-// pids are the files of process ids, but for those of checkers: vipd has one
-// also when there is nothing to check.
+// pids are the files of process ids, but for those of checkers that are not
+// ruled out: vipd has one also when there is nothing to check.
 func (p *place) pids() []string {
-	return slices.DeleteFunc(p.files("/run", "*.pid"), func(path string) bool { return strings.HasPrefix(filepath.Base(path), "c") })
+	return slices.DeleteFunc(p.files("/run", "*.pid"), func(path string) bool {
+		return strings.HasPrefix(filepath.Base(path), "c") && p.flags != "-P"
+	})
 }
 
 // holders are the namespaces that the address is in.

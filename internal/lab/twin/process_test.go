@@ -29,11 +29,7 @@ func (s *stage) processFacts() []string {
 		return nil
 	}
 	var out []string
-	roles := []string{"vrrp", "check"}
-	if s.c.only == onlyRouters {
-		roles = roles[:1]
-	}
-	for _, role := range roles {
+	for _, role := range []string{"vrrp", "check"} {
 		pid, err := os.ReadFile(filepath.Join(s.lb.Dir(), role+".pid"))
 		if err != nil {
 			continue // it does not run
