@@ -24,15 +24,18 @@ type testCase struct {
 	files   map[string]string
 	steps   []step
 	differs []string
-	// daemons are those that run the case: the original, vipd and, where the
-	// prose says "Converted too.", vipd with what `vipd migrate` makes of the file.
+	// daemons are those that run the case: the original, vipd and vipd with what
+	// `vipd migrate` makes of the file. The last one runs where the prose says
+	// "Converted too."; with make twin everywhere but where it says "Not converted:"
+	// and why.
 	daemons []string
 	// rarely is set where the prose says "Runs with make twin." and with nothing
 	// else: the guest has no time for all.
 	rarely bool
 	// only is the option that starts one part of keepalived alone.
 	only string
-	// processes is set where the prose says "Compares processes."
+	// processes is set where the prose says "Compares processes.": by pid files,
+	// which only keepalived's command line names.
 	processes bool
 }
 
@@ -54,6 +57,7 @@ const (
 // What the prose of a case may say of it.
 const (
 	convertedLine = "Converted too."
+	originalLine  = "Not converted: "
 	rarelyLine    = "Runs with make twin."
 	processesLine = "Compares processes."
 )
@@ -106,8 +110,8 @@ func parseCase(path string, text []byte) (*testCase, error) {
 	if m := differsLine.FindSubmatch(c.archive.Comment); m != nil {
 		c.differs = strings.Split(string(m[1]), ", ")
 	}
-	c.rarely = bytes.Contains(c.archive.Comment, []byte(rarelyLine))
-	c.processes = bytes.Contains(c.archive.Comment, []byte(processesLine))
+	said := func(line string) bool { return bytes.Contains(c.archive.Comment, []byte(line)) }
+	c.rarely, c.processes = said(rarelyLine), said(processesLine)
 	for _, f := range c.archive.Files {
 		words := strings.Fields(f.Name)
 		if len(words) == 1 && strings.Contains(f.Name, ".") {
@@ -128,7 +132,7 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		c.only = onlyRouters
 	}
 	c.daemons = []string{c.original(), vipd}
-	if bytes.Contains(c.archive.Comment, []byte(convertedLine)) {
+	if said(convertedLine) || everything && !said(originalLine) && !c.processes {
 		c.daemons = append(c.daemons, converted)
 	}
 	if !slices.ContainsFunc(c.steps, func(s step) bool { return s.verb == "start" }) {

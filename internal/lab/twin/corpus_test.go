@@ -63,7 +63,7 @@ func needCorpus(t *testing.T) {
 		switch {
 		case os.Getenv(corpusVariable) == "":
 			return corpusVariable + ", a directory of other people's configurations"
-		case os.Getenv("VIPD_LAB_TWINS") == "":
+		case !everything:
 			return "the time that make twin has"
 		}
 		return ""
@@ -167,6 +167,10 @@ func readForeign(file string, services bool) (*foreignFile, error) {
 	if services {
 		f.testCase.only = onlyCheckers
 	}
+	f.testCase.daemons = []string{keepalived, vipd}
+	if len(cfg.Routers) == 0 || len(cfg.Services) == 0 { // vipd's own files have no parts
+		f.testCase.daemons = append(f.testCase.daemons, converted)
+	}
 	f.interfaces, err = interfacesOf(cfg)
 	return f, err
 }
@@ -198,10 +202,13 @@ func interfacesOf(cfg *conf.Config) ([]string, error) {
 	return out, nil
 }
 
-// compare runs the file under both daemons and reports whether they could be
+// compare runs the file under all daemons and reports whether they could be
 // compared: keepalived may refuse it.
 func (f *foreignFile) compare(t *testing.T) bool {
-	stages := []*stage{f.stage(t, keepalived), f.stage(t, vipd)}
+	var stages []*stage
+	for _, daemon := range f.testCase.daemons {
+		stages = append(stages, f.stage(t, daemon))
+	}
 	for _, s := range stages {
 		s.start()
 	}
@@ -215,33 +222,26 @@ func (f *foreignFile) compare(t *testing.T) bool {
 		return false
 	}
 	if diff != "" {
-		t.Errorf("%s: while they run (-keepalived +vipd):\n%s", f.testCase.path, diff)
+		t.Errorf("%s: while they run, %s", f.testCase.path, diff)
 	}
 	for _, s := range stages {
 		s.stop()
 	}
 	if diff := f.differ(t, stages, stopped); diff != "" {
-		t.Errorf("%s: after the end (-keepalived +vipd):\n%s", f.testCase.path, diff)
+		t.Errorf("%s: after the end, %s", f.testCase.path, diff)
 	}
 	return true
 }
 
-// differ waits until two states are the same and stay so for a moment, and
+// differ waits until all states are the same and stay so for a moment, and
 // returns what is different when that takes too long.
 func (f *foreignFile) differ(t *testing.T, stages []*stage, least time.Duration) string {
 	t.Helper()
-	start, good, diff := time.Now(), 0, ""
+	start, good := time.Now(), 0
 	for {
-		var states [2][]string
-		for i, s := range stages {
-			state, err := s.state()
-			if err != nil {
-				t.Fatal(err)
-			}
-			states[i] = alike(state)
-		}
+		diff := firstDifference(t, stages)
 		running := time.Since(start)
-		switch diff = gocmp.Diff(states[0], states[1]); {
+		switch {
 		case diff == "" && running >= least:
 			if good++; good == 3 {
 				return ""
@@ -253,6 +253,25 @@ func (f *foreignFile) differ(t *testing.T, stages []*stage, least time.Duration)
 		}
 		time.Sleep(every)
 	}
+}
+
+// firstDifference compares the state of the first stage with those of the
+// others; "" when all are alike.
+func firstDifference(t *testing.T, stages []*stage) string {
+	t.Helper()
+	var original []string
+	for i, s := range stages {
+		state, err := s.state()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if state = alike(state); i == 0 {
+			original = state
+		} else if diff := gocmp.Diff(original, state); diff != "" {
+			return fmt.Sprintf("-%s +%s:\n%s", stages[0].daemon, s.daemon, diff)
+		}
+	}
+	return ""
 }
 
 // corpusPatience is for how long states may differ: checks that fail are

@@ -1,9 +1,7 @@
 package twin
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -230,13 +228,10 @@ func (s *stage) do(verb string, args []string) {
 	case "stop":
 		s.stop()
 	case "reload":
-		s.put(s.conf(), s.c.files[args[0]])
-		if s.daemon == converted {
-			s.convert()
-		}
+		s.rewrite(args[0])
 		s.proc.Signal(syscall.SIGHUP)
 	case "rewrite": // and nobody is told
-		s.put(s.conf(), s.c.files[args[0]])
+		s.rewrite(args[0])
 	case "dead":
 		s.servers.stop(args[0])
 	case "alive":
@@ -306,15 +301,24 @@ func (s *stage) start() {
 	}
 }
 
+// rewrite puts another file in the place of the configuration.
+func (s *stage) rewrite(name string) {
+	s.t.Helper()
+	s.put(s.conf(), s.c.files[name])
+	if s.daemon == converted {
+		s.convert()
+	}
+}
+
 // convert makes the file of vipd's own language, in the place of the last one.
 func (s *stage) convert() {
 	s.t.Helper()
 	out := filepath.Join(s.lb.Dir(), convertedConf)
-	if err := os.Remove(out); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		s.t.Fatal(err)
-	}
-	if said, err := s.lb.Run(lab.Binary(s.t), "migrate", filepath.Join(s.lb.Dir(), s.conf()), "-o", out); err != nil {
+	if said, err := s.lb.Run(lab.Binary(s.t), "migrate", filepath.Join(s.lb.Dir(), s.conf()), "-o", out+".new"); err != nil {
 		s.t.Fatalf("convert %s: %v\n%s", s.conf(), err, said)
+	}
+	if err := os.Rename(out+".new", out); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -15,6 +15,9 @@ import (
 // the environment, for guests.
 var update = os.Getenv("VIPD_LAB_UPDATE") != ""
 
+// everything is set by make twin, which has the time.
+var everything = os.Getenv("VIPD_LAB_TWINS") != ""
+
 // recording guards the cases while twins record.
 var recording sync.Mutex
 
@@ -43,7 +46,7 @@ func TestGuest(t *testing.T) {
 		return
 	}
 	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"), lab.Tool("ldirectord"))
-	all := os.Getenv("VIPD_LAB_TWINS") != "" || update || os.Getenv("VIPD_LAB_CASES") != ""
+	all := everything || update || os.Getenv("VIPD_LAB_CASES") != ""
 	runCases(t, atOnceGuest, func(c *testCase) bool {
 		return c.needsIPVS() && (all || !c.rarely)
 	})
