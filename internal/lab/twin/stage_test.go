@@ -39,7 +39,7 @@ const (
 	every    = 150 * time.Millisecond // between two looks
 	// calm is for how long a state stays as it is before it is recorded, and
 	// patience for how much longer where the guest's one processor is shared.
-	calm     = 2500 * time.Millisecond
+	calm     = 6 * time.Second
 	patience = 6 * time.Second
 )
 
