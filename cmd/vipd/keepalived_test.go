@@ -33,7 +33,7 @@ func TestKeepalived_ConfigTest(t *testing.T) {
 		{"unknown keyword", instance + "foo 1\n}", 5},
 		{"no parameter", instance + "state\n}", 2},
 		{"script", instance + "notify /bin/true\n}", 6},
-		{"script with security", "global_defs { enable_script_security }\n" + instance + "notify /bin/true\n}", 0},
+		{"script with security", "global_defs {\nenable_script_security\nscript_user root\n}\n" + instance + "notify /bin/true\n}", 0},
 	} {
 		file := filepath.Join(dir, "keepalived.conf")
 		if err := os.WriteFile(file, []byte(c.text), 0o644); err != nil {

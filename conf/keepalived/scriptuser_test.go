@@ -69,6 +69,8 @@ func TestKeepalived_ScriptUser(t *testing.T) {
 		{"", false, 6, ""},
 		{"", true, 6, "keepalived_script"},
 		{"enable_script_security", false, 0, ""},
+		{"enable_script_security 1", false, 0, ""},
+		{"enable_script_security off", false, 0, ""},
 		{"enable_script_security", true, 6, "keepalived_script"},
 		{"enable_script_security\n  script_user nobody", false, 6, "nobody"},
 		{"script_user nobody", true, 6, "nobody"},

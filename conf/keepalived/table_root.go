@@ -125,7 +125,13 @@ func globalIdentity() []*keyword {
 				r.global.scriptUser = &user
 			}
 		}),
-		does("enable_script_security", toggle(global(func(g *globals) **bool { return &g.scriptSecurity }))),
+		does("enable_script_security", func(r *reader, s *statement) {
+			if word := s.arg(1); word != "" && !bools[strings.ToLower(word)] {
+				r.warnf(s.where(1), "bad_value", "", "enable_script_security has no values: %q enables it, too", word)
+			}
+			on := true
+			r.global.scriptSecurity = &on
+		}),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
 		does("smtp_connect_timeout", seconds(global(func(g *globals) **time.Duration { return &g.mailTimeout }))).note("bounds the whole of sending a mail"),
 		does("startup_script", command(global(func(g *globals) **program { return &g.startup }))),

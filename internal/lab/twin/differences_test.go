@@ -60,12 +60,16 @@ var differences = []difference{
 		"nobody reads what comes with every start", "",
 	},
 	{
-		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files",
+		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files; with --vrrp or --check one has none",
 		"a reload that adds the first instance or virtual server starts nothing new", "",
 	},
 	{
 		"mail-words", "ldirectord's mails have the line of its log for a subject", "they are worded like all mails of vipd, and begin with the host's name",
 		"one form of mail, whatever the language of the configuration; one mail tells of what happens within seconds", "conf/ldirectord TestMail",
+	},
+	{
+		"fallback-command", "ldirectord runs the command of the fallback anew for every real server that goes or comes at the start", "it is run when the fallback comes, and when it goes",
+		"nothing has changed in between", "",
 	},
 	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
