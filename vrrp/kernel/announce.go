@@ -197,7 +197,7 @@ func (a *announcer) send(iface string, some []netip.Prefix) {
 // conn returns a socket of the interface that has the name now. Interfaces
 // without a hardware address have no ARP.
 func (a *announcer) conn(iface string) (announceConn, bool) {
-	ifi, err := net.InterfaceByName(iface)
+	ifi, err := interfaceNamed(iface)
 	if err != nil || len(ifi.HardwareAddr) != len(broadcast) {
 		return announceConn{}, false
 	}

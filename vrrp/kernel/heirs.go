@@ -60,7 +60,7 @@ func (h *heirs) take(iface string, ip netip.Addr, now time.Time) net.HardwareAdd
 // most had heard them too.
 func (h *heirs) handOn(iface string, gone []netip.Prefix) {
 	four, six := h.takeAll(iface, gone)
-	ifi, err := net.InterfaceByName(iface)
+	ifi, err := interfaceNamed(iface)
 	if err != nil {
 		return
 	}

@@ -229,7 +229,7 @@ func (l *Links) superseded(h *vrrp.Hold) bool {
 func (l *Links) idle() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.working && len(l.urgent) == 0 && len(l.renewing) == 0 && len(l.losses) == 0 && !l.verify
+	return !l.working && len(l.urgent)+len(l.renewing)+len(l.losses)+len(l.pathLosses) == 0 && !l.verify && !l.verifyPaths
 }
 
 // works notes whether the writer works.

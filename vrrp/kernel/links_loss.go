@@ -27,12 +27,14 @@ const staleRecheck = 250 * time.Millisecond
 const contestedPause = 5 * time.Second
 
 // examine finds out what became of our addresses. Notices are old news: what
-// counts is whether the address is there now.
-func (l *Links) examine(losses []loss, missed bool) {
+// counts is whether the address is there now. While that cannot be found out they
+// are kept; again is when it is tried next.
+func (l *Links) examine(losses []loss, missed bool) (again time.Time) {
 	have, err := l.snapshot()
 	if err != nil {
 		l.opt.observe(failure("", err))
-		return
+		l.keepLosses(losses, missed)
+		return l.opt.now().Add(retryPause)
 	}
 	who := l.namer()
 	for _, n := range losses {
@@ -51,6 +53,14 @@ func (l *Links) examine(losses []loss, missed bool) {
 		l.examineAll(have)
 	}
 	l.save()
+	return time.Time{}
+}
+
+// keepLosses puts notices back that say nothing yet.
+func (l *Links) keepLosses(losses []loss, missed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.losses, l.verify = append(losses, l.losses...), l.verify || missed
 }
 
 // examineAll finds addresses that went without a notice.

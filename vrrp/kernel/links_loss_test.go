@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vipd/vipd/vrrp"
 	"github.com/vipd/vipd/vrrp/runner"
+	"golang.org/x/sys/unix"
 )
 
 // keepAll refreshes in the background until the test ends.
@@ -178,6 +179,39 @@ func TestSideEffectOfOurOwnRemovalIsPutBack(t *testing.T) {
 		}
 		wantKinds(t, k, runner.AddressRemoved, runner.AddressPutBack)
 	})
+}
+
+// A loss that cannot be looked into is not forgotten: it is as soon as it can be.
+func TestLossThatCannotBeLookedInto(t *testing.T) {
+	for name, missed := range map[string]bool{"noticed": false, "unnoticed": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				k := world(t)
+				permanent := hold(1, vip(100))
+				permanent.Lease, permanent.Deadline = 0, time.Now().Add(time.Minute)
+				k.links.Hold(permanent)
+				synctest.Wait()
+				k.note("", func() {
+					delete(k.addrs, vip(100))
+					k.fail["list"] = unix.ENOBUFS
+				})
+				if missed {
+					k.links.lost(nil, true)
+				} else {
+					k.links.lost([]loss{{"eth0", 7, vip(100), foreignPort, 4}}, false)
+				}
+				time.Sleep(3 * retryPause)
+				if k.has(vip(100)) || k.links.idle() {
+					t.Errorf("put back: %v, idle: %v, although nobody knows", k.has(vip(100)), k.links.idle())
+				}
+				k.note("", func() { delete(k.fail, "list") })
+				time.Sleep(retryPause)
+				if !k.has(vip(100)) {
+					t.Error("it stays away")
+				}
+			})
+		})
+	}
 }
 
 // A refresh that crossed the removal has brought the address back already.

@@ -51,18 +51,25 @@ func (l *Links) turn() (wait time.Duration, pending bool) {
 		}
 		l.carryOut(jobs)
 	}
+	var again time.Time
 	if losses, missed := l.takeLosses(); len(losses) > 0 || missed {
-		l.examine(losses, missed)
+		again = l.examine(losses, missed)
 	}
 	l.examinePaths()
-	next := l.retryDue()
-	if paths := l.retryPaths(); next.IsZero() || !paths.IsZero() && paths.Before(next) {
-		next = paths
-	}
+	next := earlier(again, l.retryDue())
+	next = earlier(next, l.retryPaths())
 	if l.renewSome() {
 		return burstPause, true
 	}
 	return max(0, next.Sub(l.opt.now())), !next.IsZero()
+}
+
+// earlier returns the earlier of two times that are to come, zero meaning never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func (l *Links) takeUrgent() []job {
@@ -89,7 +96,7 @@ func (l *Links) carryOut(jobs []job) {
 		case j.plan != nil:
 			l.sites.planned = j.plan
 			l.gate(l.gates.planned(j.plan, l.table.leased))
-		case j.hold != nil:
+		case j.hold != nil && err == nil: // whose an address is that is there is known
 			l.want(j.hold, have)
 		}
 	}

@@ -113,12 +113,34 @@ func (a *addresses) names() (map[int]string, error) {
 // date by notices.
 type view struct {
 	links map[int]linkInfo
+	named map[string]int        // their indices; every notice asks for interfaces by name
 	addrs map[int][]seenAddress // by interface, in the kernel's order
+}
+
+func newView() view {
+	return view{links: make(map[int]linkInfo), named: make(map[string]int), addrs: make(map[int][]seenAddress)}
 }
 
 type seenAddress struct {
 	address
 	ours bool
+}
+
+// putLink adds an interface or replaces what is known about it. It may have a new
+// name, and its old one may belong to another by now.
+func (v *view) putLink(info linkInfo) {
+	if old := v.links[info.index].name; old != info.name && v.named[old] == info.index {
+		delete(v.named, old)
+	}
+	v.links[info.index], v.named[info.name] = info, info.index
+}
+
+func (v *view) removeLink(index int) {
+	if name := v.links[index].name; v.named[name] == index {
+		delete(v.named, name)
+	}
+	delete(v.links, index)
+	delete(v.addrs, index)
 }
 
 // put adds an address or replaces what is known about it, and reports whether
@@ -149,16 +171,15 @@ func (v *view) remove(a address) {
 
 // link returns the state of an interface for the engine, and its index.
 func (v *view) link(name string) (vrrp.Link, int) {
-	for _, info := range v.links {
-		if info.name == name {
-			return vrrp.Link{
-				Interface: name, Exists: true, Up: info.up, MTU: info.mtu,
-				Primary: v.primary(info.index), LinkLocal: v.linkLocal(info.index),
-				Master: v.master(info),
-			}, info.index
-		}
+	index, exists := v.named[name]
+	if !exists {
+		return vrrp.Link{Interface: name}, 0
 	}
-	return vrrp.Link{Interface: name}, 0
+	info := v.links[index]
+	return vrrp.Link{
+		Interface: name, Exists: true, Up: info.up, MTU: info.mtu,
+		Primary: v.primary(index), LinkLocal: v.linkLocal(index), Master: v.master(info),
+	}, index
 }
 
 // master tells kind and name of the interface that gets what arrives at this

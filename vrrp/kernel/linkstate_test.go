@@ -14,7 +14,7 @@ import (
 
 // A refreshed lease changes nothing that anybody is to be told of.
 func TestSafety_1_8_RefreshesAreNoNews(t *testing.T) {
-	v := view{links: make(map[int]linkInfo), addrs: make(map[int][]seenAddress)}
+	v := newView()
 	a := seenAddress{address{index: 2, prefix: vip(100), proto: AddressProtocol, remaining: 6}, true}
 	if !v.put(a) {
 		t.Error("an address that came is no news")
@@ -52,7 +52,7 @@ func TestWatchNoticesMasters(t *testing.T) {
 	const eth0, other = 2, 7
 	var fed []vrrp.Link
 	w := newWatch(func(ev vrrp.Event) { fed = append(fed, *ev.(*vrrp.Link)) }, nil, func() {})
-	w.view = view{links: make(map[int]linkInfo), addrs: make(map[int][]seenAddress)}
+	w.view = newView()
 	w.take([]syscall.NetlinkMessage{linkNotice(unix.RTM_NEWLINK, unix.AF_UNSPEC, eth0, "eth0", 0, "")})
 	w.set([]string{"eth0"})
 	free := vrrp.Link{Interface: "eth0", Exists: true, Up: true}
@@ -95,9 +95,9 @@ func TestWatchNoticesMasters(t *testing.T) {
 func TestWatchTellsTheMasterOfABase(t *testing.T) {
 	var last vrrp.Link
 	w := newWatch(func(ev vrrp.Event) { last = *ev.(*vrrp.Link) }, nil, func() {})
-	w.view = view{
-		links: map[int]linkInfo{2: {index: 2, name: "eth0", up: true}, 3: {index: 3, name: "vrrp.51", up: true, parent: 2}, 7: {index: 7, name: "br0"}},
-		addrs: make(map[int][]seenAddress),
+	w.view = newView()
+	for _, info := range []linkInfo{{index: 2, name: "eth0", up: true}, {index: 3, name: "vrrp.51", up: true, parent: 2}, {index: 7, name: "br0"}} {
+		w.view.putLink(info)
 	}
 	w.rest([]vmac{{name: "vrrp.51", base: "eth0"}})
 	w.set([]string{"vrrp.51"})
@@ -108,4 +108,27 @@ func TestWatchTellsTheMasterOfABase(t *testing.T) {
 	if last.Interface != "vrrp.51" || last.Master != "bridge br0" {
 		t.Errorf("told %+v", last)
 	}
+}
+
+// TestInterfacesByName: names move between interfaces, and notices of that come
+// one by one.
+func TestInterfacesByName(t *testing.T) {
+	v := newView()
+	is := func(name string, want int) {
+		t.Helper()
+		if _, got := v.link(name); got != want {
+			t.Errorf("%s has index %d, want %d", name, got, want)
+		}
+	}
+	v.putLink(linkInfo{index: 2, name: "a"})
+	v.putLink(linkInfo{index: 3, name: "b"})
+	v.putLink(linkInfo{index: 2, name: "c"})
+	is("a", 0)
+	is("c", 2)
+	v.putLink(linkInfo{index: 3, name: "c"}) // seen before the first one is seen to go
+	is("b", 0)
+	v.removeLink(2)
+	is("c", 3)
+	v.removeLink(3)
+	is("c", 0)
 }

@@ -63,7 +63,7 @@ func (o *overhearer) hear(iface string, what announcements, addresses []netip.Pr
 		wanted[p.Addr()] = true
 	}
 	o.ended.Go(func() {
-		ifi, err := net.InterfaceByName(iface)
+		ifi, err := interfaceNamed(iface)
 		if err != nil || len(ifi.HardwareAddr) != len(broadcast) {
 			return
 		}

@@ -86,9 +86,9 @@ func indexOf(name string) (int, error) {
 	if name == "" {
 		return 0, nil
 	}
-	ifi, err := net.InterfaceByName(name)
+	ifi, err := interfaceNamed(name)
 	if err != nil {
-		return 0, fmt.Errorf("interface %s: %w", name, errNoInterface)
+		return 0, err
 	}
 	return ifi.Index, nil
 }

@@ -131,9 +131,9 @@ func (w *watch) read() (view, error) {
 	if err := errors.Join(linkErr, addrErr); err != nil {
 		return view{}, err
 	}
-	v := view{links: make(map[int]linkInfo), addrs: make(map[int][]seenAddress)}
+	v := newView()
 	for _, info := range links {
-		v.links[info.index] = info
+		v.putLink(info)
 	}
 	for _, addr := range addrs {
 		v.put(seenAddress{addr, w.ours(v.links[addr.index].name, addr)})
@@ -162,6 +162,7 @@ func (w *watch) follow() {
 			}
 			if err = w.subscribe(); err == nil {
 				w.links.lost(nil, true)
+				w.linked() // an interface may have gone without a notice
 			}
 		}
 	}
@@ -200,11 +201,10 @@ func (w *watch) takeLink(m syscall.NetlinkMessage) {
 		return
 	}
 	if m.Header.Type == unix.RTM_NEWLINK {
-		w.view.links[info.index] = info
-		return
+		w.view.putLink(info)
+	} else {
+		w.view.removeLink(info.index)
 	}
-	delete(w.view.links, info.index)
-	delete(w.view.addrs, info.index)
 }
 
 // takeAddress notes an address and reports whether anything about it is new,
@@ -255,14 +255,10 @@ func (w *watch) tell(link vrrp.Link, index int) {
 func (w *watch) hasNetwork(iface string, p netip.Prefix) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, info := range w.view.links {
-		for _, a := range w.view.addrs[info.index] {
-			if info.name == iface && !a.ours && a.prefix.Masked() == p.Masked() {
-				return true
-			}
-		}
-	}
-	return false
+	index, exists := w.view.named[iface]
+	return exists && slices.ContainsFunc(w.view.addrs[index], func(a seenAddress) bool {
+		return !a.ours && a.prefix.Masked() == p.Masked()
+	})
 }
 
 // rest tells which interfaces rest on which others.

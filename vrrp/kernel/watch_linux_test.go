@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vipd/vipd/vrrp"
@@ -107,6 +108,13 @@ func TestWatchSurvivesOverrun(t *testing.T) {
 	h.told()
 
 	h.watch.mu.Lock() // nobody reads the notices
+	looks := make(chan struct{}, 1)
+	h.watch.linked = func() {
+		select {
+		case looks <- struct{}{}:
+		default:
+		}
+	}
 	eth0 := device(t, "eth0")
 	for i := range 12000 {
 		a := parseAddr(t, fmt.Sprintf("10.0.%d.%d/32", i/250%250, i%250+1))
@@ -117,6 +125,11 @@ func TestWatchSurvivesOverrun(t *testing.T) {
 	must(t, netlink.LinkSetDown(eth0))
 	h.watch.mu.Unlock()
 
+	select {
+	case <-looks:
+	case <-time.After(patience):
+		t.Error("nobody looks for interfaces that went without a notice")
+	}
 	waitTold(t, h, vrrp.Link{Interface: "eth0", Exists: true, Primary: vip(1).Addr(), MTU: 1500})
 	await(t, "the address that went unnoticed is put back", func() bool {
 		_, there := onInterface(t, "eth0", vip(100))

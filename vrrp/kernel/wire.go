@@ -225,10 +225,13 @@ var errNoInterface = errors.New("no such interface")
 
 // relink makes the sockets belong to the interface that has the name now.
 func (p *port) relink(ready chan<- struct{}) error {
-	ifi, err := net.InterfaceByName(p.iface)
+	ifi, err := interfaceNamed(p.iface)
 	if err != nil {
 		p.close()
-		return nil // absent: retried when it comes
+		if errors.Is(err, errNoInterface) {
+			return nil // retried when it comes
+		}
+		return err
 	}
 	if p.rx != nil && p.index == ifi.Index {
 		return p.rx.rejoin(ifi, p.groups)
@@ -244,7 +247,7 @@ func (p *port) open(ifi *net.Interface, ready chan<- struct{}) error {
 	}
 	out := ifi
 	if p.fromBase {
-		if out, err = net.InterfaceByName(p.base); err != nil {
+		if out, err = interfaceNamed(p.base); err != nil {
 			rx.close()
 			return fmt.Errorf("open transmit socket on %s: %w", p.base, err)
 		}
@@ -265,9 +268,12 @@ func (p *port) resize() error {
 	}
 	octets := p.buffer.Octets
 	if p.buffer.MTUs > 0 {
-		ifi, err := net.InterfaceByIndex(p.index)
-		if err != nil {
+		ifi, err := interfaceNamed(p.iface)
+		if errors.Is(err, errNoInterface) {
 			return nil // it went: the next one of the name is asked for
+		}
+		if err != nil {
+			return err
 		}
 		octets += p.buffer.MTUs * ifi.MTU
 	}

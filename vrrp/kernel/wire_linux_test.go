@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"net"
 	"net/netip"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -222,6 +223,35 @@ func TestWireJoinsAgain(t *testing.T) {
 	inject(t, far, ipv4Packet(255, nil, []byte("hello")))
 	if p := receive(t, w); string(p.Payload) != "hello" {
 		t.Errorf("received %+v", p)
+	}
+}
+
+// TestWireJoinsWhenItMay: groups beyond what a socket may join are an error until
+// it may, also for those that it had joined by then.
+func TestWireJoinsWhenItMay(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	most := func(n string) {
+		must(t, os.WriteFile("/proc/sys/net/ipv4/igmp_max_memberships", []byte(n), 0))
+	}
+	w := newWire()
+	defer w.close()
+	must(t, w.Listen([]runner.Port{port0}))
+	more := []runner.Port{port0}
+	for _, group := range []string{"224.0.0.200", "224.0.0.201"} {
+		p := port0
+		p.Group = netip.MustParseAddr(group)
+		more = append(more, p)
+	}
+	most("2")
+	if err := w.Listen(more); err == nil {
+		t.Error("three groups where two are allowed are no error")
+	}
+	most("20")
+	if err := w.Relink("eth0"); err != nil {
+		t.Errorf("once it may: %v", err)
 	}
 }
 

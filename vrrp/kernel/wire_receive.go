@@ -71,14 +71,18 @@ func receiverOn(conn *net.IPConn, f vrrp.Family) (r *receiver, err error) {
 	return r, err
 }
 
-// join makes the interface a member of the groups and of no others.
+// join makes the interface a member of the groups and of no others. After an
+// error, such as too many groups for a socket (igmp_max_memberships), it can be
+// tried again.
 func (r *receiver) join(ifi *net.Interface, groups []netip.Addr) error {
-	for _, g := range r.joined {
-		if !slices.Contains(groups, g) {
+	r.joined = slices.DeleteFunc(slices.Clone(r.joined), func(g netip.Addr) bool {
+		leaves := !slices.Contains(groups, g)
+		if leaves {
 			// There is nothing to leave when the membership went before.
 			_ = r.membership(ifi, g, false)
 		}
-	}
+		return leaves
+	})
 	for _, g := range groups {
 		if slices.Contains(r.joined, g) {
 			continue
@@ -86,8 +90,8 @@ func (r *receiver) join(ifi *net.Interface, groups []netip.Addr) error {
 		if err := r.membership(ifi, g, true); err != nil {
 			return fmt.Errorf("join group %s on %s: %w", g, ifi.Name, err)
 		}
+		r.joined = append(r.joined, g)
 	}
-	r.joined = slices.Clone(groups)
 	return nil
 }
 
