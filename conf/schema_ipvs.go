@@ -162,7 +162,7 @@ var ipvsBlock = &block{
 	help: "The kernel's IPVS as a whole, and what a director needs of the rest of the kernel. What is not written here stays as it is; what was changed is put back when vipd stops.",
 	attrs: []*attr{
 		{name: "verify_interval", kind: kindDuration, def: `"30s"`, min: 0, max: int64(24 * time.Hour),
-			help: "How often the table is read and compared: what others did to services of vipd is reported and undone, services of others are left alone. `\"0s\"` = only on `vipd verify`."},
+			help: "How often the table is read and compared: what others did to services of vipd is reported and undone, services of others are left alone. A table whose reading takes more than a hundredth of that is read less often, by ten times at most. `\"0s\"` = only on `vipd verify`."},
 		{name: "resolve_interval", kind: kindDuration, def: `"5m"`, min: 0, max: int64(24 * time.Hour),
 			help: "How often host names of real servers are looked up again; the previous answer stays when that fails. `\"0s\"` = at load only."},
 		{name: "tcp_timeout", kind: kindDuration, min: int64(time.Second), max: int64(maxPersistence), help: "How long idle TCP connections are kept. Whole seconds."},

@@ -11,36 +11,37 @@ type History struct {
 	failed []record // older than recent, oldest first
 }
 
-// record is a result in half the memory: there are ten of them per probe, and
-// tens of thousands of probes.
+// record is a result in little memory: there are ten of them per probe, and tens
+// of thousands of probes. Results in a row mostly say the same.
 type record struct {
 	at     int64 // nanoseconds since 1970
-	reason string
-	advice *Advice // nil = none
+	said   *said
 	phases [3]time.Duration
 	took   time.Duration
-	class  Class
 }
 
-func recordOf(r Result) record {
-	out := record{
-		at: r.At.UnixNano(), reason: r.Reason, phases: [...]time.Duration{r.Connect, r.TLS, r.First}, took: r.Duration, class: r.Class,
+// said is what several records may have in common.
+type said struct {
+	class  Class
+	reason string
+	advice Advice
+}
+
+// recordOf makes a record that follows another one.
+func recordOf(r Result, before *said) record {
+	now := said{r.Class, r.Reason, r.Advice}
+	if before == nil || *before != now {
+		kept := now // alone what is kept is allocated
+		before = &kept
 	}
-	if r.Advice != (Advice{}) {
-		out.advice = &r.Advice
-	}
-	return out
+	return record{at: r.At.UnixNano(), said: before, phases: [...]time.Duration{r.Connect, r.TLS, r.First}, took: r.Duration}
 }
 
 func (r record) result() Result {
-	out := Result{
-		At: time.Unix(0, r.at), Class: r.class, Reason: r.reason,
-		Connect: r.phases[0], TLS: r.phases[1], First: r.phases[2], Duration: r.took,
+	return Result{
+		At: time.Unix(0, r.at), Class: r.said.class, Reason: r.said.reason,
+		Connect: r.phases[0], TLS: r.phases[1], First: r.phases[2], Duration: r.took, Advice: r.said.advice,
 	}
-	if r.advice != nil {
-		out.Advice = *r.advice
-	}
-	return out
 }
 
 // NewHistory returns a history of limit recent results and up to limit older
@@ -50,11 +51,15 @@ func NewHistory(limit int) *History { return &History{limit: max(limit, 1)} }
 // Add appends a result.
 func (h *History) Add(r Result) {
 	if len(h.recent) == h.limit {
-		if old := h.recent[0]; old.class != ClassOK {
+		if old := h.recent[0]; old.said.class != ClassOK {
 			h.failed = push(h.failed, old, h.limit)
 		}
 	}
-	h.recent = push(h.recent, recordOf(r), h.limit)
+	var before *said
+	if n := len(h.recent); n > 0 {
+		before = h.recent[n-1].said
+	}
+	h.recent = push(h.recent, recordOf(r, before), h.limit)
 }
 
 // Results returns a copy of everything kept, oldest first.

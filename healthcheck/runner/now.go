@@ -18,7 +18,7 @@ var ErrUnknownKey = errors.New("no such probe")
 func (r *Runner) ProbeNow(ctx context.Context, k healthcheck.Key) (healthcheck.Result, error) {
 	answer := make(chan healthcheck.Result, 1)
 	r.mu.Lock()
-	e := r.state.entries[k]
+	e := r.state.entries.find(k)
 	if e == nil {
 		r.mu.Unlock()
 		return healthcheck.Result{}, ErrUnknownKey
@@ -42,7 +42,7 @@ func (r *Runner) ProbeNow(ctx context.Context, k healthcheck.Key) (healthcheck.R
 func (r *Runner) Advice(k healthcheck.Key) healthcheck.Advice {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.state.entries[k]; e != nil {
+	if e := r.state.entries.find(k); e != nil {
 		return e.health.Advice()
 	}
 	return healthcheck.Advice{}

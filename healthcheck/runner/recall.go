@@ -45,7 +45,7 @@ func (r *Runner) MemoriesFrom(from, n int) (some []healthcheck.Memory, next int)
 func (r *Runner) Memory(k healthcheck.Key) (healthcheck.Memory, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	e := r.state.entries[k]
+	e := r.state.entries.find(k)
 	if e == nil || !e.health.Seen() {
 		return healthcheck.Memory{}, false
 	}

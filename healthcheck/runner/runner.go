@@ -227,9 +227,7 @@ func (r *Runner) Landed(ends []healthcheck.End) {
 	defer r.mu.Unlock()
 	now, crowded := time.Now(), r.state.crowded()
 	for _, end := range ends {
-		f := end.ID.(*flight)
-		f.result = end.Result
-		if u, changed := r.state.land(f, now); changed {
+		if u, changed := r.state.land(end.ID.(*flight), end.Result, now); changed {
 			r.tell(u)
 		}
 	}
@@ -261,7 +259,7 @@ func (r *Runner) Status() []healthcheck.Status {
 func (r *Runner) StatusOf(k healthcheck.Key) healthcheck.Status {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.state.entries[k]; e != nil {
+	if e := r.state.entries.find(k); e != nil {
 		return r.state.statusOf(e)
 	}
 	return healthcheck.Status{}
@@ -272,7 +270,7 @@ func (r *Runner) StatusOf(k healthcheck.Key) healthcheck.Status {
 func (r *Runner) Verdict(k healthcheck.Key) healthcheck.Verdict {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.state.entries[k]; e != nil {
+	if e := r.state.entries.find(k); e != nil {
 		return e.health.Verdict()
 	}
 	return healthcheck.Unknown
@@ -282,7 +280,7 @@ func (r *Runner) Verdict(k healthcheck.Key) healthcheck.Verdict {
 func (r *Runner) History(k healthcheck.Key) []healthcheck.Result {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if e := r.state.entries[k]; e != nil {
+	if e := r.state.entries.find(k); e != nil {
 		return e.history.Results()
 	}
 	return nil

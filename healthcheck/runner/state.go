@@ -15,7 +15,7 @@ import (
 type state struct {
 	options  Options
 	schedule *healthcheck.Schedule[*entry]
-	entries  map[healthcheck.Key]*entry
+	entries  index
 	sorted   []*entry // in the order of healthcheck.CompareKeys
 	busy     busyList
 	lanes    map[netip.Addr]*lane
@@ -30,6 +30,7 @@ type state struct {
 // entry is one key with what its results say.
 type entry struct {
 	key     healthcheck.Key
+	twin    *entry // another one with the same target
 	health  *healthcheck.Health
 	history *healthcheck.History
 	flight  *flight // nil = no probe under way
@@ -44,7 +45,6 @@ type flight struct {
 	start  time.Time
 	lane   *lane
 	busy   bool // counts against the limits
-	result healthcheck.Result
 	void   bool // cancelled before it had a result
 }
 
@@ -52,7 +52,7 @@ func newState(o Options) *state {
 	return &state{
 		options:  o,
 		schedule: healthcheck.NewSchedule[*entry](),
-		entries:  map[healthcheck.Key]*entry{},
+		entries:  index{},
 		lanes:    map[netip.Addr]*lane{},
 		queued:   map[netip.Addr]struct{}{},
 		round:    make(chan struct{}),
@@ -69,7 +69,7 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 	var updates []Update
 	s.sorted, s.unseen = make([]*entry, 0, len(keys)), 0
 	for _, k := range keys {
-		e := s.entries[k]
+		e := s.entries.find(k)
 		if e == nil {
 			e = s.enter(k, left[untimed(k)])
 			s.schedule.Add(e, k, now)
@@ -118,7 +118,7 @@ func (s *state) leave(keys []healthcheck.Key) map[healthcheck.Key]*entry {
 		}
 		e.dismiss()
 		s.schedule.Remove(e)
-		delete(s.entries, e.key)
+		s.entries.drop(e)
 		left[untimed(e.key)] = e
 	}
 	return left
@@ -144,7 +144,7 @@ func (s *state) enter(k healthcheck.Key, predecessor *entry) *entry {
 			e.history.Add(r)
 		}
 	}
-	s.entries[k] = e
+	s.entries.put(e)
 	return e
 }
 
@@ -212,27 +212,27 @@ func (s *state) next() (time.Time, bool) {
 
 // land takes in the result of a probe. What a cancelled probe says, or one of
 // a key that left, is about us and of no interest.
-func (s *state) land(f *flight, now time.Time) (u Update, changed bool) {
+func (s *state) land(f *flight, result healthcheck.Result, now time.Time) (u Update, changed bool) {
 	s.busy.remove(f)
 	e := f.entry
 	if e.gone || f.void {
 		return Update{}, false
 	}
 	e.flight = nil
-	if f.result.At.IsZero() {
-		f.result.At, f.result.Duration = f.start, now.Sub(f.start)
+	if result.At.IsZero() {
+		result.At, result.Duration = f.start, now.Sub(f.start)
 	}
 	if !e.health.Seen() {
 		s.unseen--
 	}
 	old, advice := e.health.Verdict(), e.health.Advice()
-	v, changed := e.health.Observe(f.result)
+	v, changed := e.health.Observe(result)
 	s.schedule.Done(e, now, e.health.Pause())
-	e.history.Add(f.result)
-	e.answer(f.result)
+	e.history.Add(result)
+	e.answer(result)
 	s.turnRound()
-	tell := changed || e.health.Advice() != advice || e.key.Timing.LogFailures && !f.result.OK()
-	return Update{Key: e.key, Old: old, New: v, Last: f.result, Routine: !tell}, tell || e.key.Timing.LogFile != ""
+	tell := changed || e.health.Advice() != advice || e.key.Timing.LogFailures && !result.OK()
+	return Update{Key: e.key, Old: old, New: v, Last: result, Routine: !tell}, tell || e.key.Timing.LogFile != ""
 }
 
 // status returns the snapshot of all entries.

@@ -24,8 +24,8 @@ func launch(t *testing.T, now time.Time) (*state, *flight) {
 func TestACancelledProbeLandsWithoutAResult(t *testing.T) {
 	now := time.Now()
 	s, f := launch(t, now)
-	f.result, f.void = healthcheck.Result{Class: healthcheck.ClassTimeout}, true
-	if u, changed := s.land(f, now.Add(2*time.Second)); changed {
+	f.void = true
+	if u, changed := s.land(f, healthcheck.Result{Class: healthcheck.ClassTimeout}, now.Add(2*time.Second)); changed {
 		t.Errorf("update %+v", u)
 	}
 	if st := s.status()[0]; st.Failures != 0 || s.finished || s.busy.count != 0 {
@@ -37,12 +37,11 @@ func TestACancelledProbeLandsWithoutAResult(t *testing.T) {
 func TestAResultThatCrossedAReload(t *testing.T) {
 	now := time.Now()
 	s, f := launch(t, now)
-	f.result = healthcheck.Result{Class: healthcheck.ClassTimeout}
 	cancelled := false
 	f.cancel = func() { cancelled = true }
 	s.apply(nil, now)
 	s.apply([]healthcheck.Key{f.entry.key}, now)
-	if u, changed := s.land(f, now.Add(2*time.Second)); changed {
+	if u, changed := s.land(f, healthcheck.Result{Class: healthcheck.ClassTimeout}, now.Add(2*time.Second)); changed {
 		t.Errorf("update %+v", u)
 	}
 	if st := s.status()[0]; st.Failures != 0 || st.Next.IsZero() || s.finished {
@@ -69,8 +68,7 @@ func TestEveryFailureIsToldThatIsWanted(t *testing.T) {
 		k := f.entry.key
 		k.Timing.LogFailures, k.Timing.LogFile, k.Timing.Fall, k.Timing.Rise = tt.wanted, tt.file, 3, 3
 		f.entry.key, f.entry.health = k, healthcheck.NewHealth(k.Timing)
-		f.result = healthcheck.Result{Class: tt.class, At: now}
-		u, told := s.land(f, now.Add(time.Second))
+		u, told := s.land(f, healthcheck.Result{Class: tt.class, At: now}, now.Add(time.Second))
 		if told != tt.told || u.Old != u.New || u.Routine == tt.wanted {
 			t.Errorf("%+v: told %v, update %+v", tt, told, u)
 		}

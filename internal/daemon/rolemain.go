@@ -102,7 +102,7 @@ func succeedRole(ctx context.Context, name string, conn io.ReadWriteCloser, opt 
 // checkerGC is how much the memory of the checker role may grow, in percent of
 // what is in use, before garbage is collected: checks make little of it, and
 // what thousands of them keep should not be doubled.
-const checkerGC = 50
+const checkerGC = 25
 
 // oomScore spares the router role, but not before the kernel's own helpers.
 const oomScore = "-900"

@@ -94,14 +94,15 @@ func (w *tableWriter) touch() {
 }
 
 // run makes passes when woken, when time changes the pools, and again after a
-// failed one. Every verify interval a pass reads the table anew.
+// failed one. Every verify interval a pass reads the table anew, but a large
+// table not so often that this took more than a small part of the time.
 func (w *tableWriter) run(ctx context.Context) {
 	defer w.close()
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	pause, verified := retryFirst, time.Now()
+	pause, verified, took := retryFirst, time.Now(), time.Duration(0)
 	for {
-		due := w.due(verified)
+		due := w.due(verified, took)
 		select {
 		case <-ctx.Done():
 			return
@@ -113,7 +114,11 @@ func (w *tableWriter) run(ctx context.Context) {
 		if verify {
 			verified = now
 		}
-		if _, err := w.pass(verify); err != nil {
+		_, err := w.pass(verify)
+		if verify {
+			took = time.Since(now)
+		}
+		if err != nil {
 			w.whole.Store(true)
 			timer.Reset(pause)
 			pause = min(2*pause, retryMost)
@@ -121,18 +126,26 @@ func (w *tableWriter) run(ctx context.Context) {
 		}
 		pause = retryFirst
 		w.source.programmed()
-		timer.Reset(w.sleep(now, w.due(verified)))
+		timer.Reset(w.sleep(now, w.due(verified, took)))
 	}
 }
 
-// due is when the table is to be verified next; zero = never.
-func (w *tableWriter) due(verified time.Time) time.Time {
+// A verification waits so many times as long as the last one took, but no more
+// than so many intervals.
+const (
+	verifyShare = 100
+	verifyMost  = 10
+)
+
+// due is when the table is to be verified next, after a verification that took
+// some time; zero = never.
+func (w *tableWriter) due(verified time.Time, took time.Duration) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.cfg.VerifyInterval <= 0 {
 		return time.Time{}
 	}
-	return verified.Add(w.cfg.VerifyInterval)
+	return verified.Add(min(max(w.cfg.VerifyInterval, verifyShare*took), verifyMost*w.cfg.VerifyInterval))
 }
 
 // sleep is how long nothing happens by itself.
