@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"syscall"
 	"time"
@@ -42,15 +43,7 @@ func (s *supervisor) serveControl() (stop func(), err error) {
 
 func (s *supervisor) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		text, err := s.fullStatus(r.Context()).text()
-		if err != nil {
-			writeJSON(w, http.StatusInternalServerError, api.Failure{Error: err.Error()})
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(append(text, '\n')) // the client went away
-	})
+	mux.HandleFunc("GET /v1/status", s.serveStatus)
 	mux.HandleFunc("POST /v1/reload", s.serveReload)
 	mux.HandleFunc("POST /v1/reload/confirm", s.serveConfirm)
 	mux.HandleFunc("POST /v1/upgrade", s.serveUpgrade)
@@ -65,6 +58,22 @@ func (s *supervisor) routes() http.Handler {
 	mux.HandleFunc("POST /v1/check-now", s.serveCheckNow)
 	mux.Handle("GET /v1/metrics", promhttp.HandlerFor(s.metricsRegistry(), promhttp.HandlerOpts{}))
 	return mux
+}
+
+// largeAnswer is one that leaves megabytes of garbage behind.
+const largeAnswer = 1 << 20
+
+func (s *supervisor) serveStatus(w http.ResponseWriter, r *http.Request) {
+	text, err := s.fullStatus(r.Context()).text()
+	if err != nil {
+		writeJSON(w, http.StatusInternalServerError, api.Failure{Error: err.Error()})
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(text, '\n')) // the client went away
+	if len(text) > largeAnswer {
+		go debug.FreeOSMemory() // else it stays: the supervisor rarely has a reason to collect it
+	}
 }
 
 func writeJSON(w http.ResponseWriter, code int, v any) {

@@ -14,8 +14,12 @@ import (
 	"github.com/vipd/vipd/vrrp/runner"
 )
 
-// statusBound is how long status waits for a role before it shows the rest.
-const statusBound = time.Second
+// statusBound is how long status waits for a role before it shows the rest;
+// tellBound is that for the checker role, which may have much to tell.
+const (
+	statusBound = time.Second
+	tellBound   = 5 * time.Second
+)
 
 // fullStatus is an api.Status whose virtual servers are passed on as the
 // checker role wrote them: they are megabytes, of no concern to the supervisor.
@@ -53,7 +57,7 @@ func (s *supervisor) fullStatus(ctx context.Context) fullStatus {
 	case <-time.After(statusBound):
 	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(ctx, statusBound)
+	ctx, cancel := context.WithTimeout(ctx, tellBound)
 	defer cancel()
 	s.mu.Lock()
 	st := api.Status{
