@@ -66,6 +66,7 @@ interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/int
 twin: deps bin/vipd .cache/tally ## every configuration under keepalived or ldirectord and under vipd, and those in VIPD_CORPUS (root)
 	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_TWINS=all; { \
 	$(GO) test -json -count=1 -timeout 40m ./internal/lab/twin $(call aborted,twins); \
+	$(GO) test -json -count=1 -run 'TestKeepalived_' ./cmd/vipd $(call aborted,mistakes); \
 	} | .cache/tally
 
 storm: deps bin/vipd ## many fast instances on a saturated machine, beside keepalived, into docs/storm.md (root)

@@ -113,8 +113,8 @@ func (b *builder) names() *names { return &names{b.report, map[string]hcl.Range{
 func (s *names) add(n *node) bool {
 	i := len(n.labels) - 1
 	name, at := n.labels[i], n.rngs[i]
-	if !validName(name) {
-		s.errorf("bad_name", at, "at most 128 characters, without blanks, quotes and braces, and no dash at the beginning", "%q cannot be the name of a %s", name, n.spec.name)
+	if !ValidName(name) {
+		s.errorf("bad_name", at, "at most 128 characters, without blanks, and no dash at the beginning", "%q cannot be the name of a %s", name, n.spec.name)
 		return false
 	}
 	if prev, again := s.first[name]; again {
@@ -128,11 +128,9 @@ func (s *names) add(n *node) bool {
 // maxName is the longest name of anything, in octets.
 const maxName = 128
 
-// validName reports whether a name is one word in lines and no flag in commands.
-func validName(s string) bool {
-	bad := func(r rune) bool {
-		return r == utf8.RuneError || !unicode.IsPrint(r) || strings.ContainsRune(" \"'`\\{}", r)
-	}
+// ValidName reports whether a name is one word in lines and no flag in commands.
+func ValidName(s string) bool {
+	bad := func(r rune) bool { return r == utf8.RuneError || r == ' ' || !unicode.IsPrint(r) }
 	return s != "" && len(s) <= maxName && s[0] != '-' && !strings.ContainsFunc(s, bad)
 }
 

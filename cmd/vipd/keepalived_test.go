@@ -150,7 +150,7 @@ func TestKeepalived_Umask(t *testing.T) {
 // is one with a remark.
 func TestKeepalived_Flags(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "keepalived.conf")
-	if err := os.WriteFile(file, []byte(instance+"}\ninclude none*.conf\n"), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(instance+"foo 1\n}\ninclude none*.conf\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for args, want := range map[string]int{

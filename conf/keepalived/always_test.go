@@ -71,7 +71,7 @@ func TestNamesOfNumbers(t *testing.T) {
 		t.Errorf("%+v\n%+v", r, rule)
 	}
 	files["/k/keepalived.conf"] = routes
-	if c, _ := loadFiles(files); c != nil {
+	if c, _ := loadFiles(files); c == nil || len(c.Static.Paths.Routes) > 0 {
 		t.Error("names of other directories are known")
 	}
 	files["/etc/iproute2/rt_tables.d/x.conf"] = "9 site\n"

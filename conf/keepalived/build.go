@@ -135,7 +135,8 @@ func (r *reader) buildSync(cfg *conf.Config) {
 	followed := slices.IndexFunc(r.instances, func(i *instance) bool { return i.name == d.instance })
 	switch {
 	case d.instance != "" && followed < 0:
-		r.errorf(d.at, "unknown_instance", "", "there is no vrrp_instance %s that lvs_sync_daemon could follow", d.instance)
+		r.notef(d.at, "unknown_instance", "", "there is no vrrp_instance %s that lvs_sync_daemon could follow; it is ignored", d.instance)
+		cfg.Sync = nil
 	case d.id == 0 && followed >= 0:
 		cfg.Sync.ID = uint8(or(r.instances[followed].vrid, 0))
 	}

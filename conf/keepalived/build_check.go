@@ -2,7 +2,6 @@ package keepalived
 
 import (
 	"cmp"
-	"encoding/hex"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -28,6 +27,7 @@ func (r *reader) checks(v *service, rs *server, target netip.AddrPort) []healthc
 		if !needsPort(c.kind) {
 			base.Port = 0
 		}
+		r.sameFamily(c, &base, target.Addr())
 		base.Timing.LogFailures = or(first(c.logFailures, r.global.logFailures), false)
 		for _, one := range r.kinds(c, m, base) {
 			if target.Port() == 0 && one.Port == 0 && needsPort(c.kind) {
@@ -40,6 +40,17 @@ func (r *reader) checks(v *service, rs *server, target netip.AddrPort) []healthc
 		}
 	}
 	return out
+}
+
+// sameFamily leaves out an address to send from that cannot reach the target.
+func (r *reader) sameFamily(c *check, one *healthcheck.Check, target netip.Addr) {
+	if one.Address.IsValid() {
+		target = one.Address
+	}
+	if source := one.Settings.Network.Source; source.IsValid() && source.Is4() != target.Is4() {
+		r.warnf(c.at, "mixed_families", "", "bindto %s is of another family than %s; it is ignored, as keepalived does", source, target)
+		one.Settings.Network.Source = netip.Addr{}
+	}
 }
 
 func needsPort(k healthcheck.Kind) bool { return k != healthcheck.KindPing && !k.Local() }
@@ -65,7 +76,7 @@ func (r *reader) kinds(c *check, m timing, base healthcheck.Check) []healthcheck
 	case healthcheck.KindSMTP:
 		s.Params = healthcheck.SMTP{Hello: or(c.hello, "smtpchecker.keepalived.org")}
 	case healthcheck.KindDNS:
-		s.Params = healthcheck.DNS{Name: or(c.query, "."), Type: strings.ToUpper(or(c.dnsType, "SOA")), Code: "NOERROR", Transport: "udp"}
+		return []healthcheck.Check{r.dns(c, base)}
 	case healthcheck.KindUDP:
 		p, ok := r.udp(c)
 		if !ok {
@@ -78,6 +89,25 @@ func (r *reader) kinds(c *check, m timing, base healthcheck.Check) []healthcheck
 		return r.fileCheck(c, base)
 	}
 	return []healthcheck.Check{base}
+}
+
+// dns builds DNS_CHECK. A name or type that there is not is ignored, as keepalived
+// does.
+func (r *reader) dns(c *check, base healthcheck.Check) healthcheck.Check {
+	with := func(name, kind string) healthcheck.Check {
+		base.Settings.Params = healthcheck.DNS{Name: name, Type: strings.ToUpper(kind), Code: "NOERROR", Transport: "udp"}
+		return base
+	}
+	name, kind := or(c.query, "."), or(c.dnsType, "SOA")
+	for _, p := range with(name, "SOA").Validate() {
+		r.warnf(c.at, "bad_value", p.Hint, "%s; as in keepalived, it is .", p.Summary)
+		name = "."
+	}
+	for _, p := range with(".", kind).Validate() {
+		r.warnf(c.at, "bad_value", p.Hint, "%s; as in keepalived, it is SOA", p.Summary)
+		kind = "SOA"
+	}
+	return with(name, kind)
 }
 
 // misc builds MISC_CHECK. Without a program that will run the real server is
@@ -106,11 +136,11 @@ func (r *reader) misc(c *check, m timing, base healthcheck.Check) []healthcheck.
 func (r *reader) fileCheck(c *check, base healthcheck.Check) []healthcheck.Check {
 	i := slices.IndexFunc(r.files, func(f *trackFile) bool { return c.file != nil && f.name == *c.file })
 	if i < 0 || r.files[i].path == nil {
-		r.errorf(c.at, "unknown_track", "", "there is no track_file %q for FILE_CHECK", or(c.file, ""))
+		r.warnf(c.at, "unknown_track", "", "there is no track_file %q for FILE_CHECK; it is ignored, as keepalived does", or(c.file, ""))
 		return nil
 	}
 	base.Settings.Network = healthcheck.Network{}
-	base.Settings.Params = healthcheck.File{Path: *r.files[i].path, Weight: or(first(c.weight, r.files[i].weight), 1)}
+	base.Settings.Params = healthcheck.File{Path: r.fullPath(r.files[i]), Weight: or(first(c.weight, r.files[i].weight), 1)}
 	return []healthcheck.Check{base}
 }
 
@@ -184,19 +214,14 @@ func serverName(host string) string {
 // udp builds UDP_CHECK.
 func (r *reader) udp(c *check) (healthcheck.UDP, bool) {
 	p := healthcheck.UDP{Silent: !c.wantReply}
-	payload, err := hex.DecodeString(strings.ReplaceAll(or(c.payload, ""), " ", ""))
-	if err != nil {
-		r.errorf(c.at, "bad_value", "an even number of hexadecimal digits", "payload %q is not hexadecimal", *c.payload)
-		return p, false
-	}
-	p.Send = healthcheck.Bytes(payload)
+	p.Send = healthcheck.Bytes(c.payload)
 	p.MinLength, p.MaxLength = or(c.replyLeast, 0), or(c.replyMost, 0)
 	if c.reply == nil {
 		return p, true
 	}
 	if len(*c.reply)%2 != 0 {
-		r.errorf(c.at, "bad_value", "two hexadecimal digits, or XX, for each octet", "require_reply %q is not understood", *c.reply)
-		return p, false
+		r.warnf(c.at, "bad_value", "two hexadecimal digits, or XX, for each octet", "require_reply %q is not understood: any answer will do, as in keepalived", *c.reply)
+		return p, true
 	}
 	var pattern strings.Builder
 	pattern.WriteString(`^(?s:`)

@@ -61,7 +61,7 @@ func suffix(k ipvs.ServiceKey) string {
 func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Service, bool) {
 	s := conf.Service{
 		Config: ipvs.Config{
-			Name: serviceName(v.title), Scheduler: or(v.scheduler, "wlc"), Persistent: or(v.persistent, 0),
+			Name: serviceName(v.title), Scheduler: or(v.scheduler, defaultScheduler), Persistent: or(v.persistent, 0),
 			Engine: or(v.engine, ""), OnePacket: or(v.onePacket, false), Quiescent: or(v.quiescent, false),
 			Quorum: or(v.quorum, 1), Hysteresis: or(v.hysteresis, 0), Alpha: or(v.alpha, false),
 		},
@@ -74,6 +74,7 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 	s.OnQuorumUp, s.OnQuorumDown = r.hookOf(v.up, "quorum_up"), r.hookOf(v.down, "quorum_down")
 	r.servers(v, &s)
 	r.alert(v, &s)
+	r.quorum(v, &s)
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 {
 		r.warnf(v.at, "bad_value", "", "hysteresis %d is not below the quorum %d; %d is used", s.Hysteresis, s.Quorum, s.Quorum-1)
 		s.Hysteresis = s.Quorum - 1
@@ -82,6 +83,18 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 		r.warnf(v.at, "no_real_servers", "", "virtual_server %s has no real server", v.title)
 	}
 	return s, true
+}
+
+// quorum lowers a quorum that all real servers together cannot reach.
+func (r *reader) quorum(v *service, s *conf.Service) {
+	most := 0
+	for _, rs := range s.RealServers {
+		most += rs.Weight
+	}
+	if most > 0 && s.Quorum > most {
+		r.warnf(v.at, "bad_value", "", "quorum %d is more than all real servers of %s weigh: it is %d, as in keepalived", s.Quorum, v.title, most)
+		s.Quorum = most
+	}
 }
 
 // hookOf is the command of a program, nil for none. All run as one user.
@@ -136,8 +149,8 @@ func (r *reader) serviceKeys(v *service, s *conf.Service) bool {
 	}
 	protocol, ok := ipvs.ParseProtocol(strings.ToLower(or(v.protocol, "UDP")))
 	if !ok {
-		r.errorf(v.at, "bad_value", "TCP, UDP or SCTP", "protocol %q of virtual_server %s is unknown", *v.protocol, v.title)
-		return false
+		r.warnf(v.at, "bad_value", "TCP, UDP or SCTP", "protocol %q of virtual_server %s is unknown; as in keepalived, it is UDP", *v.protocol, v.title)
+		protocol = ipvs.UDP
 	}
 	keys, ok := r.keysOf(v, protocol)
 	if !ok || len(keys) == 0 {
@@ -157,7 +170,7 @@ func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, 
 	}
 	i := slices.IndexFunc(r.vgroups, func(g *serverGroup) bool { return g.name == v.group })
 	if i < 0 {
-		r.errorf(v.at, "unknown_group", "", "there is no virtual_server_group %s", v.group)
+		r.notef(v.at, "unknown_group", "", "there is no virtual_server_group %s: the virtual_server is left out", v.group)
 		return nil, false
 	}
 	var keys []ipvs.ServiceKey
@@ -170,7 +183,7 @@ func (r *reader) keysOf(v *service, protocol ipvs.Protocol) ([]ipvs.ServiceKey, 
 		}
 	}
 	if len(keys) == 0 {
-		r.errorf(r.vgroups[i].at, "empty_group", "", "virtual_server_group %s has no address", v.group)
+		r.warnf(r.vgroups[i].at, "empty_group", "", "virtual_server_group %s has no address: its virtual_server is left out, as keepalived does", v.group)
 	}
 	return keys, true
 }
@@ -190,6 +203,9 @@ func (v *service) markFamily(g *serverGroup) ipvs.Family {
 	return ipvs.IPv4
 }
 
+// defaultScheduler is that of keepalived.
+const defaultScheduler = "wlc"
+
 // serviceKernel checks and sets what only the kernel cares about.
 func (r *reader) serviceKernel(v *service, s *conf.Service) {
 	if !slices.Contains(ipvs.Schedulers, s.Scheduler) {
@@ -197,7 +213,8 @@ func (r *reader) serviceKernel(v *service, s *conf.Service) {
 		if n := conf.Nearest(s.Scheduler, ipvs.Schedulers); n != "" {
 			hint = "did you mean " + n + "?"
 		}
-		r.errorf(v.at, "bad_value", hint, "there is no scheduler %q", s.Scheduler)
+		r.warnf(v.at, "bad_value", hint, "there is no lb_algo %q; as in keepalived, it is %s", s.Scheduler, defaultScheduler)
+		s.Scheduler = defaultScheduler
 	}
 	for i, f := range v.flags {
 		bit, err := ipvs.ParseSchedulerFlag(s.Scheduler, f.text)
@@ -210,8 +227,9 @@ func (r *reader) serviceKernel(v *service, s *conf.Service) {
 		s.Persistent = time.Second
 	}
 	if s.Key.Port() == 0 && s.Key.Mark == 0 && s.Persistent == 0 {
-		// The kernel takes a service for every port only if it is persistent.
-		r.errorf(v.at, "not_persistent", "persistence_timeout 360", "virtual_server %s is for every port: the kernel demands persistence for that", v.title)
+		s.Persistent = defaultPersistence
+		r.warnf(v.at, "not_persistent", "persistence_timeout 360", "virtual_server %s is for every port: the kernel demands persistence for that; as in keepalived, it is %s",
+			v.title, defaultPersistence)
 	}
 	if s.OnePacket && s.Key.Protocol != ipvs.UDP && s.Key.Mark == 0 {
 		r.warnf(v.at, "no_effect", "", "ops is for UDP services only")
@@ -275,7 +293,7 @@ func (r *reader) sorry(v *service, s *conf.Service, taken map[netip.AddrPort]boo
 	}
 	sorry.Weight = 1
 	if taken[sorry.Address] {
-		r.errorf(v.sorry.at, "duplicate_server", "", "sorry_server %s is a real server, too", sorry.Address)
+		r.notef(v.sorry.at, "duplicate_server", "", "sorry_server %s is a real server, too: there is no sorry_server", sorry.Address)
 		return
 	}
 	s.Fallback, s.FallbackInhibit = &sorry, or(v.sorryInhibit, false)
@@ -285,7 +303,7 @@ func (r *reader) sorry(v *service, s *conf.Service, taken map[netip.AddrPort]boo
 func (r *reader) thresholds(rs *server) (upper, lower uint32) {
 	upper, lower = uint32(or(rs.upper, 0)), uint32(or(rs.lower, 0))
 	if lower > upper {
-		r.warnf(rs.at, "bad_threshold", "an lthreshold of at most uthreshold", "lthreshold %d is above uthreshold %d, which the kernel refuses; it is ignored", lower, upper)
+		r.notef(rs.at, "bad_threshold", "an lthreshold of at most uthreshold", "lthreshold %d is above uthreshold %d, which the kernel refuses; it is ignored", lower, upper)
 		lower = 0
 	}
 	return upper, lower

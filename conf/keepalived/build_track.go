@@ -17,7 +17,7 @@ func (r *reader) buildTracking(cfg *conf.Config) {
 	t := &cfg.Tracking
 	for i, s := range r.scripts {
 		if slices.ContainsFunc(r.scripts[:i], func(o *trackScript) bool { return o.name == s.name }) {
-			r.warnf(s.at, "duplicate_name", "", "vrrp_script %s is defined twice; the first counts", s.name)
+			r.notef(s.at, "duplicate_name", "", "vrrp_script %s is defined twice; the first counts", s.name)
 			continue
 		}
 		if one, ok := r.trackScript(s); ok {
@@ -28,14 +28,14 @@ func (r *reader) buildTracking(cfg *conf.Config) {
 	}
 	for _, f := range r.files {
 		if f.path == nil {
-			r.errorf(f.at, "missing_value", "file PATH", "track_file %s has no file", f.name)
+			r.warnf(f.at, "missing_value", "file PATH", "track_file %s has no file; it is ignored, as keepalived does", f.name)
 			continue
 		}
-		t.Files = append(t.Files, conf.TrackFile{Name: f.name, Path: *f.path, Init: f.init, Overwrite: f.overwrite})
+		t.Files = append(t.Files, conf.TrackFile{Name: f.name, Path: r.fullPath(f), Init: f.init, Overwrite: f.overwrite})
 	}
 	for _, p := range r.processes {
 		if len(p.command) == 0 {
-			r.errorf(p.at, "missing_value", "process NAME", "vrrp_track_process %s has no process", p.name)
+			r.warnf(p.at, "missing_value", "process NAME", "vrrp_track_process %s has no process; it is ignored, as keepalived does", p.name)
 			continue
 		}
 		t.Processes = append(t.Processes, r.trackProcess(p))
@@ -88,8 +88,20 @@ func (r *reader) trackScript(s *trackScript) (conf.TrackScript, bool) {
 	return t, t.Command != nil
 }
 
+// fullPath is the path of a track_file; one that is relative is taken from where
+// service managers start programs.
+func (r *reader) fullPath(f *trackFile) string {
+	if filepath.IsAbs(*f.path) {
+		return *f.path
+	}
+	path := filepath.Join("/", *f.path)
+	r.notef(f.at, "relative_path", "file "+path, "the file %s of track_file %s is taken for %s, wherever vipd is started", *f.path, f.name, path)
+	return path
+}
+
 // found returns a command with the full path of its program. One that will not
-// run is ignored, as keepalived does: what it is for must not fail by that.
+// run is ignored, as keepalived does: what it is for must not fail by that. It is
+// a note, as keepalived finds it out when it starts only.
 func (r *reader) found(p *program, what string) []string {
 	if p.user == "" && r.global.scriptUser == nil && or(r.global.scriptSecurity, false) {
 		r.warnf(p.at, "no_script_user", "script_user in global_defs, or a user "+usualScriptUser, "%s is ignored: nobody is named to run it, as enable_script_security demands", what)
@@ -113,7 +125,7 @@ func (r *reader) found(p *program, what string) []string {
 			return append([]string{path}, p.command[1:]...)
 		}
 	}
-	r.warnf(p.at, "bad_program", "", "%s is ignored: %v", what, why)
+	r.notef(p.at, "bad_program", "", "%s is ignored: %v", what, why)
 	return nil
 }
 
@@ -131,7 +143,7 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 				continue
 			}
 			if why := conf.BadInterface(t.name); why != "" {
-				r.errorf(t.at, "bad_interface", "", "%q cannot be an interface name: %s", t.name, why)
+				r.warnf(t.at, "bad_interface", "", "%q cannot be an interface name: %s; it is not tracked", t.name, why)
 				continue
 			}
 		case vrrp.TrackScript:
@@ -142,7 +154,7 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 		case vrrp.TrackFile:
 			i := slices.IndexFunc(r.files, func(f *trackFile) bool { return f.name == t.name })
 			if defined = i >= 0; defined {
-				weight, reverse = r.files[i].weight, r.files[i].reverse
+				weight, reverse, gone = r.files[i].weight, r.files[i].reverse, r.files[i].path == nil
 				if weight == nil {
 					weight = new(int)
 					*weight = 1
@@ -151,7 +163,7 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 		case vrrp.TrackProcess:
 			i := slices.IndexFunc(r.processes, func(p *trackProcess) bool { return p.name == t.name })
 			if defined = i >= 0; defined {
-				weight, reverse = r.processes[i].weight, r.processes[i].reverse
+				weight, reverse, gone = r.processes[i].weight, r.processes[i].reverse, len(r.processes[i].command) == 0
 			}
 		}
 		if !defined {

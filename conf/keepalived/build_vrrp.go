@@ -14,6 +14,7 @@ import (
 // buildInstances builds the virtual routers.
 func (r *reader) buildInstances(cfg *conf.Config) {
 	names, ids := map[string]place{}, map[vrrp.RouterID]place{}
+	held := map[netip.Addr]*instance{}
 	for _, i := range r.instances {
 		if prev, again := names[i.name]; again {
 			r.errorf(i.at, "duplicate_name", "", "vrrp_instance %s is defined twice, first at %s", i.name, prev)
@@ -27,10 +28,24 @@ func (r *reader) buildInstances(cfg *conf.Config) {
 			r.errorf(i.vridAt, "duplicate_vrid", "each vrrp_instance on an interface needs its own", "virtual_router_id %d on %s is taken at %s", c.ID.VRID, c.ID.Interface, prev)
 		}
 		ids[c.ID] = i.vridAt
+		r.shared(i, held)
 		c.TellLower = i.notify.lower != nil
 		cfg.Routers = append(cfg.Routers, c)
 		if n, any := r.notify(i.notify, or(first(i.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil); any {
 			cfg.Notify[i.name] = n
+		}
+	}
+}
+
+// shared notes the addresses of an instance, and tells of those that another one
+// has, too.
+func (r *reader) shared(i *instance, held map[netip.Addr]*instance) {
+	for _, v := range slices.Concat(i.vips, i.excluded) {
+		a := v.prefix.Addr()
+		if other := held[a]; other == nil {
+			held[a] = i
+		} else if other != i {
+			r.notef(v.at, "shared_address", "a vrrp_sync_group of both", "%s is an address of %s, too: when they have different masters, two directors hold it", a, other.name)
 		}
 	}
 }
@@ -157,7 +172,7 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 	taken := map[netip.Prefix]bool{}
 	add := func(to *[]netip.Prefix, v vip) {
 		if taken[v.prefix] {
-			r.warnf(v.at, "duplicate_address", "", "%s appears twice in %s; how it is put on the host, the first says", v.prefix, i.name)
+			r.notef(v.at, "duplicate_address", "", "%s appears twice in %s; how it is put on the host, the first says", v.prefix, i.name)
 			if to == &c.Addresses {
 				*to = append(*to, v.prefix) // adverts list what is written
 			}
@@ -188,6 +203,9 @@ func (r *reader) held(i *instance, c *vrrp.Config) {
 	}
 	if len(i.vips) == 0 && !or(i.noVIP, false) {
 		r.warnf(i.at, "no_addresses", "", "%s has no virtual address", i.name)
+	}
+	if i.vmac == nil && or(i.vmacBase, false) {
+		r.warnf(i.at, "no_effect", "use_vmac", "vmac_xmit_base has no effect in %s without use_vmac", i.name)
 	}
 	if i.vmac != nil {
 		c.VMAC = *i.vmac

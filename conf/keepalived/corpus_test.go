@@ -74,8 +74,6 @@ var stricter = map[string]string{
 	"bad_address":    "nobody would hold the address that is meant: keepalived skips it",
 	"missing_value":  "an instance without its virtual_router_id is skipped there, and its addresses with it",
 	"duplicate_vrid": "two instances of one interface with one VRID take each other's adverts for their own",
-	"bad_network":    "a rule or route that is left out sends packets elsewhere",
-	"bad_value":      "a way to forward packets that does not exist has no equal",
 	"missing_port":   "a check without a port never succeeds: its real server never serves",
 	"not_supported":  "what the table of keywords rejects, and says why",
 }

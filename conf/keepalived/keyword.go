@@ -25,6 +25,8 @@ type keyword struct {
 	after  func(*reader) // at the end of the block
 	kids   []*keyword    // nil: the keyword has no block, or one of free form
 	free   []*keyword    // words of a block of free form, which apply reads
+	gone   bool          // keepalived remarks on it
+	named  bool          // a block with a name that others refer to
 }
 
 // does is a keyword with the effect that it has in keepalived.
@@ -34,6 +36,15 @@ func does(name string, apply func(*reader, *statement)) *keyword {
 
 // without is a keyword that needs no effect here.
 func without(why string, names ...string) []*keyword { return all(Accepted, why, names) }
+
+// dropped are keywords without effect that keepalived had once.
+func dropped(why string, names ...string) []*keyword {
+	out := without(why, names...)
+	for _, k := range out {
+		k.gone = true
+	}
+	return out
+}
 
 // refused are keywords without which the configuration means something else.
 func refused(why string, names ...string) []*keyword { return all(Rejected, why, names) }
@@ -52,6 +63,12 @@ func block(name string, open func(*reader, *statement), after func(*reader), kid
 	for _, some := range kids {
 		k.kids = append(k.kids, some...)
 	}
+	return k
+}
+
+// called is a block with a name.
+func (k *keyword) called() *keyword {
+	k.named = true
 	return k
 }
 
@@ -120,7 +137,11 @@ func find(known []*keyword, name string) *keyword {
 func (r *reader) one(s *statement, k *keyword) {
 	switch k.status {
 	case Accepted:
-		r.notef(s.where(0), "no_effect", "", "%s has no effect: %s", k.name, k.why)
+		say := r.notef
+		if k.gone {
+			say = r.warnf
+		}
+		say(s.where(0), "no_effect", "", "%s has no effect: %s", k.name, k.why)
 		return
 	case Rejected:
 		r.errorf(s.where(0), "not_supported", "", "%s is not supported: %s", k.name, k.why)
@@ -129,9 +150,14 @@ func (r *reader) one(s *statement, k *keyword) {
 	if k.apply != nil {
 		k.apply(r, s)
 	}
+	if k.named && len(s.words) > 1 && !conf.ValidName(s.arg(1)) {
+		r.notef(s.where(1), "bad_name", "another name, before vipd migrate", "vipd's own language has no name such as %q", s.arg(1))
+	}
 	switch {
 	case k.kids != nil:
-		if !s.block {
+		if !s.block && k.apply == nil { // keepalived does not mind
+			r.notef(s.where(0), "missing_block", "", "%s has no block", k.name)
+		} else if !s.block {
 			r.warnf(s.where(0), "missing_block", "", "%s has no block", k.name)
 		}
 		r.walk(s.kids, k.kids, s)

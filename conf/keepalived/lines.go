@@ -153,7 +153,7 @@ func (p *preprocessor) include(l line) bool {
 		return false
 	}
 	if len(words) < 2 {
-		p.errorf(l.at, "missing_value", "", "%s needs a file name", words[0].text)
+		p.warnf(l.at, "missing_value", "", "%s needs a file name; it is ignored", words[0].text)
 		return true
 	}
 	pattern := strings.TrimSpace(strings.TrimSpace(l.text)[len(words[0].text):])
@@ -182,7 +182,7 @@ func (p *preprocessor) includePattern(pattern, demand string, l line) {
 	case len(names) == 0 && strings.Contains(demand, "w"):
 		p.errorf(l.at, codeUnreadable, "", "include %q: no file matches", pattern)
 	case len(names) == 0:
-		p.warnf(l.at, "nothing_included", "", "include %q: no file matches", pattern)
+		p.notef(l.at, "nothing_included", "", "include %q: no file matches", pattern)
 	}
 	for _, name := range names {
 		p.file(name, l.at)

@@ -27,7 +27,7 @@ func placeKeywords() []*keyword {
 			r.global.tableNamespace = &name
 		}),
 		does("instance", text(global(func(g *globals) **string { return &g.instance }))),
-		does("use_pid_dir", toggle(global(func(g *globals) **bool { return &g.pidDir }))),
+		does("use_pid_dir", on(global(func(g *globals) **bool { return &g.pidDir }))),
 	)
 }
 
@@ -81,13 +81,13 @@ func reloadKeywords() []*keyword {
 			case path == "" && !needed, strings.HasPrefix(path, "/"):
 				*of(&r.global) = &path
 			default:
-				r.invalid(s, 1, "is not an absolute path")
+				r.notef(s.where(1), "bad_value", "", "%s %q is not an absolute path; it is ignored", s.name(), s.arg(1))
 			}
 		}
 	}
 	return many(
 		does("reload_file", absolute(func(g *globals) **string { return &g.reloadFile }, false)),
 		does("reload_time_file", absolute(func(g *globals) **string { return &g.reloadTime }, true)),
-		does("reload_repeat", toggle(global(func(g *globals) **bool { return &g.reloadRepeat }))),
+		does("reload_repeat", on(global(func(g *globals) **bool { return &g.reloadRepeat }))),
 	)
 }

@@ -106,7 +106,7 @@ type check struct {
 	scriptTimeout  *time.Duration
 	dynamic        *bool
 	user           *string
-	payload        *string
+	payload        []byte
 	reply          *string
 	wantReply      bool
 	logFailures    *bool

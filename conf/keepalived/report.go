@@ -53,6 +53,25 @@ func (r *report) notef(at place, code, hint, format string, args ...any) {
 	r.add(conf.Note, at, code, hint, format, args...)
 }
 
+// optional calls read and reports whether it found no error. Its errors become
+// warnings: what it reads is left out, as keepalived does, unless it is something
+// that vipd does not have.
+func (r *report) optional(read func()) bool {
+	begin, errors := len(r.diags), r.errors
+	read()
+	good := r.errors == errors
+	for i := begin; i < len(r.diags); i++ {
+		if d := &r.diags[i]; d.Severity == conf.Error && d.Code != codeNotSupported {
+			d.Severity, d.Summary = conf.Warning, d.Summary+"; it is left out, as keepalived does"
+			r.errors--
+		}
+	}
+	return good
+}
+
+// codeNotSupported is of what keepalived has and vipd does not.
+const codeNotSupported = "not_supported"
+
 func (r *report) add(s conf.Severity, at place, code, hint, format string, args ...any) {
 	if len(r.diags) > maxCollected {
 		return

@@ -35,7 +35,7 @@ func (r *reader) addresses(s *statement, static bool) []vip {
 	var out []vip
 	words := addressKeywords(static)
 	for _, k := range s.kids {
-		prefix, ok := parsePrefix(k.name())
+		prefix, ok := r.prefix(k.where(0), k.name())
 		if !ok {
 			r.errorf(k.where(0), "bad_address", "for example 192.0.2.1/24", "%q is not an IP address: keepalived would skip it and nobody would hold it", k.name())
 			continue
@@ -56,6 +56,9 @@ func (r *reader) addresses(s *statement, static bool) []vip {
 	}
 	return out
 }
+
+// maxLabel is the longest label of an address (IFNAMSIZ of linux/if.h).
+const maxLabel = 15
 
 // scopes are the words for route scopes (linux/rtnetlink.h).
 var scopes = map[string]uint8{"global": 0, "site": 200, "link": 253, "host": 254, "nowhere": 255}
@@ -83,9 +86,14 @@ func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
 	case "preferred_lft":
 		r.preferred(k, i+1, v)
 	case "dev":
-		v.options.Interface = value
+		if v.options.Interface = value; value == "" {
+			r.warnf(k.where(i), "missing_value", "dev INTERFACE", "dev needs the name of an interface; it is ignored")
+		}
 	case "label":
-		v.options.Label = value
+		if v.options.Label = value; len(value) > maxLabel {
+			r.warnf(k.where(i+1), "long_label", "", "label %s has more than %d characters; the address goes without it", value, maxLabel)
+			v.options.Label = ""
+		}
 	case "scope":
 		n, err := strconv.ParseUint(value, 0, 8)
 		if scope, is := scopes[value]; is {
@@ -141,6 +149,20 @@ func (r *reader) broadcast(k *statement, i int, p netip.Prefix) netip.Addr {
 	}
 	r.invalid(k, i, "is not a broadcast address of "+p.String())
 	return netip.Addr{}
+}
+
+// prefix is parsePrefix, but a prefix length that is none counts as that of a
+// single address, as in keepalived.
+func (r *reader) prefix(at place, text string) (netip.Prefix, bool) {
+	if p, ok := parsePrefix(text); ok {
+		return p, true
+	}
+	address, length, _ := strings.Cut(text, "/")
+	p, ok := parsePrefix(address)
+	if ok {
+		r.warnf(at, "bad_prefix", "for example "+address+"/24", "%q is no prefix length: %s is taken, as keepalived does", length, p)
+	}
+	return p, ok
 }
 
 // parsePrefix reads an address with a prefix length or without.

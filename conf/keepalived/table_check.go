@@ -1,8 +1,11 @@
 package keepalived
 
 import (
+	"crypto/md5"
+	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"strings"
 	"time"
 
@@ -106,10 +109,17 @@ const forTLS = "for SSL_GET, as in keepalived"
 func httpKeywords(tls string) []*keyword {
 	return concat(hostKeyword(func(r *reader) *timing { return &r.chk.timing }), many(
 		does("nb_get_retry", func(r *reader, s *statement) {
-			r.notef(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
+			r.warnf(s.where(0), "old_name", "retry", "nb_get_retry is the old name of retry")
 			integer(0, 1_000_000, ofCheck(func(c *check) **int { return &c.retry }))(r, s)
 		}).note("old name of retry"),
-		does("http_protocol", text(ofCheck(func(c *check) **string { return &c.protocol }))),
+		does("http_protocol", func(r *reader, s *statement) {
+			word, ok := r.value(s, 1)
+			if known := httpVersion(word); ok && !strings.EqualFold(word, string(known)) {
+				r.invalid(s, 1, "is none of 1.0, 1.0c, 1.0k, 1.1, 1.1k")
+			} else if ok {
+				r.chk.protocol = &word
+			}
+		}),
 		does("enable_sni", toggle(ofCheck(func(c *check) **bool { return &c.sni }))).note(tls),
 		does("sni_name", text(ofCheck(func(c *check) **string { return &c.sniName }))).note(tls),
 		block("url", func(r *reader, s *statement) {
@@ -127,12 +137,15 @@ func httpKeywords(tls string) []*keyword {
 func urlKeywords(tls string) []*keyword {
 	return concat(many(
 		does("path", text(ofURL(func(u *url) **string { return &u.path }))),
-		does("digest", text(ofURL(func(u *url) **string { return &u.digest }))),
-		does("status_code", func(r *reader, s *statement) {
-			if _, ok := r.value(s, 1); ok {
-				r.url.status = strings.ReplaceAll(strings.Join(s.args(), ","), ",,", ",")
+		does("digest", func(r *reader, s *statement) {
+			digest, ok := r.value(s, 1)
+			if octets, err := hex.DecodeString(digest); ok && (err != nil || len(octets) != md5.Size) {
+				r.invalid(s, 1, "is no digest of 32 hexadecimal digits")
+			} else if ok {
+				r.url.digest = &digest
 			}
 		}),
+		does("status_code", readStatus),
 		does("virtualhost", text(ofURL(func(u *url) **string { return &u.host }))),
 		does("regex", text(ofURL(func(u *url) **string { return &u.regex }))).note("RE2 syntax: no look-around, no back-references"),
 		does("regex_no_match", toggle(ofURL(func(u *url) **bool { return &u.noMatch }))),
@@ -143,6 +156,28 @@ func urlKeywords(tls string) []*keyword {
 		many(does("tls_compliant", toggle(ofURL(func(u *url) **bool { return &u.tlsClose }))).note(tls)),
 		without("RE2 needs no stack", "regex_stack"),
 	)
+}
+
+// statusCode is a code or a range of codes that keepalived takes.
+var statusCode = regexp.MustCompile(`^[1-5][0-9][0-9](-[1-5][0-9][0-9])?$`)
+
+// readStatus reads codes and ranges, with blanks or commas between.
+func readStatus(r *reader, s *statement) {
+	if _, ok := r.value(s, 1); !ok {
+		return
+	}
+	var codes []string
+	for i := range s.args() {
+		for code := range strings.SplitSeq(s.arg(i+1), ",") {
+			switch {
+			case statusCode.MatchString(code):
+				codes = append(codes, code)
+			case code != "":
+				r.invalid(s, i+1, "is no status code from 100 to 599")
+			}
+		}
+	}
+	r.url.status = strings.Join(codes, ",")
 }
 
 // maxOffset is the longest repetition that RE2 knows.
@@ -201,9 +236,36 @@ func smtpKeywords() []*keyword {
 	)
 }
 
+// octets reads groups of hexadecimal digits, two for each octet; one that is left
+// is an octet as well.
+func octets(groups []string) ([]byte, error) {
+	var out []byte
+	for _, g := range groups {
+		if len(g)%2 == 1 {
+			g = g[:len(g)-1] + "0" + g[len(g)-1:]
+		}
+		some, err := hex.DecodeString(g)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, some...)
+	}
+	return out, nil
+}
+
 func udpKeywords() []*keyword {
 	return many(
-		does("payload", text(ofCheck(func(c *check) **string { return &c.payload }))),
+		does("payload", func(r *reader, s *statement) {
+			if _, ok := r.value(s, 1); !ok {
+				return
+			}
+			payload, err := octets(s.args())
+			if err != nil {
+				r.invalid(s, 1, "is not hexadecimal")
+				return
+			}
+			r.chk.payload = payload
+		}),
 		does("require_reply", func(r *reader, s *statement) {
 			r.chk.wantReply = true
 			if len(s.words) > 1 {

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -20,11 +21,11 @@ func ofServer[T any](f func(*server) **T) field[T] {
 func serviceBlock() *keyword {
 	return block("virtual_server", openService, nil,
 		serviceKernel(), servicePool(),
-		timingKeywords(func(r *reader) *timing { return &r.svc.timing }), connectTimeout(func(r *reader) *timing { return &r.svc.timing }),
+		serviceTiming(), connectTimeout(func(r *reader) *timing { return &r.svc.timing }),
 		hostKeyword(func(r *reader) *timing { return &r.svc.timing }),
 		serviceSorry(),
 		many(serverBlock()),
-		without("the mask of NAT is the kernel's business; keepalived has dropped it", "nat_mask"),
+		dropped("the mask of NAT is the kernel's business; keepalived has dropped it", "nat_mask"),
 		without(noSNMP, "snmp_name"),
 		without("it has no effect in the kernel", "hashed"),
 		without(obsolete, "real_group"),
@@ -36,27 +37,24 @@ func openService(r *reader, s *statement) {
 	v := &service{at: s.where(0), title: strings.Join(s.args(), "_")}
 	r.svc = v
 	kind, ok := r.value(s, 1)
-	if !ok {
-		return
+	if ok && r.optional(func() { r.serviceFor(s, kind, v) }) {
+		r.services = append(r.services, v)
 	}
+}
+
+// serviceFor reads what a virtual_server is for.
+func (r *reader) serviceFor(s *statement, kind string, v *service) {
 	switch kind {
 	case "fwmark":
-		n, ok := r.number(s, 2, 1, 1<<32-1)
-		if !ok {
+		n, err := strconv.ParseUint(s.arg(2), 0, 32)
+		if v.mark = uint32(n); err != nil || n == 0 {
 			r.errorf(s.where(2), "bad_address", "fwmark N", "virtual_server has no firewall mark")
-			return
 		}
-		v.mark = uint32(n)
 	case "group":
-		if v.group, ok = r.value(s, 2); !ok {
-			return
-		}
+		v.group, _ = r.value(s, 2)
 	default:
-		if v.addr, ok = r.endpoint(s, 1, "virtual_server"); !ok {
-			return
-		}
+		v.addr, _ = r.endpoint(s, 1, "virtual_server")
 	}
-	r.services = append(r.services, v)
 }
 
 // endpoint reads "ADDR [PORT]".
@@ -146,7 +144,7 @@ func readGranularity(r *reader, s *statement) {
 			n++
 		}
 		if mask != 0 || n == 0 {
-			r.invalid(s, 1, "is not a netmask")
+			r.notef(s.where(1), "bad_value", "", "%s %q is not a netmask; it is ignored", s.name(), text)
 			return
 		}
 		r.svc.mask = &n
@@ -166,8 +164,8 @@ func forwardTo(to field[forwarding]) func(*reader, *statement) {
 			return
 		}
 		f := &forwarding{}
-		if f.method, ok = forwards[strings.ToUpper(word)]; !ok {
-			r.errorf(s.where(1), "bad_value", "NAT, DR or TUN", "%s %q is no way to forward packets", s.name(), word)
+		if f.method, ok = forwards[word]; !ok {
+			r.invalid(s, 1, "is none of NAT, DR, TUN")
 			return
 		}
 		for i := 2; i < len(s.words); i++ {
@@ -199,13 +197,13 @@ func forwardTo(to field[forwarding]) func(*reader, *statement) {
 func servicePool() []*keyword {
 	return many(
 		does("weight", integer(1, 65535, ofService(func(v *service) **int { return &v.weight }))),
-		does("inhibit_on_failure", toggle(ofService(func(v *service) **bool { return &v.quiescent }))),
+		does("inhibit_on_failure", on(ofService(func(v *service) **bool { return &v.quiescent }))),
 		does("quorum", integer(1, 1<<31-1, ofService(func(v *service) **int { return &v.quorum }))),
 		does("hysteresis", integer(0, 1<<31-1, ofService(func(v *service) **int { return &v.hysteresis }))),
 		does("quorum_up", command(ofService(func(v *service) **program { return &v.up }))),
 		does("quorum_down", command(ofService(func(v *service) **program { return &v.down }))),
-		does("omega", toggle(ofService(func(v *service) **bool { return &v.omega }))),
-		does("ha_suspend", toggle(ofService(func(v *service) **bool { return &v.haSuspend }))),
+		does("omega", on(ofService(func(v *service) **bool { return &v.omega }))),
+		does("ha_suspend", on(ofService(func(v *service) **bool { return &v.haSuspend }))),
 		does("smtp_alert", toggle(ofService(func(v *service) **bool { return &v.smtpAlert }))),
 	)
 }
@@ -216,7 +214,7 @@ func timingKeywords(of func(*reader) *timing) []*keyword {
 		return seconds(func(r *reader) **time.Duration { return pick(of(r)) })
 	}
 	return many(
-		does("delay_loop", d(func(t *timing) **time.Duration { return &t.interval })),
+		does("delay_loop", between(time.Microsecond, longest, func(r *reader) **time.Duration { return &of(r).interval })),
 		does("retry", integer(0, 1_000_000, func(r *reader) **int { return &of(r).retry })),
 		does("delay_before_retry", d(func(t *timing) **time.Duration { return &t.pause })),
 		does("warmup", d(func(t *timing) **time.Duration { return &t.warmup })),
@@ -224,9 +222,19 @@ func timingKeywords(of func(*reader) *timing) []*keyword {
 	)
 }
 
+// longestTimer is what keepalived's 32 bits for microseconds hold.
+const longestTimer = math.MaxUint32 * time.Microsecond
+
+// serviceTiming are those of a virtual server, where alpha takes no value.
+func serviceTiming() []*keyword {
+	out := timingKeywords(func(r *reader) *timing { return &r.svc.timing })
+	find(out, "alpha").apply = on(func(r *reader) **bool { return &r.svc.alpha })
+	return out
+}
+
 // connectTimeout is how long a connection may take to be made.
 func connectTimeout(of func(*reader) *timing) []*keyword {
-	return many(does("connect_timeout", seconds(func(r *reader) **time.Duration { return &of(r).timeout })))
+	return many(does("connect_timeout", between(time.Microsecond, longestTimer, func(r *reader) **time.Duration { return &of(r).timeout })))
 }
 
 // hostKeyword is a virtual host that checks over HTTP ask for.
@@ -237,8 +245,9 @@ func hostKeyword(of func(*reader) *timing) []*keyword {
 func serviceSorry() []*keyword {
 	return many(
 		does("sorry_server", func(r *reader, s *statement) {
-			if a, ok := r.endpoint(s, 1, "sorry_server"); ok {
-				r.svc.sorry = &server{at: s.where(1), addr: a}
+			sorry := &server{at: s.where(1)}
+			if r.optional(func() { sorry.addr, _ = r.endpoint(s, 1, "sorry_server") }) {
+				r.svc.sorry = sorry
 			}
 		}),
 		does("sorry_server_inhibit", toggle(ofService(func(v *service) **bool { return &v.sorryInhibit }))),
@@ -249,13 +258,12 @@ func serviceSorry() []*keyword {
 func serverBlock() *keyword {
 	return block("real_server", func(r *reader, s *statement) {
 		r.rs = &server{at: s.where(1)}
-		var ok bool
-		if r.rs.addr, ok = r.endpoint(s, 1, "real_server"); ok {
+		if _, ok := r.value(s, 1); ok && r.optional(func() { r.rs.addr, _ = r.endpoint(s, 1, "real_server") }) {
 			r.svc.servers = append(r.svc.servers, r.rs)
 		}
 	}, nil,
 		many(
-			does("weight", integer(0, 65535, ofServer(func(v *server) **int { return &v.weight }))),
+			does("weight", readWeight),
 			does("lvs_method", forwardTo(ofServer(func(v *server) **forwarding { return &v.forward }))),
 			does("uthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.upper }))),
 			does("lthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.lower }))),
@@ -274,12 +282,34 @@ func serverBlock() *keyword {
 	)
 }
 
+// mostWeight is the heaviest that a real server may be.
+const mostWeight = 65535
+
+// readWeight reads the weight of a real server. keepalived lets one pass that is
+// too large.
+func readWeight(r *reader, s *statement) {
+	if _, ok := r.value(s, 1); !ok {
+		return
+	}
+	n, ok := r.number(s, 1, 0, math.MaxInt32)
+	if !ok {
+		return
+	}
+	if n > mostWeight {
+		r.notef(s.where(1), "bad_value", "", "weight %d is too large: it is %d", n, mostWeight)
+		n = mostWeight
+	}
+	r.rs.weight = &n
+}
+
 func serverGroupBlock() *keyword {
 	return free("virtual_server_group", func(r *reader, s *statement) {
 		name, _ := r.value(s, 1)
 		g := &serverGroup{name: name, at: s.where(0)}
 		for _, k := range s.kids {
-			if m, ok := r.groupMember(k); ok {
+			var m groupMember
+			ok := false
+			if r.optional(func() { m, ok = r.groupMember(k) }) && ok {
 				g.members = append(g.members, m)
 			}
 		}

@@ -150,7 +150,7 @@ func (r *reader) network(s *statement, i int, six bool) netip.Prefix {
 		}
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	default:
-		p, ok := parsePrefix(text)
+		p, ok := r.prefix(s.where(i), text)
 		if !ok {
 			r.errorf(s.where(i), "bad_network", "for example 198.51.100.0/24", "%q is not a network", text)
 			return p

@@ -18,18 +18,18 @@ func globalProcesses() []*keyword {
 		return does(word, text(func(r *reader) **string { return &of(i)(r).name }))
 	}
 	out := many(
-		does("process_names", toggle(global(func(g *globals) **bool { return &g.processNames }))),
+		does("process_names", on(global(func(g *globals) **bool { return &g.processNames }))),
 		name("process_name", 0), name("vrrp_process_name", 1), name("checker_process_name", 2),
 		does("checker_rt_priority", integer(1, 99, func(r *reader) **int { return &of(2)(r).realTime })),
 		does("umask", readUmask),
-		does("checker_no_swap", toggle(func(r *reader) **bool { return &of(2)(r).noSwap })),
+		does("checker_no_swap", on(func(r *reader) **bool { return &of(2)(r).noSwap })),
 	)
 	for i, prefix := range []string{1: "vrrp", 2: "checker"} {
 		if prefix == "" {
 			continue
 		}
 		limit := func(r *reader, s *statement) {
-			if n, ok := r.number(s, 1, 2, maxRunLimit); ok {
+			if n, ok := r.number(s, 1, 1, maxRunLimit); ok {
 				d := time.Duration(n) * time.Microsecond
 				of(i)(r).limit = &d
 			}

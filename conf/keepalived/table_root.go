@@ -30,9 +30,9 @@ func init() {
 	root = concat(
 		many(
 			block("global_defs", nil, nil, globalKeywords()...),
-			instanceBlock(), groupBlock(), scriptBlock(),
-			trackFileBlock("track_file"), trackFileBlock("vrrp_track_file").note("old name of track_file"),
-			processBlock(), serverGroupBlock(), serviceBlock(),
+			instanceBlock().called(), groupBlock().called(), scriptBlock().called(),
+			trackFileBlock("track_file").called(), trackFileBlock("vrrp_track_file").called().note("old name of track_file"),
+			processBlock().called(), serverGroupBlock(), serviceBlock(),
 		),
 		many(free("static_ipaddress", func(r *reader, s *statement) { r.statics = append(r.statics, r.addresses(s, true)...) }, addressKeywords(true))),
 		pathBlocks(true, func(r *reader) *vrrp.Paths { return &r.paths }),
@@ -125,13 +125,7 @@ func globalIdentity() []*keyword {
 				r.global.scriptUser = &user
 			}
 		}),
-		does("enable_script_security", func(r *reader, s *statement) {
-			if word := s.arg(1); word != "" && !bools[strings.ToLower(word)] {
-				r.warnf(s.where(1), "bad_value", "", "enable_script_security has no values: %q enables it, too", word)
-			}
-			on := true
-			r.global.scriptSecurity = &on
-		}),
+		does("enable_script_security", on(global(func(g *globals) **bool { return &g.scriptSecurity }))),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
 		does("smtp_connect_timeout", seconds(global(func(g *globals) **time.Duration { return &g.mailTimeout }))).note("bounds the whole of sending a mail"),
 		does("startup_script", command(global(func(g *globals) **program { return &g.startup }))),
@@ -139,7 +133,7 @@ func globalIdentity() []*keyword {
 		does("startup_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.startupTimeout }))),
 		does("shutdown_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.shutdownTimeout }))),
 		does("vrrp_notify_priority_changes", toggle(global(func(g *globals) **bool { return &g.notifyPriority }))),
-		does("fifo_write_vrrp_states_on_reload", toggle(global(func(g *globals) **bool { return &g.statesOnReload }))),
+		does("fifo_write_vrrp_states_on_reload", on(global(func(g *globals) **bool { return &g.statesOnReload }))),
 		does("state_dump_file", text(global(func(g *globals) **string { return &g.dataFile }))),
 		does("stats_dump_file", text(global(func(g *globals) **string { return &g.statsFile }))),
 		does("json_dump_file", text(global(func(g *globals) **string { return &g.jsonFile }))),
@@ -203,18 +197,18 @@ func readMailServer(r *reader, s *statement) {
 func globalVRRP() []*keyword {
 	return many(
 		does("vrrp_version", integer(2, 3, global(func(g *globals) **int { return &g.version }))),
-		does("vrrp_mcast_group4", address(global(func(g *globals) **netip.Addr { return &g.group4 }))),
-		does("vrrp_mcast_group6", address(global(func(g *globals) **netip.Addr { return &g.group6 }))),
+		does("vrrp_mcast_group4", multicast(global(func(g *globals) **netip.Addr { return &g.group4 }))),
+		does("vrrp_mcast_group6", multicast(global(func(g *globals) **netip.Addr { return &g.group6 }))),
 		does("v3_checksum_as_v2", toggle(global(func(g *globals) **bool { return &g.plainChecksum }))),
-		does("vrrp_check_unicast_src", toggle(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
-		does("vrrp_strict", toggle(global(func(g *globals) **bool { return &g.strict }))).
+		does("vrrp_check_unicast_src", on(global(func(g *globals) **bool { return &g.checkUnicastSource }))),
+		does("vrrp_strict", on(global(func(g *globals) **bool { return &g.strict }))).
 			note("packets to the addresses are dropped, as with no_accept, unless the instance owns them or version 3 says accept"),
 		does("vrrp_down_timer_adverts", integer(1, 100, global(func(g *globals) **int { return &g.downAdverts }))),
 		does("vrrp_rt_priority", integer(1, 99, global(func(g *globals) **int { return &g.realTime }))),
 		does("vrrp_lower_prio_no_advert", toggle(global(func(g *globals) **bool { return &g.rules.noLower }))),
 		does("vrrp_higher_prio_send_advert", toggle(global(func(g *globals) **bool { return &g.rules.sendHigher }))),
 		does("vrrp_owner_ignore_adverts", toggle(global(func(g *globals) **bool { return &g.rules.deafOwner }))),
-		does("vrrp_skip_check_adv_addr", toggle(global(func(g *globals) **bool { return &g.rules.skipCheck }))),
+		does("vrrp_skip_check_adv_addr", on(global(func(g *globals) **bool { return &g.rules.skipCheck }))),
 		does("vrrp_startup_delay", seconds(global(func(g *globals) **time.Duration { return &g.startupDelay }))),
 	)
 }
@@ -250,7 +244,7 @@ func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reade
 func globalIPVS() []*keyword {
 	return many(
 		does("lvs_timeouts", readTimeouts),
-		does("lvs_flush", toggle(global(func(g *globals) **bool { return &g.flush }))),
+		does("lvs_flush", on(global(func(g *globals) **bool { return &g.flush }))),
 		does("lvs_flush_on_stop", readFlushOnStop).note("with VS only what is ours goes, which it always does"),
 		does("lvs_flush_onstop", readFlushOnStop).note("old name of lvs_flush_on_stop"),
 		does("lvs_sync_daemon", readSync),
@@ -260,6 +254,10 @@ func globalIPVS() []*keyword {
 // readFlushOnStop reads "[VS]".
 func readFlushOnStop(r *reader, s *statement) {
 	all := s.arg(1) != "VS"
+	if all && len(s.words) > 1 {
+		r.invalid(s, 1, "is not VS")
+		return
+	}
 	r.global.flushOnStop = &all
 }
 
@@ -343,7 +341,7 @@ func globalWithout() []*keyword {
 			does("set_supplementary_groups", nil).note("always so: programs get all groups of their user"),
 			does("vrrp_no_swap", nil).note("always so for the router role"),
 		),
-		many(does("no_email_faults", toggle(global(func(g *globals) **bool { return &g.noMailFaults })))),
+		many(does("no_email_faults", on(global(func(g *globals) **bool { return &g.noMailFaults })))),
 		many(does("rs_init_notifies", toggle(global(func(g *globals) **bool { return &g.tellFirst })))),
 		without("faults are never mailed twice", "no_checker_emails"),
 		without("only interfaces with routers join the group", "disable_local_igmp"),

@@ -81,7 +81,9 @@ func (r *reader) routes(s *statement, static bool) []vrrp.Route {
 	for _, k := range s.kids {
 		text := strings.Join(append(k.args(), k.name()), " ")
 		one := routeReader{reader: r, k: k, six: strings.Contains(text, ":") || strings.Contains(text, "inet6")}
-		out = append(out, one.read(known))
+		if r.optional(func() { one.read(known) }) {
+			out = append(out, one.out)
+		}
 	}
 	return out
 }
@@ -95,7 +97,7 @@ type routeReader struct {
 	out  vrrp.Route
 }
 
-func (r *routeReader) read(known []*keyword) vrrp.Route {
+func (r *routeReader) read(known []*keyword) {
 	r.out = vrrp.Route{Type: vrrp.RouteUnicast, Table: tables["main"]}
 	r.options(r.k, known, r.take, r.destination)
 	if len(r.out.Hops) > 0 {
@@ -114,7 +116,6 @@ func (r *routeReader) read(known []*keyword) vrrp.Route {
 		r.warnf(r.k.where(0), "no_effect", "", "only IPv6 routes expire")
 		r.out.Expires = 0
 	}
-	return r.out
 }
 
 // destination takes a word that is no keyword: a type, or the destination.

@@ -37,8 +37,13 @@ func (r *reader) rules(s *statement, static bool) []vrrp.Rule {
 	known := ruleKeywords(static)
 	for _, k := range s.kids {
 		one := ruleReader{reader: r, k: k, out: vrrp.Rule{Family: vrrp.IPv4, Action: vrrp.RuleLookup}}
-		r.options(k, known, one.take, one.action)
-		out = append(out, one.done())
+		good := r.optional(func() {
+			r.options(k, known, one.take, one.action)
+			one.done()
+		})
+		if good {
+			out = append(out, one.out)
+		}
 	}
 	return out
 }
@@ -50,7 +55,7 @@ type ruleReader struct {
 	out vrrp.Rule
 }
 
-func (r *ruleReader) done() vrrp.Rule {
+func (r *ruleReader) done() {
 	if r.out.From.Addr().Is6() || r.out.To.Addr().Is6() {
 		r.out.Family = vrrp.IPv6
 	}
@@ -62,7 +67,6 @@ func (r *ruleReader) done() vrrp.Rule {
 	if r.out.Action == vrrp.RuleLookup && r.out.Table == 0 && !r.out.L3Master {
 		r.errorf(r.k.where(0), "missing_value", "table ID", "the rule has no table")
 	}
-	return r.out
 }
 
 // action takes the type of a rule without the word type.

@@ -53,8 +53,11 @@ func weight(low, high int, to field[int], reverse func(*reader) *bool) func(*rea
 
 func groupBlock() *keyword {
 	return block("vrrp_sync_group", func(r *reader, s *statement) {
-		name, _ := r.value(s, 1)
-		r.group = &syncGroup{name: name, at: s.where(0)}
+		r.group = &syncGroup{name: s.arg(1), at: s.where(0)}
+		if r.group.name == "" {
+			r.warnf(s.where(0), "missing_value", "vrrp_sync_group NAME", "vrrp_sync_group needs a name; it is ignored, as keepalived does")
+			return
+		}
 		r.groups = append(r.groups, r.group)
 	}, nil,
 		many(free("group", func(r *reader, s *statement) {
@@ -83,14 +86,14 @@ func scriptBlock() *keyword {
 		r.scripts = append(r.scripts, r.script)
 	}, nil, many(
 		does("script", command(ofScript(func(t *trackScript) **program { return &t.program }))),
-		does("interval", seconds(ofScript(func(t *trackScript) **time.Duration { return &t.interval }))),
-		does("timeout", seconds(ofScript(func(t *trackScript) **time.Duration { return &t.timeout }))),
+		does("interval", atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.interval }))),
+		does("timeout", atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.timeout }))),
 		does("weight", weight(vrrp.MinWeight, vrrp.MaxWeight, ofScript(func(t *trackScript) **int { return &t.weight }),
 			func(r *reader) *bool { return &r.script.reverse })),
 		does("rise", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.rise }))),
 		does("fall", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.fall }))),
 		does("user", text(ofScript(func(t *trackScript) **string { return &t.user }))),
-		does("init_fail", toggle(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
+		does("init_fail", on(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
 	))
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
 )
 
@@ -44,8 +45,8 @@ func instanceIdentity() []*keyword {
 			if !ok {
 				return
 			}
-			master := strings.EqualFold(word, "MASTER")
-			if !master && !strings.EqualFold(word, "BACKUP") {
+			master := word == "MASTER"
+			if !master && word != "BACKUP" {
 				r.invalid(s, 1, "is neither MASTER nor BACKUP")
 				return
 			}
@@ -80,7 +81,7 @@ func instanceDelivery() []*keyword {
 		does("unicast_ttl", integer(1, 255, ofInstance(func(i *instance) **int { return &i.ttl }))),
 		does("check_unicast_src", toggle(ofInstance(func(i *instance) **bool { return &i.checkSource }))),
 		does("v3_checksum_as_v2", toggle(ofInstance(func(i *instance) **bool { return &i.plainChecksum }))),
-		does("unicast_fault_no_peer", toggle(ofInstance(func(i *instance) **bool { return &i.needPeers }))),
+		does("unicast_fault_no_peer", on(ofInstance(func(i *instance) **bool { return &i.needPeers }))),
 	),
 		without("both forms of the checksum are accepted", "old_unicast_checksum"),
 		without("the family follows from the addresses", "native_ipv6"),
@@ -119,16 +120,16 @@ func readPeers(r *reader, s *statement) {
 
 func instanceElection() []*keyword {
 	return many(
-		does("preempt", toggle(ofInstance(func(i *instance) **bool { return &i.preempt }))),
+		does("preempt", on(ofInstance(func(i *instance) **bool { return &i.preempt }))),
 		does("nopreempt", toggleOff(ofInstance(func(i *instance) **bool { return &i.preempt }))),
-		does("preempt_delay", seconds(ofInstance(func(i *instance) **time.Duration { return &i.preemptDelay }))),
-		does("accept", toggle(ofInstance(func(i *instance) **bool { return &i.accept }))),
+		does("preempt_delay", between(0, 1000*time.Second, ofInstance(func(i *instance) **time.Duration { return &i.preemptDelay }))),
+		does("accept", on(ofInstance(func(i *instance) **bool { return &i.accept }))),
 		does("no_accept", toggleOff(ofInstance(func(i *instance) **bool { return &i.accept }))),
 		does("lower_prio_no_advert", toggle(ofInstance(func(i *instance) **bool { return &i.rules.noLower }))),
 		does("higher_prio_send_advert", toggle(ofInstance(func(i *instance) **bool { return &i.rules.sendHigher }))),
 		does("owner_ignore_adverts", toggle(ofInstance(func(i *instance) **bool { return &i.rules.deafOwner }))),
 		does("skip_check_adv_addr", toggle(ofInstance(func(i *instance) **bool { return &i.rules.skipCheck }))),
-		does("dont_track_primary", toggle(ofInstance(func(i *instance) **bool { return &i.ignoreCarrier }))),
+		does("dont_track_primary", on(ofInstance(func(i *instance) **bool { return &i.ignoreCarrier }))),
 		does("strict_mode", toggle(ofInstance(func(i *instance) **bool { return &i.strict }))).note("as vrrp_strict"),
 		does("down_timer_adverts", integer(1, 100, ofInstance(func(i *instance) **int { return &i.downAdverts }))),
 	)
@@ -228,6 +229,8 @@ func readVMAC(r *reader, s *statement) {
 			i++
 		case strings.Count(word, ":") == 5:
 			r.errorf(s.where(i), "not_supported", "", "use_vmac with the address %s is not supported: it is that of RFC 9568 section 7.3", word)
+		case conf.BadInterface(word) != "":
+			r.warnf(s.where(i), "bad_interface", "", "%q cannot be an interface name: %s; it is ignored, as keepalived does", word, conf.BadInterface(word))
 		default:
 			v.Name = word
 		}

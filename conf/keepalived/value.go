@@ -1,8 +1,10 @@
 package keepalived
 
 import (
+	"fmt"
 	"math"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,14 +14,34 @@ import (
 // that "not written" can be told from zero.
 type field[T any] func(*reader) **T
 
-// value returns the argument of a keyword that needs one.
+// value returns the argument of a keyword that needs one. keepalived does not run
+// a file without it, a few keywords aside.
 func (r *reader) value(s *statement, i int) (string, bool) {
-	if i >= len(s.words) {
+	switch {
+	case i < len(s.words):
+		return s.words[i].text, true
+	case slices.Contains(emptyWithout, s.name()):
+		r.notef(s.where(0), "missing_value", "", "%s has no value; it is ignored", s.name())
+	case slices.Contains(mayLack, s.name()):
+		r.warnf(s.where(0), "missing_value", "", "%s needs a value; it is ignored", s.name())
+	default:
 		r.errorf(s.where(0), "missing_value", "", "%s needs a value", s.name())
-		return "", false
 	}
-	return s.words[i].text, true
+	return "", false
 }
+
+// emptyWithout are those for which it says nothing.
+var emptyWithout = []string{"smtp_helo_name", "notify_deleted"}
+
+// mayLack are the keywords whose missing value keepalived remarks on only.
+var mayLack = strings.Fields(`
+	router_id script_user lvs_sync_daemon notify_fifo virtualhost script checker_rt_priority vrrp_priority checker_priority
+	lvs_id default_interface startup_script shutdown_script startup_script_timeout shutdown_script_timeout
+	state_dump_file stats_dump_file json_dump_file json_version notify_fifo_script vrrp_notify_fifo vrrp_notify_fifo_script
+	lvs_notify_fifo lvs_notify_fifo_script vrrp_rt_priority vrrp_garp_extra_if vrrp_vmac_garp_intvl iproute_usr_dir
+	iproute_etc_dir vrrp_netlink_cmd_rcv_bufs vrrp_netlink_monitor_rcv_bufs process_monitor_rcv_bufs vrrp_rx_bufs_policy
+	vrrp_rx_bufs_multiplier vrrp_delay_after_boot garp_extra_if vmac_garp_intvl kernel_rx_buf_size
+	sorry_server_lvs_method net_namespace instance`)
 
 // invalid reports a value that is ignored, as keepalived does.
 func (r *reader) invalid(s *statement, i int, why string) {
@@ -54,12 +76,32 @@ func (r *reader) number(s *statement, i, low, high int) (int, bool) {
 const longest = 1000 * 24 * time.Hour
 
 // seconds reads a time in seconds, with a fraction perhaps.
-func seconds(to field[time.Duration]) func(*reader, *statement) {
+func seconds(to field[time.Duration]) func(*reader, *statement) { return between(0, longest, to) }
+
+// between reads a time in seconds with bounds.
+func between(least, most time.Duration, to field[time.Duration]) func(*reader, *statement) {
 	return func(r *reader, s *statement) {
-		if _, ok := r.value(s, 1); ok {
-			if d, ok := r.seconds(s, 1); ok {
-				*to(r) = &d
-			}
+		if _, ok := r.value(s, 1); !ok {
+			return
+		}
+		switch d, ok := r.seconds(s, 1); {
+		case !ok:
+		case d < least || d > most:
+			r.invalid(s, 1, fmt.Sprintf("is not between %s and %s", least, most))
+		default:
+			*to(r) = &d
+		}
+	}
+}
+
+// atLeast reads a time in seconds that is raised to the least one.
+func atLeast(least time.Duration, to field[time.Duration]) func(*reader, *statement) {
+	read := seconds(to)
+	return func(r *reader, s *statement) {
+		read(r, s)
+		if d := *to(r); d != nil && *d == 0 {
+			r.warnf(s.where(1), "bad_value", "", "%s %s is too short: it is %s, as in keepalived", s.name(), s.arg(1), least)
+			**to(r) = least
 		}
 	}
 }
@@ -86,6 +128,17 @@ func toggle(to field[bool]) func(*reader, *statement) {
 				return
 			}
 		}
+		*to(r) = &on
+	}
+}
+
+// on is a switch that is on whatever follows.
+func on(to field[bool]) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		if len(s.words) > 1 {
+			r.notef(s.where(1), "no_value", "leave it out to turn it off", "%s takes no value: as in keepalived, it is on", s.name())
+		}
+		on := true
 		*to(r) = &on
 	}
 }
@@ -121,6 +174,19 @@ func address(to field[netip.Addr]) func(*reader, *statement) {
 		}
 		a = a.Unmap()
 		*to(r) = &a
+	}
+}
+
+// multicast reads the address of a group.
+func multicast(to field[netip.Addr]) func(*reader, *statement) {
+	read := address(to)
+	return func(r *reader, s *statement) {
+		before := *to(r)
+		read(r, s)
+		if a := *to(r); a != before && !a.IsMulticast() {
+			r.invalid(s, 1, "is not a multicast address")
+			*to(r) = before
+		}
 	}
 }
 
