@@ -1,6 +1,7 @@
 package ipvs
 
 import (
+	"iter"
 	"net/netip"
 	"time"
 )
@@ -79,4 +80,18 @@ func (p *Pool) stays(l leaver, before map[leaver]period, in Inputs, d *Decision)
 	}
 	d.Next = earlier(d.Next, look)
 	return true
+}
+
+// Leaving yields the services that had destinations that drain at the last
+// decision: Idle is asked about no others in the next one.
+func (p *Pool) Leaving() iter.Seq[ServiceKey] {
+	return func(yield func(ServiceKey) bool) {
+		told := make(map[ServiceKey]bool)
+		for l := range p.leaving {
+			if !told[l.service] && !yield(l.service) {
+				return
+			}
+			told[l.service] = true
+		}
+	}
 }

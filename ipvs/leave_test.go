@@ -42,10 +42,20 @@ func TestDrainEndsWithTheLastConnection(t *testing.T) {
 	s := newStory(t, web(draining))
 	s.all(ipvs.Up, one, two)
 	busy := true
-	s.in.Idle = func(_ ipvs.ServiceKey, a netip.AddrPort) bool { return a == one && !busy }
+	var announced []ipvs.ServiceKey // before the decision
+	s.in.Idle = func(k ipvs.ServiceKey, a netip.AddrPort) bool {
+		if !slices.Contains(announced, k) {
+			t.Errorf("%v is asked about, announced were %v", k, announced)
+		}
+		return a == one && !busy
+	}
 	s.after(0)
 	s.pool.Configure(web(draining, without(one)))
+	if got := slices.Collect(s.pool.Leaving()); len(got) > 0 {
+		t.Errorf("%v have destinations that drain before any does", got)
+	}
 	d := s.after(0)
+	announced = slices.Collect(s.pool.Leaving())
 	if !d.Next.After(s.in.Now) || d.Next.After(s.in.Now.Add(2*time.Second)) {
 		t.Errorf("next look at %s, now it is %s", d.Next, s.in.Now)
 	}

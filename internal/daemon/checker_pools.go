@@ -3,6 +3,7 @@ package daemon
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -155,6 +156,17 @@ func (p *pools) decide(now time.Time, have func(ipvs.ServiceKey) *ipvs.Entry, al
 	}
 	want.Sort()
 	return want, news
+}
+
+// leaving lists the services with destinations that drain, of those that decide
+// would decide about.
+func (p *pools) leaving(now time.Time, all bool) (keys []ipvs.ServiceKey) {
+	for _, st := range p.states {
+		if all || st.due(now) {
+			keys = slices.AppendSeq(keys, st.pool.Leaving())
+		}
+	}
+	return keys
 }
 
 // decideOne decides about one service and returns the news.

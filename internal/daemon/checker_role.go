@@ -38,6 +38,7 @@ type checkerRole struct {
 	config    checkerConfig // the last one
 	pools     pools
 	instances instanceStates
+	counts    connections     // for the present decision
 	round     <-chan struct{} // first round of the present configuration
 }
 
@@ -284,7 +285,9 @@ func (c *checkerRole) desired(have ipvs.Table) ipvs.Table {
 func (c *checkerRole) touched(have ipvs.Index) ipvs.Table { return c.decide(have, false) }
 
 func (c *checkerRole) decide(have ipvs.Index, all bool) ipvs.Table {
+	counts := c.countLeaving(all)
 	c.mu.Lock()
+	c.counts = counts
 	want, news := c.pools.decide(time.Now(), have.Find, all, c)
 	c.mu.Unlock()
 	for _, n := range news {

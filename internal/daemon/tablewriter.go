@@ -55,7 +55,6 @@ type tableWriter struct {
 	left    bool
 	lastErr string
 	found   api.IPVS
-	counts  connections // of the present pass
 }
 
 // Pauses between attempts to program a table that the kernel refuses.
@@ -166,7 +165,6 @@ func (w *tableWriter) pass(verify bool) (ipvskernel.Report, error) {
 	if w.left || !w.ready {
 		return ipvskernel.Report{}, nil
 	}
-	w.counts = connections{read: w.countConnections}
 	var rep ipvskernel.Report
 	err := w.there(func() (err error) {
 		rep, err = w.reconcile(verify)

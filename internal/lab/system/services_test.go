@@ -249,7 +249,20 @@ func testKilledChecker(t *testing.T) {
 	b.webs[0].Start()
 	b.weights(service, map[string]int{"192.0.2.11:80": 3, "192.0.2.12:80": 5})
 	// One that keeps dying does not keep a stop from removing the table.
-	lab.WaitFor(t, "the checker waits for its next life", settle, func() error {
+	b.dying(v)
+	v.Signal(syscall.SIGTERM)
+	if status, err := v.Wait(bound); status != 0 || err != nil {
+		t.Errorf("exit status %d, %v", status, err)
+	}
+	if table := tableOf(b.lb); len(table) > 0 {
+		t.Errorf("the stop left %v", table)
+	}
+}
+
+// dying kills the checker role until it waits for its next life.
+func (b *balancer) dying(v *lab.Vipd) {
+	b.t.Helper()
+	lab.WaitFor(b.t, "the checker waits for its next life", settle, func() error {
 		c := b.checker(v)
 		switch {
 		case c.Running:
@@ -259,13 +272,6 @@ func testKilledChecker(t *testing.T) {
 		}
 		return fmt.Errorf("it is %+v", c)
 	})
-	v.Signal(syscall.SIGTERM)
-	if status, err := v.Wait(bound); status != 0 || err != nil {
-		t.Errorf("exit status %d, %v", status, err)
-	}
-	if table := tableOf(b.lb); len(table) > 0 {
-		t.Errorf("the stop left %v", table)
-	}
 }
 
 // A service that left the file while the daemon was dead is removed at its
