@@ -75,10 +75,13 @@ func descendantsTime(root int) (sum time.Duration) {
 	return sum
 }
 
+// each is the processor time of one of n checks.
+func each(t time.Duration, n int) time.Duration { return t / time.Duration(max(n, 1)) }
+
 // perCheck describes processor time of n checks.
 func perCheck(t time.Duration, n int) string {
 	if n == 0 {
 		return "–"
 	}
-	return fmt.Sprintf("%d µs", (t / time.Duration(n)).Microseconds())
+	return fmt.Sprintf("%d µs", each(t, n).Microseconds())
 }

@@ -31,7 +31,7 @@ before they take a server out. Beside the checks, vipd sends adverts of VRRP eve
 `
 
 // render writes the page.
-func render(rows []row, commit string) string {
+func render(rows []row, goals []goal, commit string) string {
 	var b strings.Builder
 	b.WriteString(head)
 	for _, r := range rows {
@@ -43,15 +43,19 @@ func render(rows []row, commit string) string {
 		elapsed := r.load.window()
 		late, status := "–", "–"
 		if r.Late >= 0 {
-			late, status = fmt.Sprintf("%.2f ms", r.Late.Seconds()*1000), short(r.Status)
+			late, status = fmt.Sprintf("%.2f ms", milliseconds(r.Late)), short(r.Status)
 		}
 		death, recovery, pause := "–", "–", "–"
 		if r.Checks > 0 {
 			death, recovery, pause = short(r.Death), short(r.Recovery), short(r.Pause)
 		}
 		fmt.Fprintf(&b, "%.0f | %s | %s | %.0f %% | %.0f %% | %.1f MB | %.1f MB | %s | %s | %s | %s | %s |\n",
-			float64(r.Checks)/elapsed.Seconds(), perCheck(r.CPU, r.Checks), perCheck(r.Host, r.Checks), 100*r.CPU.Seconds()/elapsed.Seconds(), 100*r.Host.Seconds()/elapsed.Seconds(),
+			float64(r.Checks)/elapsed.Seconds(), perCheck(r.CPU, r.Checks), perCheck(r.Host, r.Checks), 100*r.CPU.Seconds()/elapsed.Seconds(), r.busy(),
 			float64(r.Checker)/1024, float64(r.All)/1024, pause, death, recovery, late, status)
+	}
+	b.WriteString("\n## Goals\n\n| goal | measured | held |\n|---|---|---|\n")
+	for _, g := range goals {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", g.name, g.measured, map[bool]string{true: "yes", false: "**no**"}[g.held])
 	}
 	if commit != "" {
 		fmt.Fprintf(&b, "\nTaken at %s.\n", commit)
