@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -26,6 +27,7 @@ type keyPlace struct {
 func (b *builder) services(nodes []*node, checks *checkSet) {
 	names := b.names()
 	taken := map[ipvs.ServiceKey]keyPlace{}
+	b.reuse.topChecks(checks.named)
 	for _, n := range nodes {
 		names.add(n)
 		keys := b.keys(n)
@@ -36,11 +38,32 @@ func (b *builder) services(nodes []*node, checks *checkSet) {
 			}
 			taken[k.v] = keyPlace{n, k.rng}
 		}
-		b.cfg.Services = append(b.cfg.Services, b.service(n, keys, checks))
+		b.cfg.Services = append(b.cfg.Services, b.knownOr(n, keys, checks))
 	}
 	checks.reportUnused()
 	slices.Sort(b.cfg.HostNames)
 	b.cfg.HostNames = slices.Compact(b.cfg.HostNames)
+}
+
+// knownOr builds a virtual server unless it is known, and remembers one of
+// which nothing was to be said.
+func (b *builder) knownOr(n *node, keys []located[ipvs.ServiceKey], checks *checkSet) Service {
+	if n.known == nil {
+		before, others := b.noise(), checks.used
+		checks.used = map[string]bool{}
+		n.known = &knownServer{service: b.service(n, keys, checks), checks: slices.Collect(maps.Keys(checks.used))}
+		checks.used = others
+		if b.noise() != before {
+			n.text = ""
+		}
+	}
+	for _, name := range n.known.checks {
+		checks.used[name] = true
+	}
+	if n.text != "" {
+		b.reuse.next.servers[n.text] = n.known
+	}
+	return n.known.service
 }
 
 func (b *builder) service(n *node, keys []located[ipvs.ServiceKey], checks *checkSet) Service {

@@ -17,8 +17,14 @@ const maxGroup = 4096
 // keys builds the services that a virtual_server stands for, where each is
 // written.
 func (b *builder) keys(n *node) []located[ipvs.ServiceKey] {
-	proto, _ := ipvs.ParseProtocol(get[string](n, "protocol"))
 	var out []located[ipvs.ServiceKey]
+	if n.known != nil {
+		for k := range n.known.service.Keys() {
+			out = append(out, located[ipvs.ServiceKey]{k, n.def})
+		}
+		return out
+	}
+	proto, _ := ipvs.ParseProtocol(get[string](n, "protocol"))
 	add := func(rng hcl.Range, text string) {
 		addrs, port, ok := b.virtualAddresses(rng, text)
 		if !ok {

@@ -10,7 +10,8 @@ import (
 // decoder turns HCL bodies into nodes.
 type decoder struct {
 	*report
-	ctx *hcl.EvalContext
+	reuse *reuse // nil = decode everything
+	ctx   *hcl.EvalContext
 }
 
 // body decodes the inside of a block of kind spec.
@@ -74,10 +75,27 @@ func (d *decoder) children(n *node, blocks hcl.Blocks) {
 		if !d.checkLabels(spec, b) {
 			continue
 		}
-		kid := d.body(spec, b.Labels, b.DefRange, b.Body)
+		kid := d.child(spec, b)
 		kid.rngs = b.LabelRanges
 		n.kids = append(n.kids, kid)
 	}
+}
+
+// child decodes one block, unless it is a virtual server that is known.
+func (d *decoder) child(spec *block, b *hcl.Block) *node {
+	if spec != serverBlock {
+		return d.body(spec, b.Labels, b.DefRange, b.Body)
+	}
+	text, known := d.reuse.textAt(b.TypeRange)
+	if known != nil {
+		return &node{spec: spec, labels: b.Labels, def: b.DefRange, text: text, known: known}
+	}
+	before := d.noise()
+	n := d.body(spec, b.Labels, b.DefRange, b.Body)
+	if d.noise() == before {
+		n.text = text
+	}
+	return n
 }
 
 // checkLabels judges the first label of blocks whose attributes depend on it.

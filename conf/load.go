@@ -26,6 +26,9 @@ type Options struct {
 	Program func(path string) error
 	// Account tells whether the machine knows a user.
 	Account func(name string) bool
+	// Known is what earlier loads of vipd's own language have left; this one takes
+	// from it and leaves in it. nil = every load begins with nothing.
+	Known *Known
 }
 
 // Load reads files in vipd's own language as one configuration and returns
@@ -34,11 +37,32 @@ type Options struct {
 // error the configuration is nil.
 func Load(files []string, o Options) (*Config, Diagnostics) {
 	o.setDefaults()
+	if o.Known != nil {
+		if cfg, diags, ok := load(files, o, newReuse(o.Known)); ok {
+			return cfg, diags
+		}
+		fresh := &Known{}
+		cfg, diags, _ := load(files, o, newReuse(fresh))
+		if cfg != nil {
+			*o.Known = *fresh
+		}
+		return cfg, diags
+	}
+	cfg, diags, _ := load(files, o, nil)
+	return cfg, diags
+}
+
+// load is Load with what is known. It returns false when that does not hold, or
+// when it takes the files alone to tell what is wrong with them.
+func load(files []string, o Options, u *reuse) (*Config, Diagnostics, bool) {
+	if u != nil {
+		o = u.watch(o)
+	}
 	r := newReport()
-	d := &decoder{report: r, ctx: &hcl.EvalContext{
+	d := &decoder{report: r, reuse: u, ctx: &hcl.EvalContext{
 		Variables: map[string]cty.Value{}, Functions: functions(o.Env),
 	}}
-	in := &reader{report: r, opts: o, ctx: d.ctx, seen: map[string]bool{}}
+	in := &reader{report: r, opts: o, reuse: u, ctx: d.ctx, seen: map[string]bool{}}
 	for _, name := range files {
 		in.read(name, hcl.Range{})
 	}
@@ -47,10 +71,11 @@ func Load(files []string, o Options) (*Config, Diagnostics) {
 	}
 	b := &builder{decoder: d, opts: o, cfg: &Config{Files: r.files}}
 	b.build(in.out)
+	ok := u.settle(r)
 	if r.errors > 0 {
-		return nil, r.sorted()
+		return nil, r.sorted(), ok
 	}
-	return b.cfg, r.sorted()
+	return b.cfg, r.sorted(), ok
 }
 
 // early are the parts that expressions everywhere else may refer to; they are
@@ -81,6 +106,7 @@ func (b *builder) build(files []file) {
 		b.ctx.Variables[name] = v
 	}
 	s.evaluate(true)
+	b.reuse.scope(b.ctx.Variables)
 	b.root(b.decodeRoot(files, len(directors)))
 }
 

@@ -14,6 +14,10 @@ type node struct {
 	// meant are keys that were probably meant by unknown ones, so that they are
 	// not reported as missing too.
 	meant map[string]bool
+	// text is that of a virtual server which may be remembered by it, and known
+	// what one is known to become: it has no values then.
+	text  string
+	known *knownServer
 }
 
 // val is the value of one attribute.

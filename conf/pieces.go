@@ -36,36 +36,48 @@ var blockEnd = []byte("\n}\n")
 
 // parseNext parses the next piece. why is not empty when the file cannot go on
 // there: it says so, rng says where.
-func (p *pieces) parseNext() (file *hcl.File, diags hcl.Diagnostics, rng hcl.Range, why string) {
-	if file := p.parsePlain(); file != nil {
-		return file, nil, rng, ""
+func (p *pieces) parseNext() (body *hclsyntax.Body, diags hcl.Diagnostics, rng hcl.Range, why string) {
+	if body := p.parsePlain(); body != nil {
+		return body, nil, rng, ""
 	}
 	piece, at, rng, why := p.next()
 	if why != "" {
 		return nil, nil, rng, why
 	}
-	file, diags = hclsyntax.ParseConfig(piece, p.name, at)
-	return file, diags, rng, ""
+	file, diags := hclsyntax.ParseConfig(piece, p.name, at)
+	return file.Body.(*hclsyntax.Body), diags, rng, ""
 }
 
 // parsePlain parses what ends like a block, without looking for the end of a
 // piece first. A text that parses up to there means the same in the whole
 // file, which is read from its begin to its end. It returns nil for anything
 // that may be more than that.
-func (p *pieces) parsePlain() *hcl.File {
+func (p *pieces) parsePlain() *hclsyntax.Body {
 	window := p.text[:min(p.size, len(p.text))]
-	piece := window[:bytes.LastIndex(window, blockEnd)+1]
-	if len(piece) == 0 || !plain(piece) {
+	end := bytes.LastIndex(window, blockEnd)
+	if end < 0 {
 		return nil
 	}
-	piece = window[:len(piece)+len(blockEnd)-1]
-	file, diags := hclsyntax.ParseConfig(piece, p.name, p.at)
+	return p.parseTo(end + len(blockEnd))
+}
+
+// parseTo parses so many bytes, which end a line, as parsePlain does.
+func (p *pieces) parseTo(n int) *hclsyntax.Body {
+	if !plain(p.text[:n]) {
+		return nil
+	}
+	file, diags := hclsyntax.ParseConfig(p.text[:n], p.name, p.at)
 	if len(diags) > 0 {
 		return nil
 	}
-	p.text = p.text[len(piece):]
-	p.at = hcl.Pos{Byte: p.at.Byte + len(piece), Line: p.at.Line + bytes.Count(piece, []byte("\n")), Column: 1}
-	return file
+	p.skip(n)
+	return file.Body.(*hclsyntax.Body)
+}
+
+// skip goes on after so many bytes, which end a line.
+func (p *pieces) skip(n int) {
+	p.at = hcl.Pos{Byte: p.at.Byte + n, Line: p.at.Line + bytes.Count(p.text[:n], []byte("\n")), Column: 1}
+	p.text = p.text[n:]
 }
 
 // next returns the next piece and where it begins. why is not empty when the
@@ -135,12 +147,11 @@ func (r *reader) parse(name string, text []byte) *hclsyntax.Body {
 	whole := &hclsyntax.Body{Attributes: hclsyntax.Attributes{}}
 	unknown := 0
 	for p := newPieces(name, text); len(p.text) > 0; {
-		file, diags, rng, why := p.parseNext()
+		body, diags, rng, why := r.parseNext(p)
 		if why != "" {
 			r.errorf("unreasonable", rng, "", "%s", why)
 			return nil
 		}
-		body := file.Body.(*hclsyntax.Body)
 		diags = append(diags, joinPiece(whole, body)...)
 		if diags.HasErrors() {
 			r.partial = true
@@ -156,6 +167,14 @@ func (r *reader) parse(name string, text []byte) *hclsyntax.Body {
 		}
 	}
 	return whole
+}
+
+// parseNext parses the next piece, or knows what is in it.
+func (r *reader) parseNext(p *pieces) (*hclsyntax.Body, hcl.Diagnostics, hcl.Range, string) {
+	if body := r.reuse.parse(p); body != nil {
+		return body, nil, hcl.Range{}, ""
+	}
+	return p.parseNext()
 }
 
 // joinPiece adds a piece to the body that it is part of.

@@ -44,11 +44,11 @@ func TestPieces(t *testing.T) {
 		p, got := newPieces("f", []byte(text)), &hclsyntax.Body{Attributes: hclsyntax.Attributes{}}
 		p.size = rapid.SampledFrom([]int{1, 30, 200, 4096}).Draw(t, "size")
 		for len(p.text) > 0 {
-			file, diags, _, why := p.parseNext()
+			body, diags, _, why := p.parseNext()
 			if why != "" || len(diags) > 0 {
 				t.Fatalf("%s, %v, before\n%s", why, diags, p.text)
 			}
-			if diags := joinPiece(got, file.Body.(*hclsyntax.Body)); len(diags) > 0 {
+			if diags := joinPiece(got, body); len(diags) > 0 {
 				t.Fatal(diags)
 			}
 		}

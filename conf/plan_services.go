@@ -77,6 +77,10 @@ func missingKeys(a, b *Service) []ipvs.ServiceKey {
 // servers.
 func (p *planner) service(have, want *Service) {
 	c := Change{Action: ActionKeep, Object: nounService, Name: want.Name}
+	if reflect.DeepEqual(have, want) { // as most are, which is to cost little
+		p.add(c)
+		return
+	}
 	c.Fields = append(diffFields(have.Config, want.Config, "RealServers"),
 		diffFields(*have, *want, "Config", "Checks", "HostNames")...)
 	if len(c.Fields) > 0 {

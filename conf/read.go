@@ -57,10 +57,11 @@ type file struct {
 // reader reads files and what they include, each once.
 type reader struct {
 	*report
-	opts Options
-	ctx  *hcl.EvalContext // for include
-	seen map[string]bool
-	out  []file
+	opts  Options
+	reuse *reuse           // nil = parse everything
+	ctx   *hcl.EvalContext // for include
+	seen  map[string]bool
+	out   []file
 }
 
 // read reads a file and what it includes. from is where it was asked for.
@@ -128,6 +129,9 @@ func (r *reader) acceptable(name string, text []byte) bool {
 // firstNotText returns the offset of the first byte that cannot stand in a
 // text file, or -1. A character cut off by the size limit is not one.
 func firstNotText(text []byte) int {
+	if utf8.Valid(text) && bytes.IndexByte(text, 0) < 0 {
+		return -1
+	}
 	for i := 0; i < len(text); {
 		c, size := utf8.DecodeRune(text[i:])
 		if c == 0 || c == utf8.RuneError && size == 1 && !(len(text) > maxFileSize && len(text)-i < utf8.UTFMax) {

@@ -73,6 +73,42 @@ func (p *pools) configure(services []conf.Service, tell bool) {
 	p.expire = ipvs.NeedTemplateExpiry(p.configs())
 }
 
+// retune changes the settings of pools that stay what and where they are, with
+// the probes that they have: changed are the places in services of those that are
+// not what they were. It returns false, having done nothing, when more is
+// different.
+func (p *pools) retune(services []conf.Service, changed []int) bool {
+	if len(services) != len(p.services) {
+		return false
+	}
+	for _, i := range changed {
+		if !retunes(&p.services[i], &services[i]) {
+			return false
+		}
+	}
+	p.services = services
+	for _, i := range changed {
+		p.states[i].pool.Configure(services[i].Config)
+		p.states[i].touched = true
+	}
+	p.expire = ipvs.NeedTemplateExpiry(p.configs())
+	return true
+}
+
+// retunes reports whether two virtual servers are one and ask the same probes.
+func retunes(was, is *conf.Service) bool {
+	return slices.Equal(slices.Collect(was.Keys()), slices.Collect(is.Keys())) &&
+		was.HASuspend == is.HASuspend && slices.Equal(probesOf(was), probesOf(is))
+}
+
+// probesOf lists the probes of a virtual server.
+func probesOf(s *conf.Service) (keys []healthcheck.Key) {
+	for _, rs := range s.RealServers {
+		keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
+	}
+	return keys
+}
+
 // override takes the later of two sets of overrides.
 func (p *pools) override(set overrideSet) {
 	if set.Seq >= p.last.Seq {
@@ -111,11 +147,9 @@ func (p *pools) probeKeys() []healthcheck.Key {
 		if p.suspended(s) {
 			continue
 		}
-		for _, rs := range s.RealServers {
-			for _, k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
-				keys = append(keys, k)
-				p.users.add(k, i)
-			}
+		for _, k := range probesOf(&s) {
+			keys = append(keys, k)
+			p.users.add(k, i)
 		}
 	}
 	return keys

@@ -34,6 +34,8 @@ type checkerRole struct {
 	retell      atomic.Bool // the supervisor may know nothing: tell it everything
 	logTroubles sync.Once   // that log files cannot be written is said once
 
+	configuring sync.Mutex // one configuration at a time
+
 	mu        sync.Mutex
 	config    checkerConfig // the last one
 	pools     pools
@@ -101,6 +103,8 @@ func (c *checkerRole) handle(ctx context.Context, method string, body json.RawMe
 	switch method {
 	case callConfigure:
 		return nil, handled(body, c.configure)
+	case callAmend:
+		return nil, answered(body, c.amend)
 	case callOverrides:
 		return nil, handled(body, c.setOverrides)
 	case callInstances:
@@ -147,9 +151,14 @@ func handled[T any](body json.RawMessage, take func(T)) error {
 }
 
 // configure replaces everything; probes and pools that stay keep their state.
-func (c *checkerRole) configure(cfg checkerConfig) { c.configureWith(cfg, func() {}) }
+func (c *checkerRole) configure(cfg checkerConfig) {
+	c.configuring.Lock()
+	defer c.configuring.Unlock()
+	c.configureWith(cfg, func() {})
+}
 
-// configureWith is configure for pools that are to remember something else.
+// configureWith is configure for pools that are to remember something else. Call
+// with configuring held, or before the role is served.
 func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.careFor(cfg.Process)
 	c.recall(cfg.Memory)

@@ -82,7 +82,7 @@ func startChild(f *fakeRole) (c *child, restarted chan bool, end func()) {
 		handle: func(context.Context, string, json.RawMessage) (any, error) { return nil, nil },
 		configure: func(p *link.Peer, how beginning) error {
 			restarted <- how == nextLife
-			return callConfigured(p, nil)
+			return callConfigured(p, callConfigure, nil)
 		},
 		report: func(string, string, map[string]any) {},
 	}

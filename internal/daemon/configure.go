@@ -28,11 +28,14 @@ func (s *supervisor) configureRouter(p *link.Peer, how beginning) error {
 	} else {
 		s.keepRouters()
 	}
-	return callConfigured(p, msg)
+	return callConfigured(p, callConfigure, msg)
 }
 
-// configureChecker sends the checker role its whole share in one message.
+// configureChecker sends the checker role what it does not have of its share, in
+// one message.
 func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
+	s.share.mu.Lock()
+	defer s.share.mu.Unlock()
 	overrides := s.overrides.active(time.Now())
 	s.mu.Lock()
 	msg := checkerConfig{
@@ -44,15 +47,15 @@ func (s *supervisor) configureChecker(p *link.Peer, how beginning) error {
 	if how == nextLife { // all others have it
 		msg.Memory = s.checks.get()
 	}
-	return callConfigured(p, msg)
+	return s.share.tell(p, msg)
 }
 
 // configureBound is generous: a role that takes longer is reported, its
 // configuration goes on.
 const configureBound = 10 * time.Second
 
-func callConfigured(p *link.Peer, msg any) error {
+func callConfigured(p *link.Peer, method string, msg any) error {
 	ctx, cancel := context.WithTimeout(context.Background(), configureBound)
 	defer cancel()
-	return p.Call(ctx, callConfigure, msg, nil)
+	return p.Call(ctx, method, msg, nil)
 }

@@ -16,13 +16,37 @@ type pendingReload struct {
 	timer  *time.Timer
 }
 
-// awaitConfirmation starts the clock for a reload that asked for one. A later
-// reload while the clock runs, or has run down and waits for that reload to end,
-// keeps the configuration to return to; one that needs no confirmation ends the
-// wait.
+// acceptance is what a confirmation means to the reload that is being applied.
+type acceptance uint8
+
+const (
+	unconcerned acceptance = iota // it does not ask for one, or there is none
+	asking
+	confirmed // before it was applied
+)
+
+// expectConfirmation is told, before a reload is applied, whether it asks for a
+// confirmation: who does not wait for the end of the reload may confirm before.
+func (s *supervisor) expectConfirmation(within time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepting = unconcerned
+	if within > 0 {
+		s.accepting = asking
+	}
+}
+
+// awaitConfirmation starts the clock for a reload that asked for one and did not
+// get it yet. A later reload while the clock runs, or has run down and waits for
+// that reload to end, keeps the configuration to return to; one that needs no
+// confirmation ends the wait.
 func (s *supervisor) awaitConfirmation(before *conf.Config, within time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.accepting == confirmed {
+		within = 0
+	}
+	s.accepting = unconcerned
 	if p := s.pending; p != nil {
 		p.timer.Stop() // one that has rung finds that it is not pending
 		before = p.before
@@ -36,17 +60,23 @@ func (s *supervisor) awaitConfirmation(before *conf.Config, within time.Duration
 	s.pending = p
 }
 
-// confirm ends the wait; it reports whether there was one.
+// confirm ends the wait, also that of a reload which is yet being applied; it
+// reports whether there was one.
 func (s *supervisor) confirm() bool {
 	s.mu.Lock()
-	p := s.pending
+	p, early := s.pending, s.accepting == asking
 	s.pending = nil
 	s.reload.ConfirmBy = time.Time{}
+	if early {
+		s.accepting = confirmed
+	}
 	s.mu.Unlock()
-	if p == nil {
+	if p == nil && !early {
 		return false
 	}
-	p.timer.Stop() // one that has rung finds that it is not pending
+	if p != nil {
+		p.timer.Stop() // one that has rung finds that it is not pending
+	}
 	s.info("reload", "reload confirmed", nil)
 	return true
 }

@@ -112,6 +112,40 @@ func TestConfirmationInTheLastMoment(t *testing.T) {
 	r.wants("debug")
 }
 
+// TestConfirmationBeforeTheReload: who does not wait for the end of a reload may
+// confirm it before; a reload that asks for nothing, or was refused, is nothing to
+// confirm.
+func TestConfirmationBeforeTheReload(t *testing.T) {
+	r := newReloadable(t)
+	r.write("broken {")
+	for _, confirm := range []time.Duration{0, time.Hour} {
+		if r.reloadConfig(t.Context(), reloadRequest{confirm: confirm}); r.confirm() {
+			t.Errorf("a refused reload (%s) can be confirmed", confirm)
+		}
+	}
+	r.load("warn", 0)
+	if r.confirm() {
+		t.Error("a reload that needs no confirmation can be confirmed")
+	}
+	r.write("debug")
+	r.notify.mu.Lock() // as if applying it took long
+	r.reloadConfig(t.Context(), reloadRequest{confirm: time.Hour, goOn: true})
+	if !r.confirm() {
+		t.Error("told that nothing waits for a confirmation")
+	}
+	r.notify.mu.Unlock()
+	r.reloading.Lock() // until it is over
+	r.reloading.Unlock()
+	r.wants("debug")
+	if r.pending != nil || r.confirm() {
+		t.Errorf("waits for %+v after the confirmation", r.pending)
+	}
+	r.load("error", time.Hour)
+	if r.pending == nil {
+		t.Error("the next reload is confirmed, too")
+	}
+}
+
 // TestNewAddressesConfirmNothing: a reload for new addresses of host names is of
 // what is in force, whatever the files hold by now, and does not end the wait for
 // a confirmation.

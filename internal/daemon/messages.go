@@ -18,6 +18,7 @@ import (
 // a role to the supervisor.
 const (
 	callConfigure = "configure"
+	callAmend     = "amend"
 	callStatus    = "status"
 	callReady     = "table_ready"
 	callStop      = "stop"
@@ -68,6 +69,7 @@ type routerStatus struct {
 
 // checkerConfig is the one message that configures the checker role.
 type checkerConfig struct {
+	Number         uint64       // tells it from the one before
 	Virtual        []netip.Addr // addresses that no probe may leave from
 	Services       []conf.Service
 	MaintenanceDir string // empty = none

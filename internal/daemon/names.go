@@ -160,6 +160,7 @@ type recording struct {
 	globs   map[string][]string
 	host    string // the name of the machine
 	replays bool
+	known   *conf.Known // what loads leave to each other; nil = nothing
 }
 
 func newRecording() *recording {
@@ -170,9 +171,25 @@ func newRecording() *recording {
 	return &recording{texts: map[string][]byte{}, globs: map[string][]string{}, host: host}
 }
 
+// remembering makes loads from the recording, and from those that go on from it,
+// take what did not change from the one before.
+func (r *recording) remembering() *recording {
+	r.known = &conf.Known{}
+	return r
+}
+
 // replay returns a recording that reads no file.
 func (r *recording) replay() *recording {
-	return &recording{texts: r.texts, globs: r.globs, host: r.host, replays: true}
+	return &recording{texts: r.texts, globs: r.globs, host: r.host, replays: true, known: r.known}
+}
+
+// next returns a new recording for a load that goes on from the one of r.
+func (r *recording) next() *recording {
+	n := newRecording()
+	if r != nil {
+		n.known = r.known
+	}
+	return n
 }
 
 // unchanged reports whether files and patterns are what they were.

@@ -77,6 +77,7 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 		Glob:     from.glob,
 		Resolve:  names.lookUp,
 		AllFiles: opt.AllFiles,
+		Known:    from.known,
 	})
 	if cfg != nil && opt.Adjust != nil {
 		opt.Adjust(cfg)

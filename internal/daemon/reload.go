@@ -31,15 +31,16 @@ type reloadRequest struct {
 func (s *supervisor) reloadConfig(ctx context.Context, req reloadRequest) api.Reload {
 	s.reloading.Lock()
 	r, apply := s.prepareReload(ctx, req)
-	switch {
-	case apply == nil:
+	if apply == nil {
 		s.reloading.Unlock()
 		return r
-	case !req.goOn:
+	}
+	s.expectConfirmation(req.confirm)
+	if !req.goOn {
 		defer s.reloading.Unlock()
 		return apply()
 	}
-	r = s.accepted(r)
+	r = s.pendingOutcome(r)
 	go func() {
 		defer s.reloading.Unlock()
 		apply()
@@ -58,11 +59,11 @@ func (s *supervisor) prepareReload(ctx context.Context, req reloadRequest) (api.
 		return r, nil
 	}
 	before := s.filesNow()
-	var files *recording
+	files := s.recordingOf(s.config())
 	if req.replay {
-		files = s.recordingOf(s.config()).replay()
+		files = files.replay()
 	} else {
-		files = newRecording()
+		files = files.next()
 		s.names.refresh()
 	}
 	cfg, diags := loadConfig(s.opt, files, s.names)
@@ -95,9 +96,9 @@ func (s *supervisor) prepareReload(ctx context.Context, req reloadRequest) (api.
 	}
 }
 
-// accepted tells of a reload that has begun, whose outcome comes with the status
+// pendingOutcome tells of a reload that has begun, whose outcome comes with the status
 // under the same number.
-func (s *supervisor) accepted(r api.Reload) api.Reload {
+func (s *supervisor) pendingOutcome(r api.Reload) api.Reload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reload.Pending = true

@@ -55,7 +55,7 @@ func startSpared(s *starts) (c *child, lives chan int, end func()) {
 	c = &child{
 		name: roleRouter, spawn: s.spawn, spare: &spare{name: roleRouter, spawn: s.spawn},
 		handle:    func(context.Context, string, json.RawMessage) (any, error) { return nil, nil },
-		configure: func(p *link.Peer, _ beginning) error { return callConfigured(p, nil) },
+		configure: func(p *link.Peer, _ beginning) error { return callConfigured(p, callConfigure, nil) },
 		began:     func(_ string, pid int) { lives <- pid },
 		report:    func(string, string, map[string]any) {},
 	}

@@ -54,7 +54,7 @@ func runHook(opt Options, user string, h conf.Hook, name string) {
 
 // prepare does everything that can fail before a role is touched.
 func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) {
-	names, files := newResolver(), newRecording()
+	names, files := newResolver(), newRecording().remembering()
 	cfg, diags := loadConfig(opt, files, names)
 	if cfg == nil {
 		return nil, &ConfigError{Diagnostics: diags}

@@ -27,6 +27,7 @@ type supervisor struct {
 	bootAge time.Duration // of the machine when this started
 	peers   *peerMemory
 	checks  checkMemory
+	share   checkerShare
 	names   *resolver
 	hooks   *hooks
 	alerts  *alerts
@@ -58,6 +59,7 @@ type supervisor struct {
 	lastUpgrade    api.Upgrade
 	tableReady     bool
 	pending        *pendingReload
+	accepting      acceptance
 	loaded         string // fingerprint of the files that were last loaded
 	leaving        bool
 
