@@ -115,8 +115,8 @@ func (b *builder) notify(n *node) Notify {
 	} {
 		*to = b.command(k, name)
 	}
-	if out.Mail && b.cfg.Global.Mail == nil {
-		b.errorf("no_mail", k.at("mail"), `global { mail { … } }`, "mail needs a mail block in global")
+	if out.Mail {
+		b.mailable(k)
 	}
 	return out
 }

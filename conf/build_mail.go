@@ -22,18 +22,11 @@ func (b *builder) mail(nodes []*node) *Mail {
 		Hello: get[string](n, "hello"), Timeout: get[time.Duration](n, "timeout"), Name: get[string](n, "name"), Style: get[string](n, "style"),
 		NoFaults: !get[bool](n, "faults"),
 	}
-	for _, to := range get[[]located[string]](n, "to") {
-		if _, err := mail.ParseAddress(to.v); err != nil {
-			b.errorf("bad_mail", to.rng, `for example "ops@example.com"`, "%q is not a mail address", to.v)
-		}
-		m.To = append(m.To, to.v)
-	}
+	m.To = b.recipients(n, "to")
 	if _, err := mail.ParseAddress(m.From); err != nil && n.has("from") {
 		b.errorf("bad_mail", n.at("from"), `for example "vipd@example.com"`, "%q is not a mail address", m.From)
 	}
-	if _, port, err := net.SplitHostPort(m.Server); n.has("server") && (err != nil || port == "") {
-		b.errorf("bad_mail", n.at("server"), `for example "mail.example.com:587"`, "%q is not a host and port", m.Server)
-	}
+	b.mailServer(n, "server")
 	if (m.Username == "") != (m.PasswordFile == "") && !n.bad("username", "password_file") {
 		b.errorf("bad_mail", n.def, "", "username and password_file need each other")
 	}
@@ -41,6 +34,38 @@ func (b *builder) mail(nodes []*node) *Mail {
 		b.errorf("bad_mail", n.at("username"), `security = "starttls"`, "a password is not sent without encryption")
 	}
 	return m
+}
+
+// recipients reads mail addresses.
+func (b *builder) recipients(n *node, key string) (out []string) {
+	for _, to := range get[[]located[string]](n, key) {
+		if _, err := mail.ParseAddress(to.v); err != nil {
+			b.errorf("bad_mail", to.rng, `for example "ops@example.com"`, "%q is not a mail address", to.v)
+		}
+		out = append(out, to.v)
+	}
+	return out
+}
+
+// mailServer checks that a mail server has a host and a port.
+func (b *builder) mailServer(n *node, key string) {
+	if !n.has(key) {
+		return
+	}
+	server := get[string](n, key)
+	if _, port, err := net.SplitHostPort(server); err != nil || port == "" {
+		b.errorf("bad_mail", n.at(key), `for example "mail.example.com:587"`, "%q is not a host and port", server)
+	}
+}
+
+// mailable reports a block whose mails have nobody to go to.
+func (b *builder) mailable(n *node) {
+	switch m := b.cfg.Global.Mail; {
+	case m == nil:
+		b.errorf("no_mail", n.at("mail"), `global { mail { … } }`, "mail needs a mail block in global")
+	case len(m.To) == 0:
+		b.errorf("no_recipients", n.at("mail"), `to = ["ops@example.com"]`, "mail needs recipients: the mail block in global has none")
+	}
 }
 
 // pipes builds the pipes of the global block.

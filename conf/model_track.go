@@ -145,11 +145,13 @@ const (
 	MailDigest = "digest"
 	// MailKeepalived has a mail for every change, with keepalived's subjects.
 	MailKeepalived = "keepalived"
+	// MailLdirectord is the same in ldirectord's words.
+	MailLdirectord = "ldirectord"
 )
 
 // Mail says how reports are sent.
 type Mail struct {
-	To      []string
+	To      []string // empty = whom an Alert names
 	From    string
 	Server  string        // host:port
 	Hello   string        // name in EHLO; "" = this host's
@@ -158,7 +160,7 @@ type Mail struct {
 	Name string
 	// NoFaults leaves out instances and groups that go into fault.
 	NoFaults bool
-	// Style is how mails look: MailDigest or MailKeepalived.
+	// Style is how mails look: MailDigest, MailKeepalived or MailLdirectord.
 	Style        string
 	Security     string // starttls, tls, none
 	Username     string

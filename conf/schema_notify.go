@@ -109,7 +109,7 @@ var scheduleBlock = &block{
 var mailBlock = &block{
 	name: "mail", once: true, help: "E-mail about changes of state.",
 	attrs: []*attr{
-		{name: "to", kind: kindStrings, required: true, help: "Recipients."},
+		{name: "to", kind: kindStrings, help: "Recipients; an `alert` may have others."},
 		{name: "from", kind: kindString, required: true, help: "Sender."},
 		{name: "server", kind: kindString, required: true, help: "Mail server, `\"host:port\"`."},
 		{name: "security", kind: kindWord, def: `"starttls"`, words: []string{"starttls", "tls", "none"},
@@ -118,8 +118,8 @@ var mailBlock = &block{
 		{name: "timeout", kind: kindDuration, def: `"20s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time of one attempt to send."},
 		{name: "name", kind: kindString, defNote: "that of the director block, else the host's", help: "What stands for this director in subjects."},
 		{name: "faults", kind: kindBool, def: "true", help: "Tell when an instance or group goes into fault."},
-		{name: "style", kind: kindWord, def: `"digest"`, words: []string{"digest", "keepalived"},
-			help: "`digest`: one mail tells of all changes within ten seconds. `keepalived`: a mail for every change, with keepalived's subjects, for filters that know them."},
+		{name: "style", kind: kindWord, def: `"digest"`, words: []string{MailDigest, MailKeepalived, MailLdirectord},
+			help: "`digest`: one mail tells of all changes within ten seconds. `keepalived` and `ldirectord`: a mail for every change, in the words of that daemon, for filters that know them."},
 		{name: "username", kind: kindString, help: "User to authenticate as; needs encryption."},
 		{name: "password_file", kind: kindString, help: "File whose first line is the password."},
 	},

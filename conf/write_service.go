@@ -115,20 +115,33 @@ func (w *writer) pool(m maker, s *Service) {
 		q.set("on_up", s.OnQuorumUp)
 		q.set("on_down", s.OnQuorumDown)
 	}
-	if a := s.Alert; a != nil {
-		k := m.child("alert")
-		k.set("down", a.Down)
-		k.set("up", a.Up)
-		k.set("after", a.After)
-		k.set("every", a.Every)
-		k.set("per_hour", a.PerHour)
-		k.set("mail", a.Mail)
-		var states []string
-		for _, s := range a.MailStates {
-			states = append(states, string(s))
-		}
-		k.set("mail_states", states)
+	if s.Alert != nil {
+		alert(m.child("alert"), s.Alert)
 	}
+}
+
+// alert writes who is told about a virtual server.
+func alert(k maker, a *Alert) {
+	k.set("down", a.Down)
+	k.set("up", a.Up)
+	k.set("after", a.After)
+	k.set("every", a.Every)
+	k.set("per_hour", a.PerHour)
+	k.set("mail", a.Mail)
+	k.set("mail_states", asTexts(a.MailStates))
+	k.set("mail_to", a.MailTo)
+	k.set("mail_server", a.MailServer)
+	k.set("mail_during", asTexts(a.MailDuring))
+	k.set("mail_title", a.MailTitle)
+	k.set("mail_comment", a.MailComment)
+}
+
+// asTexts are words as plain text.
+func asTexts[T ~string](words []T) (out []string) {
+	for _, w := range words {
+		out = append(out, string(w))
+	}
+	return out
 }
 
 func (w *writer) fallback(m maker, s *Service, forward ipvs.Forward) {

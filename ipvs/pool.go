@@ -88,7 +88,7 @@ func (p *Pool) Decide(in Inputs) Decision {
 	in.had = make(map[ServiceKey]*seeker)
 	for i, rs := range p.cfg.RealServers {
 		m := p.servers[rs.Address]
-		d.Changes = append(d.Changes, m.observe(rs, in)...)
+		d.Changes = append(d.Changes, m.observe(rs, in, p.cfg.AlphaServer(rs))...)
 		servers[i] = &server{RealServer: rs, memory: m}
 		p.weigh(servers[i], in)
 	}
@@ -102,9 +102,10 @@ func (p *Pool) Decide(in Inputs) Decision {
 	return d
 }
 
-// observe takes a verdict and returns the news in it. Where checks have none,
-// because a reload changed what they ask for, the last one stands.
-func (m *memory) observe(rs RealServer, in Inputs) []Change {
+// observe takes a verdict and returns the news in it: with alpha, that a server
+// is up for the first time, too. Where checks have none, because a reload changed
+// what they ask for, the last one stands.
+func (m *memory) observe(rs RealServer, in Inputs, alpha bool) []Change {
 	if in.Suspended {
 		return nil
 	}
@@ -116,7 +117,7 @@ func (m *memory) observe(rs RealServer, in Inputs) []Change {
 	switch {
 	case v == Down:
 		return []Change{{Kind: ServerDown, Server: rs.Address}}
-	case old == Down && v == Up:
+	case old == Down, alpha && !m.proven:
 		return []Change{{Kind: ServerUp, Server: rs.Address}}
 	}
 	return nil

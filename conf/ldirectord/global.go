@@ -14,7 +14,6 @@ var needless = map[string]string{
 	"logfile":        "the log goes to standard error, where systemd puts it in the journal",
 	"load":           "ldirectord never used it",
 	"checkcount":     "it is deprecated; failurecount says how many failures take a server out",
-	"comment":        "it was for mails only",
 	"readdquiescent": "a quiescent server is always in the table, with weight 0",
 }
 
@@ -25,7 +24,7 @@ func (t *translator) remark(b *block) {
 			t.notef(b.where(key), "%s has no effect: %s", key, why)
 		}
 	}
-	t.alertStatus(b)
+	t.mailWords(b)
 }
 
 // global translates the global directives that concern the daemon, and what the
@@ -33,21 +32,18 @@ func (t *translator) remark(b *block) {
 func (t *translator) global(all *block, blocks []*block) {
 	t.remark(all)
 	t.oldTimeouts(all)
-	g := &conf.Block{Type: "global"}
+	g := t.daemon
 	if all.text("autoreload") == "yes" {
 		g.SetAt("autoreload", true, all.where("autoreload"))
 	}
-	if all.text("cleanstop") == "no" {
+	if t.keepTable = all.text("cleanstop") == "no"; t.keepTable {
 		g.SetAt("keep_table_on_stop", true, all.where("cleanstop"))
 	}
 	if dir := all.text("maintenancedir"); dir != "" {
 		g.SetAt("maintenance_dir", dir, all.where("maintenancedir"))
 	}
 	t.callback(g, all)
-	t.mail(g, all, blocks)
-	if len(g.Attrs)+len(g.Blocks) > 0 {
-		t.doc.Blocks = append(t.doc.Blocks, g)
-	}
+	t.mail(all, blocks)
 }
 
 // callback is a program that gets the name of the file when that has changed.
@@ -63,29 +59,23 @@ func (t *translator) callback(g *conf.Block, all *block) {
 }
 
 // ofDaemon are the global directives that concern the daemon as a whole.
-var ofDaemon = []string{"autoreload", "callback", "cleanstop", "maintenancedir", "emailalert", "emailalertfrom", "emailalertfreq", "emailalertstatus", "smtp"}
+var ofDaemon = []string{"autoreload", "callback", "maintenancedir", "emailalertfrom"}
 
 // guest takes the global directives of a configuration that another one
 // executes, and what of its virtual servers concerns the daemon.
 func (t *translator) guest(its, main *block, blocks []*block) {
 	t.remark(its)
 	t.oldTimeouts(its)
-	mailing := its.has("emailalert")
 	for _, key := range ofDaemon {
 		if its.has(key) && its.text(key) != main.text(key) {
 			t.warnf("differs", its.where(key), "set it in "+its.at.File, "one daemon runs both configurations: %s is that of the one that executes this", key)
 		}
 		delete(its.set, key)
-		if s, has := main.set[key]; has && (mailing || !strings.Contains(key, "email")) {
+		if s, has := main.set[key]; has {
 			its.set[key] = s
 		}
 	}
-	for _, b := range blocks {
-		if b.has("emailalert") && !t.mails {
-			t.warnf("differs", b.where("emailalert"), "set emailalert in "+its.at.File, "there are no mails: the configuration that executes this has no emailalert")
-			delete(b.set, "emailalert")
-		}
-	}
+	t.mail(its, blocks)
 }
 
 // oldTimeouts reads the timeouts of version 1.

@@ -50,7 +50,9 @@ func Translate(files []string, o conf.Options) (*conf.Document, map[string][]byt
 	if o.Read == nil {
 		o.Read = os.ReadFile
 	}
-	t := &translator{report: &report{texts: map[string][]byte{}}, opts: o, doc: &conf.Document{}, names: map[string]bool{}}
+	t := &translator{
+		report: &report{texts: map[string][]byte{}}, opts: o, doc: &conf.Document{}, daemon: &conf.Block{Type: "global"}, names: map[string]bool{},
+	}
 	if services, err := o.Read("/etc/services"); err == nil {
 		t.ports = parseServices(string(services))
 	}
@@ -64,6 +66,9 @@ func Translate(files []string, o conf.Options) (*conf.Document, map[string][]byt
 		t.virtual(b, all)
 	}
 	t.execute(all)
+	if len(t.daemon.Attrs)+len(t.daemon.Blocks) > 0 {
+		t.doc.Blocks = slices.Insert(t.doc.Blocks, 0, t.daemon)
+	}
 	return t.doc, t.texts, inOrder(t.diags, append(slices.Clone(files), executed(files, t.texts)...))
 }
 
@@ -115,9 +120,11 @@ func (t *translator) execute(all *block) {
 // translator makes a document of blocks of directives.
 type translator struct {
 	*report
-	opts  conf.Options
-	doc   *conf.Document
-	ports map[string]int // by "name/protocol"
-	names map[string]bool
-	mails bool // the daemon sends mails
+	opts      conf.Options
+	doc       *conf.Document
+	daemon    *conf.Block    // what is global
+	ports     map[string]int // by "name/protocol"
+	names     map[string]bool
+	mails     *route // of the daemon; nil = no mails
+	keepTable bool   // the table stays at the end
 }

@@ -1,6 +1,7 @@
 package ldirectord
 
 import (
+	"cmp"
 	"net"
 	"net/mail"
 	"slices"
@@ -12,7 +13,7 @@ import (
 
 // alertStates are the words of emailalertstatus besides all and none: what
 // ldirectord is doing when something changes.
-var alertStates = []string{"starting", "running", "stopping", "reloading"}
+var alertStates = []string{string(conf.Starting), string(conf.Running), string(conf.Stopping), string(conf.Reloading)}
 
 // mailPort is where ldirectord finds a mail server, and localMailer the one it
 // takes without the directive smtp.
@@ -24,8 +25,7 @@ const (
 // mailed reports whether changes of a virtual server's real servers are mailed.
 func mailed(b, all *block) bool {
 	states := words(first("emailalertstatus", b, all).text("emailalertstatus"))
-	wanted := len(states) == 0 || slices.Contains(states, "all") || slices.Contains(states, "running")
-	return wanted && len(words(first("emailalert", b, all).text("emailalert"))) > 0
+	return !slices.Contains(states, "none") && len(recipients(first("emailalert", b, all))) > 0
 }
 
 // words are the parts between commas.
@@ -33,9 +33,13 @@ func words(list string) []string {
 	return strings.FieldsFunc(list, func(c rune) bool { return c == ',' || c == ' ' })
 }
 
-// alertStatus finds what is wrong with an emailalertstatus, and what of it has
-// no equal.
-func (t *translator) alertStatus(b *block) {
+// mailWords finds what is wrong with who gets mails when.
+func (t *translator) mailWords(b *block) {
+	for _, to := range recipients(b) {
+		if _, err := mail.ParseAddress(t.atHost(to)); err != nil {
+			t.errorf("bad_mail", b.where("emailalert"), `for example "ops@example.com"`, "%q is not a mail address", to)
+		}
+	}
 	states, at := words(b.text("emailalertstatus")), b.where("emailalertstatus")
 	known := append([]string{"all", "none"}, alertStates...)
 	for _, s := range states {
@@ -44,83 +48,63 @@ func (t *translator) alertStatus(b *block) {
 			return
 		}
 	}
-	switch {
-	case slices.Contains(states, "none") && len(states) > 1:
+	if slices.Contains(states, "none") && len(states) > 1 {
 		t.errorf("bad_status", at, "", "emailalertstatus none excludes all others")
-	case len(states) > 0 && !slices.Contains(states, "none") && !slices.Contains(states, "all") && !slices.Contains(states, "running"):
-		t.warnf("differs", at, "add running", "mails tell of what happens while the daemon runs: without running there are none")
 	}
 }
 
-// mail makes the mail block: there is one for the whole daemon, so all who get
-// mails get those of all virtual servers.
-func (t *translator) mail(g *conf.Block, all *block, blocks []*block) {
-	var to []string
-	var server, at setting
-	for i, from := range sources("emailalert", all, blocks) {
-		people := t.recipients(from)
-		switch {
-		case i == 0:
-			at = from.set["emailalert"]
-		case !slices.Equal(to, people):
-			t.warnf("differs", from.where("emailalert"), "", "there is one list of recipients here: mails about any virtual server go to all of them")
-		}
-		to = append(to, slices.DeleteFunc(people, func(p string) bool { return slices.Contains(to, p) })...)
-	}
-	for i, by := range sources("smtp", all, blocks) {
-		switch {
-		case i == 0:
-			server = by.set["smtp"]
-		case by.text("smtp") != server.text:
-			t.warnf("differs", by.where("smtp"), "", "there is one mail server here: that of line %d", server.at.Line)
-		}
-	}
-	if len(to) == 0 {
+// mail makes the mail block when a virtual server has mails and there is none
+// yet: with what is global in the first file that has them.
+func (t *translator) mail(all *block, blocks []*block) {
+	i := slices.IndexFunc(blocks, func(b *block) bool { return mailed(b, all) })
+	if t.mails != nil || i < 0 {
 		return
 	}
-	host, _ := unquote(server.text)
-	if host == "" {
-		host = localMailer
-		t.notef(at.at, "without smtp ldirectord runs a mail program; here the mail server of this host, port %s, gets the mails", mailPort)
+	at := first("emailalert", all, blocks[i]).where("emailalert")
+	t.mails = &route{to: t.people(all), server: server(all)}
+	if t.mails.server == server(&block{}) {
+		t.notef(at, "without smtp ldirectord runs a mail program; here the mail server of this host, port %s, gets the mails", mailPort)
 	}
-	t.mails = true
-	m := g.Add("mail").At(at.at)
-	m.SetAt("to", to, at.at)
+	m := t.daemon.Add("mail").At(at)
+	if len(t.mails.to) > 0 {
+		m.SetAt("to", t.mails.to, at)
+	}
 	m.SetAt("from", t.sender(all), all.where("emailalertfrom"))
-	m.SetAt("server", net.JoinHostPort(host, mailPort), server.at)
+	m.SetAt("server", t.mails.server, all.where("smtp"))
 	m.Set("security", "none")
+	m.Set("style", conf.MailLdirectord)
 }
 
-// sources are the blocks that say something for the virtual servers with mails,
-// the global one first.
-func sources(key string, all *block, blocks []*block) []*block {
-	var out []*block
-	for _, b := range blocks {
-		if from := first(key, b, all); mailed(b, all) && !slices.Contains(out, from) {
-			out = append(out, from)
-		}
-	}
-	if i := slices.Index(out, all); i > 0 {
-		out = slices.Insert(slices.Delete(out, i, i+1), 0, all)
-	}
-	return out
+// route is where mails go.
+type route struct {
+	to     []string
+	server string
 }
 
-// recipients are the addresses of an emailalert; a name alone is one of this
+// server is the mail server that a block names, else this host's.
+func server(b *block) string {
+	host, _ := unquote(b.text("smtp"))
+	return net.JoinHostPort(cmp.Or(host, localMailer), mailPort)
+}
+
+// recipients are those of an emailalert as they are written.
+func recipients(b *block) []string { return words(b.text("emailalert")) }
+
+// people are the addresses of those who get mails; a name alone is one of this
 // host.
-func (t *translator) recipients(b *block) []string {
+func (t *translator) people(b *block) []string {
 	var out []string
-	for _, to := range words(b.text("emailalert")) {
-		if !strings.Contains(to, "@") {
-			to += "@" + t.host()
-		}
-		if _, err := mail.ParseAddress(to); err != nil {
-			t.errorf("bad_mail", b.where("emailalert"), `for example "ops@example.com"`, "%q is not a mail address", to)
-			continue
-		}
-		out = append(out, to)
+	for _, to := range recipients(b) {
+		out = append(out, t.atHost(to))
 	}
 	return out
+}
+
+func (t *translator) atHost(name string) string {
+	if strings.Contains(name, "@") {
+		return name
+	}
+	return name + "@" + t.host()
 }
 
 // sender is who mails are from: by default the user of the daemon at its host.
@@ -136,21 +120,36 @@ func (t *translator) sender(all *block) string {
 }
 
 // host is the name of this host in mail addresses.
-func (t *translator) host() string {
-	if t.opts.Hostname == "" {
-		return localMailer
-	}
-	return t.opts.Hostname
-}
+func (t *translator) host() string { return cmp.Or(t.opts.Hostname, localMailer) }
 
-// alert is who is told about a virtual server: ldirectord holds no mail back.
+// alert is who is told what about a virtual server: ldirectord holds no mail
+// back.
 func (t *translator) alert(s *service, all *block, out *conf.Block) {
 	if !mailed(s.block, all) {
 		return
 	}
-	k := out.Add("alert").At(first("emailalert", s.block, all).where("emailalert"))
+	to := first("emailalert", s.block, all)
+	k := out.Add("alert").At(to.where("emailalert"))
 	k.Set("mail", true)
 	k.Set("per_hour", 0)
+	if people := t.people(to); !slices.Equal(people, t.mails.to) {
+		k.SetAt("mail_to", people, to.where("emailalert"))
+	}
+	if by := first("smtp", s.block, all); server(by) != t.mails.server {
+		k.SetAt("mail_server", server(by), by.where("smtp"))
+	}
+	during := first("emailalertstatus", s.block, all)
+	if states := words(during.text("emailalertstatus")); len(states) == 0 || slices.Contains(states, "all") {
+		k.SetAt("mail_during", alertStates, during.where("emailalertstatus"))
+	} else {
+		k.SetAt("mail_during", states, during.where("emailalertstatus"))
+	}
+	if title := s.text("servicename"); title != "" {
+		k.SetAt("mail_title", title, s.where("servicename"))
+	}
+	if comment := s.text("comment"); comment != "" {
+		k.SetAt("mail_comment", comment, s.where("comment"))
+	}
 	from := first("emailalertfreq", s.block, all)
 	if again := from.number("emailalertfreq"); again > 0 {
 		k.SetAt("every", time.Duration(again)*time.Second, from.where("emailalertfreq"))

@@ -18,10 +18,18 @@ func TestMail(t *testing.T) {
 	}
 	const one, two = "192.0.2.10:80", "192.0.2.11:80"
 	mail := func(server string, to ...string) *conf.Mail {
-		return &conf.Mail{To: to, From: "root@lb1", Server: server, Security: "none", Timeout: 20 * time.Second, Style: "digest"}
+		return &conf.Mail{To: to, From: "root@lb1", Server: server, Security: "none", Timeout: 20 * time.Second, Style: conf.MailLdirectord}
 	}
-	always := &conf.Alert{Mail: true}
-	hourly := &conf.Alert{Mail: true, AlertPolicy: healthcheck.AlertPolicy{Every: time.Hour}}
+	alert := func(change func(*conf.Alert)) *conf.Alert {
+		a := &conf.Alert{Mail: true, MailDuring: []conf.Phase{conf.Starting, conf.Running, conf.Stopping, conf.Reloading}}
+		change(a)
+		return a
+	}
+	always := alert(func(*conf.Alert) {})
+	hourly := alert(func(a *conf.Alert) { a.AlertPolicy = healthcheck.AlertPolicy{Every: time.Hour} })
+	to := func(who ...string) *conf.Alert { return alert(func(a *conf.Alert) { a.MailTo = who }) }
+	by := func(server string) *conf.Alert { return alert(func(a *conf.Alert) { a.MailServer = server }) }
+	during := func(p ...conf.Phase) *conf.Alert { return alert(func(a *conf.Alert) { a.MailDuring = p }) }
 	for _, tt := range []struct {
 		name, text string
 		mail       *conf.Mail
@@ -32,15 +40,19 @@ func TestMail(t *testing.T) {
 		{"for all", "emailalert=\"ops@example.com, root\"\nemailalertfreq=3600\n" + block(one, "") + block(two, "\temailalertfreq=0"),
 			mail("localhost:25", "ops@example.com", "root@lb1"), []*conf.Alert{hourly, always}, []string{"no_effect"}},
 		{"for one", "smtp=mail.example.com\n" + block(one, "\temailalert=a@example.com") + block(two, ""),
-			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{always, nil}, nil},
+			mail("mail.example.com:25"), []*conf.Alert{to("a@example.com"), nil}, nil},
 		{"two recipients", "smtp=mail.example.com\nemailalert=\"a@example.com\"\n" + block(one, "") + block(two, "\temailalert=b@example.com"),
-			mail("mail.example.com:25", "a@example.com", "b@example.com"), []*conf.Alert{always, always}, []string{"differs"}},
+			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{always, to("b@example.com")}, nil},
 		{"two mail servers", "smtp=mail.example.com\nemailalert=\"a@example.com\"\n" + block(one, "") + block(two, "\tsmtp=mail2.example.com"),
-			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{always, always}, []string{"differs"}},
+			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{always, by("mail2.example.com:25")}, nil},
 		{"never", "emailalert=\"a@example.com\"\nemailalertstatus=none\n" + block(one, ""), nil, []*conf.Alert{nil}, nil},
-		{"at the start only", "emailalert=\"a@example.com\"\nemailalertstatus=starting\n" + block(one, ""), nil, []*conf.Alert{nil}, []string{"differs"}},
+		{"at the start only", "smtp=mail.example.com\nemailalert=\"a@example.com\"\nemailalertstatus=starting\n" + block(one, ""),
+			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{during(conf.Starting)}, nil},
 		{"running, for one", "smtp=mail.example.com\nemailalert=\"a@example.com\"\nemailalertstatus=none\n" + block(one, "\temailalertstatus=running, stopping") + block(two, ""),
-			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{always, nil}, nil},
+			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{during(conf.Running, conf.Stopping), nil}, nil},
+		{"named", "smtp=mail.example.com\nemailalert=\"a@example.com\"\n" + block(one, "\tservicename=the shop\n\tcomment=ring twice"),
+			mail("mail.example.com:25", "a@example.com"), []*conf.Alert{alert(func(a *conf.Alert) { a.MailTitle, a.MailComment = "the shop", "ring twice" })}, nil},
+		{"a comment for nobody", block(one, "\tcomment=ring twice"), nil, []*conf.Alert{nil}, []string{"no_effect"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg, diags := Load([]string{"a.cf"}, only(tt.text))

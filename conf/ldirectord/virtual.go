@@ -43,6 +43,9 @@ func (t *translator) virtual(b, all *block) {
 	}
 	s.forward = mostCommon(s.reals)
 	t.remark(b)
+	if b.has("comment") && !mailed(b, all) {
+		t.notef(b.where("comment"), "comment has no effect: it is for mails only")
+	}
 	out := t.doc.Add("virtual_server", t.name(s)).At(b.at)
 	t.service(s, out)
 	t.pool(s, all, out)
@@ -204,8 +207,9 @@ func (t *translator) pool(s *service, all *block, out *conf.Block) {
 	from := first("quiescent", s.block, all)
 	out.SetAt("quiescent", from.text("quiescent") == "yes", from.where("quiescent"))
 	out.Set("alpha", true)
-	if keep := s.text("cleanstop") == "no"; s.has("cleanstop") && keep != (all.text("cleanstop") == "no") {
-		out.SetAt("keep_on_stop", keep, s.where("cleanstop"))
+	from = first("cleanstop", s.block, all)
+	if keep := from.text("cleanstop") == "no"; keep != t.keepTable {
+		out.SetAt("keep_on_stop", keep, from.where("cleanstop"))
 	}
 	if from := first("fallbackcommand", s.block, all); from.text("fallbackcommand") != "" {
 		at, command := from.where("fallbackcommand"), from.text("fallbackcommand")

@@ -29,7 +29,9 @@ type alerts struct {
 
 	mu       sync.Mutex
 	services map[string]conf.Service
+	words    func(conf.Service, healthcheck.Alert) (subject, text string)
 	alerter  healthcheck.Alerter
+	roster   roster
 	timer    *time.Timer
 }
 
@@ -43,7 +45,10 @@ func newAlerts(event func(api.Event), run func(*hookCall), mail func(notify.Chan
 // configure puts a configuration in force; troubles that are known stay so.
 func (a *alerts) configure(cfg *conf.Config) {
 	a.mu.Lock()
-	a.services = map[string]conf.Service{}
+	a.services, a.words = map[string]conf.Service{}, keepalivedWords
+	if m := cfg.Global.Mail; m != nil && m.Style == conf.MailLdirectord {
+		a.words = ldirectordWords
+	}
 	policies := map[string]healthcheck.AlertPolicy{}
 	for _, s := range cfg.Services {
 		if s.Alert != nil {
@@ -51,8 +56,31 @@ func (a *alerts) configure(cfg *conf.Config) {
 		}
 	}
 	a.alerter.Configure(policies)
+	for _, id := range a.roster.configure(a.services) {
+		a.removed(id, conf.Reloading)
+	}
 	a.mu.Unlock()
 	a.due()
+}
+
+// removed mails that a real server goes with a reload or the stop. Call with the
+// mutex held.
+func (a *alerts) removed(id healthcheck.AlertID, phase conf.Phase) {
+	if s := a.services[id.Service]; s.Alert.MailsNewcomers(phase) {
+		a.mailOf(s, healthcheck.Alert{AlertID: id, State: alertRemoved, At: time.Now(), Reason: string(phase)}, phase)
+	}
+}
+
+// leave mails which real servers go with the daemon.
+func (a *alerts) leave(how checkerStop) {
+	a.timer.Stop()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, id := range a.roster.present(a.services) {
+		if !how.stays(a.services[id.Service].Key) {
+			a.removed(id, conf.Stopping)
+		}
+	}
 }
 
 // changed takes in news about a pool.
@@ -62,8 +90,13 @@ func (a *alerts) changed(c poolChange) {
 	if c.Kind == ipvs.QuorumLost || c.Kind == ipvs.QuorumGained {
 		reason = fmt.Sprintf(weightReason, c.Weight)
 	}
+	id := healthcheck.AlertID{Service: c.Service, Server: c.Server}
 	a.mu.Lock()
-	a.alerter.Change(time.Now(), healthcheck.AlertID{Service: c.Service, Server: c.Server}, down, reason)
+	newcomer := a.roster.judged(id, !down)
+	a.alerter.Change(time.Now(), id, down, reason)
+	if s, has := a.services[id.Service]; has && newcomer && s.Alert.MailsNewcomers(a.roster.phase(id)) {
+		a.mailOf(s, healthcheck.Alert{AlertID: id, State: healthcheck.AlertUp, At: time.Now(), Reason: reason}, a.roster.phase(id))
+	}
 	a.mu.Unlock()
 	a.due()
 }
@@ -93,21 +126,35 @@ func (a *alerts) tell(alert healthcheck.Alert) {
 	if len(command) > 0 {
 		a.run(alertCall(s, alert, command))
 	}
-	mail := s.Servers[alert.Server].Mail
-	if wanted := mail == nil && s.Alert.Mail || mail != nil && *mail; wanted && s.Alert.Mailed(alert.State) {
-		a.mail(alertMail(s, alert))
+	phase := conf.Running
+	if alert.State != healthcheck.AlertStill {
+		phase = a.roster.phase(alert.AlertID)
+	}
+	if s.Alert.Mailed(alert.State) && s.Alert.MailedDuring(phase) {
+		a.mailOf(s, alert, phase)
 	}
 }
 
-// alertMail is an alert as mails tell it.
-func alertMail(s conf.Service, alert healthcheck.Alert) notify.Change {
-	c := notify.Change{Kind: "virtual server", Name: alert.Service, At: alert.At, Reason: alert.Reason}
-	service, word := serviceText(s.Key), map[bool]string{true: "UP", false: "DOWN"}[alert.State == healthcheck.AlertUp]
-	c.Subject, c.Text = fmt.Sprintf("Virtualserver %s - %s", service, word), quorumWords(s, alert)
+// mailOf sends a mail, if the real server wants one and the style has words for
+// it. Call with the mutex held.
+func (a *alerts) mailOf(s conf.Service, alert healthcheck.Alert, phase conf.Phase) {
+	mail := s.Servers[alert.Server].Mail
+	if wanted := mail == nil && s.Alert.Mail || mail != nil && *mail; !wanted {
+		return
+	}
+	c := alertChange(s, alert)
+	if c.Subject, c.Text = a.words(s, alert); c.Subject == "" {
+		return
+	}
+	c.Phase, c.To, c.Server, c.Title, c.Comment = phase, s.Alert.MailTo, s.Alert.MailServer, s.Alert.MailTitle, s.Alert.MailComment
+	a.mail(c)
+}
+
+// alertChange is an alert as a digest tells it.
+func alertChange(s conf.Service, alert healthcheck.Alert) notify.Change {
+	c := notify.Change{Kind: "virtual server", Name: s.Name, At: alert.At, Reason: alert.Reason}
 	if alert.Server.IsValid() {
-		c.Kind, c.Name = "real server", fmt.Sprintf("%s of %s", alert.Server, alert.Service)
-		c.Subject = fmt.Sprintf("Realserver %s of virtual server %s - %s", endpointText(s.Key, alert.Server), service, word)
-		c.Text = serverWords(alert)
+		c.Kind, c.Name = "real server", fmt.Sprintf("%s of %s", alert.Server, s.Name)
 	}
 	c.State = notify.State(strings.ReplaceAll(string(alert.State), "_", " "))
 	if alert.Dropped > 0 {
@@ -115,36 +162,6 @@ func alertMail(s conf.Service, alert healthcheck.Alert) notify.Change {
 	}
 	return c
 }
-
-// pipeLine is the line that keepalived writes to its pipe for a change of a
-// virtual server ("VS [192.0.2.10]:tcp:80 UP") or of a real server ("RS
-// [10.0.0.1]:tcp:80 [192.0.2.10]:tcp:80 DOWN").
-func pipeLine(key ipvs.ServiceKey, c poolChange) string {
-	state := "UP"
-	if c.Kind == ipvs.ServerDown || c.Kind == ipvs.QuorumLost {
-		state = "DOWN"
-	}
-	if c.Server.IsValid() {
-		return fmt.Sprintf("RS %s %s %s\n", endpointText(key, c.Server), serviceText(key), state)
-	}
-	return fmt.Sprintf("VS %s %s\n", serviceText(key), state)
-}
-
-// endpointText is how keepalived writes an address of a service.
-func endpointText(key ipvs.ServiceKey, a netip.AddrPort) string {
-	return fmt.Sprintf("[%s]:%s:%d", a.Addr(), key.Protocol, a.Port())
-}
-
-// serviceText is how keepalived writes a virtual server.
-func serviceText(key ipvs.ServiceKey) string {
-	if key.Mark != 0 {
-		return fmt.Sprintf("FWM %d", key.Mark)
-	}
-	return endpointText(key, key.Address)
-}
-
-// stop ends what is due later.
-func (a *alerts) stop() { a.timer.Stop() }
 
 // alertText describes an alert for people.
 func alertText(alert healthcheck.Alert) string {

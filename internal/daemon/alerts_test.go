@@ -37,7 +37,7 @@ func TestAlertsAreMailedByState(t *testing.T) {
 		for _, kind := range []ipvs.ChangeKind{ipvs.ServerDown, ipvs.ServerUp} {
 			a.changed(poolChange{Service: "web", Change: ipvs.Change{Kind: kind, Server: netip.MustParseAddrPort("10.0.0.1:80")}})
 		}
-		a.stop()
+		a.leave(checkerStop{KeepTable: true})
 		if diff := cmp.Diff(c.want, mailed); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -65,7 +65,7 @@ func TestAlertsRunPrograms(t *testing.T) {
 			defer mu.Unlock()
 			mailed = append(mailed, fmt.Sprintf("%s %s is %s (%s)", c.Kind, c.Name, c.State, c.Reason))
 		})
-		defer a.stop()
+		defer a.leave(checkerStop{KeepTable: true})
 		a.configure(&conf.Config{Services: []conf.Service{{
 			Config: ipvs.Config{Name: "web", Key: ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort("192.0.2.10:80")}},
 			Alert: &conf.Alert{

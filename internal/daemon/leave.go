@@ -60,8 +60,9 @@ func (s *supervisor) leave(signals *signalSet) error {
 		errRouter = nil // the last will of the one before was carried out
 	}
 	close(left)
-	errChecker := s.stopChecker(leaving(s.config()))
-	s.alerts.stop()
+	how := leaving(s.config())
+	errChecker := s.stopChecker(how)
+	s.alerts.leave(how)
 	s.hooks.leave(s.config())
 	if err := errors.Join(errRouter, errChecker); err != nil {
 		s.warn("daemon", "stop: "+err.Error(), nil)

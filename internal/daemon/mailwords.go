@@ -46,12 +46,13 @@ const weightReason = "weight %d"
 
 // quorumWords are those of a virtual server: what the weight is compared with.
 func quorumWords(s conf.Service, alert healthcheck.Alert) string {
-	news, bound, weight := "Lost", s.Quorum-s.Hysteresis, 0
+	quorum, weight := s.QuorumNeeded(), 0
+	news, bound := "Lost", quorum-s.Hysteresis
 	if alert.State == healthcheck.AlertUp {
-		news, bound = "Gained", s.Quorum+s.Hysteresis
+		news, bound = "Gained", quorum+s.Hysteresis
 	}
 	if _, err := fmt.Sscanf(alert.Reason, weightReason, &weight); err != nil {
 		return alert.Reason
 	}
-	return fmt.Sprintf("%s quorum %d+%d=%d <= %d", news, s.Quorum, s.Hysteresis, bound, weight)
+	return fmt.Sprintf("%s quorum %d+%d=%d <= %d", news, quorum, s.Hysteresis, bound, weight)
 }

@@ -43,8 +43,8 @@ func TestKeepalived_MailWords(t *testing.T) {
 		{netip.AddrPort{}, healthcheck.AlertUp, "weight 3", vs + "UP", "Gained quorum 2+1=3 <= 3"},
 	} {
 		alert := healthcheck.Alert{AlertID: healthcheck.AlertID{Service: "web", Server: tt.server}, State: tt.state, Reason: tt.reason}
-		if got := alertMail(service, alert); got.Subject != tt.subject || got.Text != tt.text {
-			t.Errorf("%s, %s: %q, %q", tt.state, tt.reason, got.Subject, got.Text)
+		if subject, text := keepalivedWords(service, alert); subject != tt.subject || text != tt.text {
+			t.Errorf("%s, %s: %q, %q", tt.state, tt.reason, subject, text)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -28,7 +29,7 @@ const (
 	mailTimeout = 20 * time.Second
 	// maxMailLines bounds one mail; what it leaves out is counted in it.
 	maxMailLines = 200
-	// mailBurst is how many mails of keepalived's style, one for each change,
+	// mailBurst is how many mails of the styles that have one for each change
 	// are sent within mailCollect; a storm beyond that becomes one mail.
 	mailBurst = 20
 )
@@ -39,8 +40,7 @@ type mailer struct {
 	roots  *x509.CertPool // nil = the system's
 
 	mu       sync.Mutex
-	waiting  []Change
-	omitted  int // changes that the next mail has no room for
+	waiting  []*letter // one for each group of recipients
 	settings Settings
 	timer    *time.Timer
 	burst    int       // mails of one change
@@ -53,23 +53,31 @@ func newMailer(report func(string)) *mailer {
 	return &mailer{report: report, closing: make(chan struct{})}
 }
 
-// add adds a change to the next mail.
+// add adds a change to the next mail to those who get it.
 func (m *mailer) add(c Change, s Settings) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.settings = s
-	if len(m.waiting) < maxMailLines {
-		m.waiting = append(m.waiting, c)
-	} else {
-		m.omitted++
-	}
+	m.letterFor(c).add(c)
 	switch {
 	case m.timer != nil:
-	case s.Mail.Style == conf.MailKeepalived && m.single(time.Now()):
+	case single(s.Mail) && m.single(time.Now()):
 		m.flushLocked()
 	default:
 		m.timer = time.AfterFunc(mailCollect, m.flush)
 	}
+}
+
+// letterFor returns the letter that waits for a change's recipients.
+func (m *mailer) letterFor(c Change) *letter {
+	for _, l := range m.waiting {
+		if l.server == c.Server && slices.Equal(l.to, c.To) {
+			return l
+		}
+	}
+	l := &letter{to: c.To, server: c.Server}
+	m.waiting = append(m.waiting, l)
+	return l
 }
 
 // single reports whether a change may have a mail of its own now.
@@ -90,22 +98,15 @@ func (m *mailer) flush() {
 }
 
 func (m *mailer) flushLocked() {
-	if len(m.waiting) == 0 {
-		return
+	s := m.settings
+	for _, l := range m.waiting {
+		m.work.Go(func() { m.send(l, s) })
 	}
-	l, s := letter{m.waiting, m.omitted}, m.settings
-	m.waiting, m.omitted = nil, 0
-	m.work.Go(func() { m.send(l, s) })
-}
-
-// letter is what one mail tells.
-type letter struct {
-	changes []Change
-	omitted int // changes that are not among them
+	m.waiting = nil
 }
 
 // send tries a few times.
-func (m *mailer) send(l letter, s Settings) {
+func (m *mailer) send(l *letter, s Settings) {
 	var err error
 	for range mailTries {
 		if err = m.try(l, s); err == nil {
@@ -121,7 +122,8 @@ func (m *mailer) send(l letter, s Settings) {
 	m.report("mail is not sent: " + err.Error())
 }
 
-func (m *mailer) try(l letter, s Settings) error {
+func (m *mailer) try(l *letter, s Settings) error {
+	s.Mail = l.mail(s.Mail)
 	msg, err := compose(l, s)
 	if err != nil {
 		return err
@@ -136,70 +138,6 @@ func (m *mailer) try(l letter, s Settings) error {
 		return fmt.Errorf("send mail: %w", err)
 	}
 	return nil
-}
-
-// compose writes the mail.
-func compose(l letter, s Settings) (*mail.Msg, error) {
-	msg := mail.NewMsg()
-	if err := msg.From(s.Mail.From); err != nil {
-		return nil, fmt.Errorf("set sender: %w", err)
-	}
-	if err := msg.To(s.Mail.To...); err != nil {
-		return nil, fmt.Errorf("set recipients: %w", err)
-	}
-	subject, body := digest(l)
-	agent := "vipd"
-	if s.Mail.Style == conf.MailKeepalived {
-		agent = "Keepalived"
-		if len(l.changes) == 1 {
-			subject, body = asKeepalived(l.changes[0])
-		}
-	}
-	msg.SetUserAgent(agent)
-	msg.Subject(fmt.Sprintf("[%s] %s", cmp.Or(s.Mail.Name, s.Host), subject))
-	msg.SetDate()
-	msg.SetBodyString(mail.TypeTextPlain, body)
-	return msg, nil
-}
-
-// digest tells of all changes.
-func digest(l letter) (subject, body string) {
-	last := l.changes[len(l.changes)-1]
-	subject = fmt.Sprintf("%s %s: %s", strings.ToLower(last.Kind), last.Name, last.State)
-	if more := len(l.changes) - 1 + l.omitted; more > 0 {
-		subject += fmt.Sprintf(" and %d more changes", more)
-	}
-	var text strings.Builder
-	for _, c := range l.changes {
-		fmt.Fprintf(&text, "%s  %s %s is %s (%s)\n", c.At.Format(time.DateTime+".000"), strings.ToLower(c.Kind), c.Name, c.State, c.Reason)
-	}
-	if l.omitted > 0 {
-		fmt.Fprintf(&text, "%d more changes followed, which are in the log.\n", l.omitted)
-	}
-	return subject, text.String()
-}
-
-// asKeepalived tells of one change with the words that filters of keepalived's
-// mails look for. What a check said stands below them.
-func asKeepalived(c Change) (subject, body string) {
-	if c.Subject != "" {
-		body = "=> " + c.Text + " <=\n"
-		if c.Reason != "" {
-			body += "\n" + c.Reason + "\n"
-		}
-		return c.Subject, body
-	}
-	kind, text := "VRRP Instance", map[State]string{
-		Master: "VRRP Instance is now owning VRRP VIPs", Backup: "VRRP Instance is no longer owning VRRP VIPs", Fault: "VRRP Instance is no longer owning VRRP VIPs",
-		Stop: "VRRP Instance stopping", Deleted: "VRRP Deleted at reload",
-	}[c.State]
-	if c.Kind == Group {
-		kind, text = "VRRP Group", map[State]string{
-			Master: "All VRRP group instances are now in MASTER state", Backup: "All VRRP group instances are now in BACKUP state",
-			Fault: "All VRRP group instances are now in FAULT state", Stop: "All VRRP group instances are now stopping",
-		}[c.State]
-	}
-	return fmt.Sprintf("%s %s - Entering %s state", kind, c.Name, c.State), "=> " + text + " <=\n"
 }
 
 // securities are the words of the configuration.

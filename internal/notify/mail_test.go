@@ -190,6 +190,66 @@ func TestStormIsOneMail(t *testing.T) {
 	}
 }
 
+// TestMailsByRecipients: each change goes to those whom it concerns, in the words
+// of the style, by the server that is theirs.
+func TestMailsByRecipients(t *testing.T) {
+	t.Parallel()
+	usual, own := newSMTPServer(t), newSMTPServer(t)
+	n, p := newNotifier(Settings{Host: "lb1", Mail: &conf.Mail{
+		To: []string{"ops@example.com"}, From: "root@lb1", Server: usual.addr, Security: "none", Style: conf.MailLdirectord,
+	}})
+	n.Mail(Change{Subject: "Deleted real server: 192.0.2.1:80 (192.0.2.100:80)", State: "down"})
+	n.Mail(Change{
+		Subject: "Added real server: 192.0.2.2:80 (192.0.2.101:80) (Weight set to 1)", State: "up", Phase: conf.Starting,
+		To: []string{"shop@example.com", "boss@example.com"}, Server: own.addr, Title: "shop", Comment: "ring twice",
+	})
+	n.Close(20 * time.Second)
+	for _, tt := range []struct {
+		server *smtpServer
+		want   string
+	}{
+		{usual, "RCPT TO:<ops@example.com>\n...Subject: Deleted real server: 192.0.2.1:80 (192.0.2.100:80)\n..." +
+			"ldirectord host: lb1\nLog-Message: Deleted real server: 192.0.2.1:80 (192.0.2.100:80)\nDaemon-Status: running\n.\n"},
+		{own, "RCPT TO:<shop@example.com>\nRCPT TO:<boss@example.com>\n...Subject: [shop] Added real server: 192.0.2.2:80 (192.0.2.101:80) (Weight set to 1)\n..." +
+			"ldirectord host: lb1\nLog-Message: [shop] Added real server: 192.0.2.2:80 (192.0.2.101:80)\n" +
+			" (Weight set to 1)\nDaemon-Status: starting\n\nService name: shop\nComment: ring twice\n\n.\n"},
+	} {
+		said := strings.ReplaceAll(strings.ReplaceAll(tt.server.conversation(), "=\n", ""), "\n ", " ")
+		for _, part := range strings.Split(strings.ReplaceAll(tt.want, "\n ", " "), "...") {
+			if !strings.Contains(said, part) {
+				t.Errorf("%q was not said:\n%s", part, said)
+			}
+		}
+		if strings.Count(said, "MAIL FROM:") != 1 {
+			t.Errorf("more than one mail:\n%s", said)
+		}
+	}
+	if p.text() != "" {
+		t.Errorf("problems %q", p.text())
+	}
+}
+
+// TestDigestsByRecipients: what is collected is collected for each group of
+// recipients.
+func TestDigestsByRecipients(t *testing.T) {
+	t.Parallel()
+	server := newSMTPServer(t)
+	n, p := newNotifier(Settings{Host: "lb1", Mail: &conf.Mail{To: []string{"ops@example.com"}, From: "root@lb1", Server: server.addr, Security: "none"}})
+	for i, to := range [][]string{nil, {"shop@example.com"}, nil, {"shop@example.com"}} {
+		n.Mail(Change{Kind: "real server", Name: fmt.Sprint(i), State: "down", Reason: "refused", To: to, Title: strings.Join(to, "")})
+	}
+	n.Close(20 * time.Second)
+	said := strings.ReplaceAll(server.conversation(), "=\n", "")
+	for _, want := range []string{"Subject: [lb1] real server 2: down and 1 more changes", "Subject: [lb1] [shop@example.com] real server 3: down and 1 more changes"} {
+		if !strings.Contains(strings.ReplaceAll(said, "\n ", " "), want) {
+			t.Errorf("%q was not said:\n%s", want, said)
+		}
+	}
+	if strings.Count(said, "MAIL FROM:") != 2 || p.text() != "" {
+		t.Errorf("problems %q, said:\n%s", p.text(), said)
+	}
+}
+
 func TestWhatIsMailed(t *testing.T) {
 	all, some := &conf.Mail{}, &conf.Mail{NoFaults: true}
 	for _, tt := range []struct {
@@ -204,6 +264,7 @@ func TestWhatIsMailed(t *testing.T) {
 		{Change{State: Lower}, all, false},
 		{Change{State: Stop}, all, true},
 		{Change{State: Stop}, &conf.Mail{Style: conf.MailKeepalived}, false},
+		{Change{State: Stop}, &conf.Mail{Style: conf.MailLdirectord}, false},
 		{Change{State: Backup, PriorityOnly: true}, all, false},
 	} {
 		if got := mailed(tt.change, tt.mail); got != tt.want {

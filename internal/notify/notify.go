@@ -48,9 +48,16 @@ type Change struct {
 	At       time.Time
 	// PriorityOnly is set when the state is what it was.
 	PriorityOnly bool
-	// Subject and Text are what a mail in keepalived's style has; empty leaves
-	// them to the state.
+	// Subject and Text are what a mail in keepalived's or ldirectord's style has;
+	// empty leaves them to the state.
 	Subject, Text string
+	// Phase is the time in the daemon's life; empty = running.
+	Phase conf.Phase
+	// To and Server are instead of the mail block's; empty = as there. Title and
+	// Comment are of what changed.
+	To             []string
+	Server         string
+	Title, Comment string
 }
 
 // Line is the line that keepalived writes to its pipe.
@@ -139,7 +146,7 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 // mailed tells whether a change is one for mail. keepalived sends none at a stop.
 func mailed(c Change, m *conf.Mail) bool {
 	return m != nil && !c.PriorityOnly && c.State != Lower && !(m.NoFaults && c.State == Fault) &&
-		!(m.Style == conf.MailKeepalived && c.State == Stop)
+		!(single(m) && c.State == Stop)
 }
 
 // Line writes a line about a virtual or real server to the pipes.

@@ -11,10 +11,11 @@ global {
 
   # everything.cf:18
   mail {
-    to       = ["ops@example.com", "shop@example.com"]
+    to       = ["ops@example.com"]
     from     = "lb1@example.com"
     server   = "mail.example.com:25"
     security = "none"
+    style    = "ldirectord"
   }
 }
 
@@ -43,9 +44,14 @@ virtual_server "Shop-secure" {
 
   # everything.cf:40
   alert {
-    mail     = true
-    per_hour = 0
-    every    = "1m"
+    mail         = true
+    per_hour     = 0
+    mail_to      = ["shop@example.com"]
+    mail_server  = "mail2.example.com:25"
+    mail_during  = ["starting", "running", "stopping", "reloading"]
+    mail_title   = "Shop, secure"
+    mail_comment = "the shop"
+    every        = "1m"
   }
 
   # everything.cf:48
@@ -115,8 +121,9 @@ virtual_server "fwmark-7" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   # everything.cf:62
@@ -153,8 +160,9 @@ virtual_server "2001-db8-10-25" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   check "smtp" {
@@ -185,8 +193,9 @@ virtual_server "192.0.2.11-53-udp" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   check "dns" {
@@ -218,8 +227,9 @@ virtual_server "192.0.2.12-389" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   check "ldap" {
@@ -253,8 +263,9 @@ virtual_server "192.0.2.12-1812-udp" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   check "radius" {
@@ -286,8 +297,9 @@ virtual_server "192.0.2.12-3306" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   check "mysql" {
@@ -320,8 +332,9 @@ virtual_server "192.0.2.12-9000" {
 
   # everything.cf:18
   alert {
-    mail     = true
-    per_hour = 0
+    mail        = true
+    per_hour    = 0
+    mail_during = ["running"]
   }
 
   # everything.cf:99
@@ -337,11 +350,12 @@ virtual_server "192.0.2.12-9000" {
 
 # second.cf:7
 virtual_server "192.0.2.12-80" {
-  address   = "192.0.2.12:80"
-  scheduler = "wrr"
-  forward   = "direct"
-  quiescent = false
-  alpha     = true
+  address      = "192.0.2.12:80"
+  scheduler    = "wrr"
+  forward      = "direct"
+  quiescent    = false
+  alpha        = true
+  keep_on_stop = false
 
   # second.cf:10
   quorum {

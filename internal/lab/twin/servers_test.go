@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/vipd/vipd/internal/lab"
 )
@@ -141,9 +142,15 @@ func nameAnswer(query []byte) []byte {
 	return append(out, 0xc0, header, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 80)
 }
 
-// answer answers every request with its path, "/status/503" with that status, and
-// "/host/NAME" well only where the request is for that host.
+// answer answers every request with its path, "/status/503" with that status,
+// "/host/NAME" well only where the request is for that host, and "/slow/4s" after
+// that time.
 func answer(w http.ResponseWriter, r *http.Request) {
+	if text, is := strings.CutPrefix(r.URL.Path, "/slow/"); is {
+		if wait, err := time.ParseDuration(text); err == nil {
+			time.Sleep(wait)
+		}
+	}
 	var status int
 	if _, err := fmt.Sscanf(r.URL.Path, "/status/%d", &status); err == nil {
 		w.WriteHeader(status)
@@ -231,6 +238,9 @@ func takeMail(conn net.Conn, taken func(mail string)) {
 		case data:
 			if s, is := strings.CutPrefix(line, "Subject: "); is {
 				subject, folding = s, true
+			}
+			if status, is := strings.CutPrefix(line, "Daemon-Status: "); is {
+				subject += ", " + status
 			}
 		case verb == "DATA":
 			data = true

@@ -191,21 +191,19 @@ func (s *stage) forget() {
 		}
 	}
 	s.wire.forget()
-	if s.c.original() == keepalived {
-		s.mail.forget()
-	}
+	s.mail.forget()
 }
 
-// mails are those since the last step. ldirectord's have other words, and vipd
-// gathers what happens within seconds: there it counts who ever got one.
+// mails are those since the last step. Who sends them is not compared where
+// ldirectord does: it says the name of the host, twins have one each.
 func (s *stage) mails() []string {
 	lines := s.mail.lines()
 	if s.c.original() == keepalived {
 		return lines
 	}
 	for i, l := range lines {
-		_, l, _ = strings.Cut(l, "rcpt ")
-		lines[i], _, _ = strings.Cut("mail to "+l, ",")
+		_, rest, _ := strings.Cut(l, "rcpt ")
+		lines[i] = "mail rcpt " + rest
 	}
 	slices.Sort(lines)
 	return slices.Compact(lines)
