@@ -111,8 +111,8 @@ func (b *builder) alert(n *node) *Alert {
 		}
 		a.MailDuring = append(a.MailDuring, Phase(phase.v))
 	}
-	if a.Mail && len(a.MailTo) == 0 {
-		b.mailable(k)
+	if a.Mail {
+		b.mailable(k, a.MailTo)
 	}
 	if len(a.Down) == 0 && len(a.Up) == 0 && !a.Mail && !k.bad("down", "up", "mail") {
 		b.warnf("empty_alert", k.def, `down = ["/usr/local/bin/alert"]`, "this alert tells nobody")

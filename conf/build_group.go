@@ -116,7 +116,7 @@ func (b *builder) notify(n *node) Notify {
 		*to = b.command(k, name)
 	}
 	if out.Mail {
-		b.mailable(k)
+		b.mailable(k, nil)
 	}
 	return out
 }

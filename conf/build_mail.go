@@ -58,12 +58,13 @@ func (b *builder) mailServer(n *node, key string) {
 	}
 }
 
-// mailable reports a block whose mails have nobody to go to.
-func (b *builder) mailable(n *node) {
+// mailable reports a block whose mails, but for recipients of its own, have
+// nobody to go to.
+func (b *builder) mailable(n *node, own []string) {
 	switch m := b.cfg.Global.Mail; {
 	case m == nil:
 		b.errorf("no_mail", n.at("mail"), `global { mail { … } }`, "mail needs a mail block in global")
-	case len(m.To) == 0:
+	case len(m.To)+len(own) == 0:
 		b.errorf("no_recipients", n.at("mail"), `to = ["ops@example.com"]`, "mail needs recipients: the mail block in global has none")
 	}
 }

@@ -117,7 +117,12 @@ virtual_server "group" {
     every    = "1h"
     per_hour = 10
     mail     = true
-    mail_states = ["down", "up"]
+    mail_states  = ["down", "up"]
+    mail_to      = ["shop@example.com"]
+    mail_server  = "mail2.example.com:25"
+    mail_during  = ["starting", "running"]
+    mail_title   = "the shop"
+    mail_comment = "ring twice"
   }
   real_server "192.0.2.21:80" {
     on_up   = ["/usr/bin/true", "up"]
