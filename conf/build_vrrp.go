@@ -34,6 +34,7 @@ func (b *builder) instances(nodes []*node, tracks *trackSet) {
 		c := b.instance(n)
 		c.Tracks = tracks.tracks(n)
 		b.notifyInstance(n)
+		b.origins(n)
 		c.TellLower = len(b.cfg.Notify[n.labels[0]].LowerPriority) > 0
 		b.checkTracks(n, c)
 		b.checkInterval(n, c)
@@ -49,6 +50,27 @@ func (b *builder) instances(nodes []*node, tracks *trackSet) {
 	}
 	if len(vips) > manyVIPs {
 		b.warnf("many_addresses", nodes[0].def, "", "%d virtual addresses on one director: refreshing their leases is a load for every program that listens to address changes", len(vips))
+	}
+}
+
+// origins notes where an instance and what it says stand.
+func (b *builder) origins(n *node) {
+	if b.cfg.Origins == nil {
+		b.cfg.Origins = map[Place]Origin{}
+	}
+	note := func(key string, at hcl.Range) {
+		b.cfg.Origins[Place{n.labels[0], key}] = Origin{File: at.Filename, Line: at.Start.Line}
+	}
+	note("", n.def)
+	for _, a := range n.spec.attributes(n.labels) {
+		if n.has(a.name) {
+			note(a.name, n.at(a.name))
+		}
+	}
+	for _, k := range n.spec.blocks {
+		for _, inner := range n.all(k.name) {
+			note(k.name, inner.def)
+		}
 	}
 }
 

@@ -35,7 +35,7 @@ func LoadDocument(d *Document, texts map[string][]byte, o Options) (*Config, Dia
 		diags[i] = diags[i].toOrigin(lines, sources)
 	}
 	if cfg != nil {
-		cfg.Files = nil
+		cfg.Files, cfg.Origins = nil, nil
 	}
 	// What stands once in the foreign file may be in many places of ours.
 	return cfg, slices.Compact(diags)

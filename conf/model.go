@@ -37,7 +37,13 @@ type Config struct {
 	Notify map[string]Notify
 	// Files are all files that were read, in reading order.
 	Files []string
+	// Origins are where instances stand, for what is told about them.
+	Origins map[Place]Origin `json:"-"`
 }
+
+// Place is a key of an instance, by its name in vipd's own language whatever
+// the file's is; the instance itself where Key is empty.
+type Place struct{ Instance, Key string }
 
 // Director is one machine that this file configures.
 type Director struct {

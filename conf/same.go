@@ -2,11 +2,11 @@ package conf
 
 import "reflect"
 
-// Same reports whether two configurations mean the same, the names of their
-// files aside. Empty lists are like none.
+// Same reports whether two configurations mean the same, wherever that is
+// written. Empty lists are like none.
 func Same(a, b *Config) bool {
 	x, y := *a, *b
-	x.Files, y.Files = nil, nil
+	x.Files, y.Files, x.Origins, y.Origins = nil, nil, nil, nil
 	return same(reflect.ValueOf(x), reflect.ValueOf(y))
 }
 

@@ -14,8 +14,18 @@ import (
 // member is a virtual router of one node.
 type member struct {
 	node   string
-	file   string
+	cfg    *Config
 	router *vrrp.Config
+}
+
+// at is where a key of the instance stands, or the instance where it has none.
+func (m member) at(key string) Origin {
+	for _, p := range []Place{{m.router.Name, key}, {m.router.Name, ""}} {
+		if at, known := m.cfg.Origins[p]; known {
+			return at
+		}
+	}
+	return Origin{File: first(m.cfg.Files)}
 }
 
 func (m member) String() string {
@@ -36,8 +46,8 @@ type together struct {
 	diags Diagnostics
 }
 
-func (t *together) tell(severity Severity, code string, at member, hint, format string, args ...any) {
-	t.diags = append(t.diags, Diagnostic{Severity: severity, Code: code, File: at.file, Summary: fmt.Sprintf(format, args...), Hint: hint})
+func (t *together) tell(severity Severity, code string, at Origin, hint, format string, args ...any) {
+	t.diags = append(t.diags, Diagnostic{Severity: severity, Code: code, File: at.File, Line: at.Line, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // routers collects what is one virtual router on the wire: a family and a VRID
@@ -47,7 +57,7 @@ func (t *together) routers(nodes []Node) [][]member {
 	var all [][]member
 	for _, n := range nodes {
 		for i := range n.Config.Routers {
-			m := member{n.Name, first(n.Config.Files), &n.Config.Routers[i]}
+			m := member{n.Name, n.Config, &n.Config.Routers[i]}
 			at := slices.IndexFunc(all, func(have []member) bool { return slices.ContainsFunc(have, m.meets) })
 			if at < 0 {
 				all = append(all, []member{m})
@@ -84,14 +94,14 @@ func shares(a, b *vrrp.Config) bool {
 func (t *together) router(all []member) {
 	if len(all) == 1 {
 		if m := all[0]; m.router.Unicast() {
-			t.tell(Warning, "alone", m, "", "%s has peers, but no other file has VRID %d with one of its addresses", m, m.router.ID.VRID)
+			t.tell(Warning, "alone", m.at("unicast"), "", "%s has peers, but no other file has VRID %d with one of its addresses", m, m.router.ID.VRID)
 		}
 		return
 	}
 	one := all[:1:1]
 	for _, m := range all[1:] {
 		if len(m.router.Addresses) > 0 && len(all[0].router.Addresses) > 0 && !shares(all[0].router, m.router) {
-			t.tell(Error, "vrid_clash", m, "give one of them another VRID", "%s and %s have VRID %d on %s and no address in common: they are two services",
+			t.tell(Error, "vrid_clash", m.at("vrid"), "give one of them another VRID", "%s and %s have VRID %d on %s and no address in common: they are two services",
 				m, all[0], m.router.ID.VRID, m.router.ID.Interface)
 			continue
 		}
@@ -108,7 +118,7 @@ func (t *together) router(all []member) {
 // pair compares two members that are meant to be one virtual router.
 func (t *together) pair(a, b member) {
 	if x, y := a.router.Version, b.router.Version; x != y {
-		t.tell(Error, "other_version", b, "", "%s speaks version %d, %s version %d: neither hears the other, both become master", b, y, a, x)
+		t.tell(Error, "other_version", b.at("version"), "", "%s speaks version %d, %s version %d: neither hears the other, both become master", b, y, a, x)
 		return
 	}
 	if x, y := a.router.AdvertInterval, b.router.AdvertInterval; x != y {
@@ -116,17 +126,17 @@ func (t *together) pair(a, b member) {
 		if a.router.Version == 2 {
 			severity, then = Error, "version 2 discards other intervals, both become master"
 		}
-		t.tell(severity, "other_interval", b, "", "%s adverts every %v, %s every %v: %s", b, y, a, x, then)
+		t.tell(severity, "other_interval", b.at("advert_interval"), "", "%s adverts every %v, %s every %v: %s", b, y, a, x, then)
 	}
 	if !reflect.DeepEqual(a.router.Auth, b.router.Auth) {
-		t.tell(Error, "other_auth", b, "", "%s and %s authenticate in different ways: both become master", b, a)
+		t.tell(Error, "other_auth", b.at("auth"), "", "%s and %s authenticate in different ways: both become master", b, a)
 	}
 	if !slices.Equal(sortedAddresses(a.router), sortedAddresses(b.router)) {
-		t.tell(Warning, "other_addresses", b, "", "%s has %s, %s has %s: what only one has is lost when the other is master",
+		t.tell(Warning, "other_addresses", b.at("virtual_address"), "", "%s has %s, %s has %s: what only one has is lost when the other is master",
 			b, listOf(b.router), a, listOf(a.router))
 	}
 	if a.router.Preempt != b.router.Preempt {
-		t.tell(Warning, "other_preempt", b, "", "preempt is %t in %s and %t in %s: who is master depends on who came last", b.router.Preempt, b, a.router.Preempt, a)
+		t.tell(Warning, "other_preempt", b.at("preempt"), "", "preempt is %t in %s and %t in %s: who is master depends on who came last", b.router.Preempt, b, a.router.Preempt, a)
 	}
 }
 
@@ -147,7 +157,7 @@ func (t *together) priorities(all []member) {
 	seen := map[uint8]member{}
 	for _, m := range all {
 		if prev, tie := seen[m.router.Priority]; tie {
-			t.tell(Warning, "same_priority", m, "give each director its own; with equal ones the higher address wins",
+			t.tell(Warning, "same_priority", m.at("priority"), "give each director its own; with equal ones the higher address wins",
 				"%s has priority %d like %s", m, m.router.Priority, prev)
 		}
 		seen[m.router.Priority] = m
@@ -165,10 +175,10 @@ func (t *together) peers(all []member) {
 			switch source := o.router.Delivery.Source; {
 			case m.router.Unicast() != o.router.Unicast():
 				if m.router.Unicast() {
-					t.tell(Error, "unreachable_peer", m, "", "%s sends to peers, %s to the group: they do not hear each other", m, o)
+					t.tell(Error, "unreachable_peer", m.at("unicast"), "", "%s sends to peers, %s to the group: they do not hear each other", m, o)
 				}
 			case m.router.Unicast() && source.IsValid() && !slices.ContainsFunc(m.router.Delivery.Peers, func(p vrrp.Peer) bool { return p.Address == source }):
-				t.tell(Error, "unreachable_peer", m, "add "+source.String(), "%s does not send to %s, the address of %s", m, source, o)
+				t.tell(Error, "unreachable_peer", m.at("unicast"), "add "+source.String(), "%s does not send to %s, the address of %s", m, source, o)
 			}
 		}
 	}
@@ -186,7 +196,7 @@ func (t *together) strangers(m member, all []member) {
 	}
 	for _, p := range m.router.Delivery.Peers {
 		if !known[p.Address] {
-			t.tell(Warning, "unknown_peer", m, "", "%s sends to %s, which is none of the nodes", m, p.Address)
+			t.tell(Warning, "unknown_peer", m.at("unicast"), "", "%s sends to %s, which is none of the nodes", m, p.Address)
 		}
 	}
 }
@@ -206,7 +216,7 @@ func (t *together) weights(all []member) {
 			continue
 		}
 		if failed := healthy(best.router) - abs(tr.Weight); failed > healthy(next.router) {
-			t.tell(Warning, "weak_weight", best, fmt.Sprintf("a weight beyond %d", healthy(best.router)-healthy(next.router)),
+			t.tell(Warning, "weak_weight", best.at("track"), fmt.Sprintf("a weight beyond %d", healthy(best.router)-healthy(next.router)),
 				"%s of %s never fails over: without it the priority is %d, still above %d of %s", tr.ID, best, failed, healthy(next.router), next)
 		}
 	}
@@ -239,8 +249,9 @@ func (c *Config) OffSubnet(subnets map[string][]netip.Prefix) Diagnostics {
 			if !known || !p.IsSingleIP() || p.Addr().IsLinkLocalUnicast() || slices.ContainsFunc(have, own) {
 				continue
 			}
+			at := member{cfg: c, router: &r}.at("virtual_address")
 			out = append(out, Diagnostic{
-				Severity: Warning, Code: "off_subnet", File: first(c.Files), Hint: "write its length, or check the interface",
+				Severity: Warning, Code: "off_subnet", File: at.File, Line: at.Line, Hint: "write its length, or check the interface",
 				Summary: fmt.Sprintf("%s of vrrp_instance %q is in no subnet that %s has on this machine: it is reached through a route only", p, r.Name, iface),
 			})
 		}

@@ -66,7 +66,7 @@ func readFiles(files []string, o conf.Options) (*reader, *conf.Config) {
 	in := newReader(r, o)
 	in.walk(parse(r, p.out), root, nil)
 	cfg := in.build()
-	cfg.Files = r.files
+	cfg.Files, cfg.Origins = r.files, in.origins()
 	return in, cfg
 }
 

@@ -120,6 +120,9 @@ func (r *reader) walk(list []*statement, known []*keyword, in *statement) {
 			r.unknown(s, known, in)
 			continue
 		}
+		if in != nil && in.name() == "vrrp_instance" {
+			r.inst.words[k.name] = s.where(0)
+		}
 		r.one(s, k)
 	}
 }

@@ -2,12 +2,37 @@ package keepalived
 
 import "github.com/vipd/vipd/conf"
 
+// keyOf are the keys of vipd's own language that keywords of an instance stand
+// for, as far as they are compared between nodes.
+var keyOf = map[string]string{
+	"virtual_router_id": "vrid", "state": "preempt", "nopreempt": "preempt", "preempt": "preempt", "priority": "priority",
+	"version": "version", "advert_int": "advert_interval", "authentication": "auth", "virtual_ipaddress": "virtual_address",
+	"unicast_peer": "unicast", "track_script": "track", "track_interface": "track", "track_process": "track", "track_file": "track",
+}
+
+// origins are where the instances and what is compared of them stand.
+func (r *reader) origins() map[conf.Place]conf.Origin {
+	out := map[conf.Place]conf.Origin{}
+	for _, i := range r.instances {
+		out[conf.Place{Instance: i.name}] = i.at.origin()
+		for word, at := range i.words {
+			if key := keyOf[word]; key != "" && (word != "state" || i.words["nopreempt"] == place{}) {
+				out[conf.Place{Instance: i.name, Key: key}] = at.origin()
+			}
+		}
+	}
+	return out
+}
+
+// origin is the place without its column.
+func (p place) origin() conf.Origin { return conf.Origin{File: p.file, Line: p.line} }
+
 // Annotate writes into the blocks of a document that was made of files where
 // in them each stands.
 func Annotate(d *conf.Document, files []string, o conf.Options) {
 	r, _ := readFiles(files, o)
 	origins := map[string]conf.Origin{}
-	note := func(typ, name string, at place) { origins[typ+" "+name] = conf.Origin{File: at.file, Line: at.line} }
+	note := func(typ, name string, at place) { origins[typ+" "+name] = at.origin() }
 	for _, i := range r.instances {
 		note("vrrp_instance", i.name, i.at)
 	}

@@ -134,6 +134,7 @@ type syncDaemon struct {
 type instance struct {
 	name          string
 	at, vridAt    place
+	words         map[string]place // where its keywords stand
 	iface         *string
 	master        *bool
 	vrid          *int

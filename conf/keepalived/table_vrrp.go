@@ -18,7 +18,7 @@ func ofInstance[T any](f func(*instance) **T) field[T] {
 func instanceBlock() *keyword {
 	return block("vrrp_instance", func(r *reader, s *statement) {
 		name, _ := r.value(s, 1)
-		r.inst = &instance{name: name, at: s.where(0)}
+		r.inst = &instance{name: name, at: s.where(0), words: map[string]place{}}
 		r.instances = append(r.instances, r.inst)
 	}, nil,
 		instanceIdentity(), instanceAddresses(), instanceDelivery(), instanceElection(), instanceAuth(),

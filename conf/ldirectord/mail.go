@@ -119,8 +119,13 @@ func (t *translator) sender(all *block) string {
 	return from
 }
 
-// host is the name of this host in mail addresses.
-func (t *translator) host() string { return cmp.Or(t.opts.Hostname, localMailer) }
+// host is the name of this host in mail addresses, if that can be one.
+func (t *translator) host() string {
+	if _, err := mail.ParseAddress("root@" + t.opts.Hostname); err != nil {
+		return localMailer
+	}
+	return t.opts.Hostname
+}
 
 // alert is who is told what about a virtual server: ldirectord holds no mail
 // back.

@@ -64,8 +64,8 @@ var differences = []difference{
 		"a reload that adds the first instance or virtual server starts nothing new", "",
 	},
 	{
-		"mail-words", "ldirectord's mails have the line of its log for a subject", "they are worded like all mails of vipd, and begin with the host's name",
-		"one form of mail, whatever the language of the configuration; one mail tells of what happens within seconds", "conf/ldirectord TestMail",
+		"mail-start", "ldirectord adds every real server before it has checked it, and removes it again: mails tell of both", "mails tell what the first checks say",
+		"nobody gets a connection before his first check", "",
 	},
 	{
 		"fallback-command", "ldirectord runs the command of the fallback anew for every real server that goes or comes at the start", "it is run when the fallback comes, and when it goes",
