@@ -207,6 +207,9 @@ func (b *builder) quorum(n *node, s *Service) {
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 && !q.bad("up", "hysteresis") {
 		b.warnf("hysteresis_too_large", q.at("hysteresis"), "", "hysteresis %d is not below up = %d: the quorum is lost only when nothing is left", s.Hysteresis, s.Quorum)
 	}
+	if s.Quorum == 1 {
+		s.Quorum = 0 // the default
+	}
 }
 
 // connectionSync builds the settings of the sync daemons.

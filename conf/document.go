@@ -29,6 +29,7 @@ type Block struct {
 	Attrs  []Attr
 	Blocks []*Block
 	Origin Origin
+	Note   string // a comment that says what it is for
 }
 
 // Attr is one attribute of a Block. Value is a string, bool, int,
@@ -137,7 +138,10 @@ func (p *printer) block(b *Block, indent string, outer Origin) {
 		header += " " + valueText(l)
 	}
 	comment := ""
-	if at != outer {
+	switch {
+	case b.Note != "":
+		comment = "# " + oneLine(b.Note)
+	case at != outer:
 		comment = "# " + oneLine(Origin{path.Base(at.File), at.Line}.String())
 	}
 	if len(b.Attrs) == 0 && len(b.Blocks) == 0 {

@@ -23,6 +23,7 @@ func (r *reader) buildServices(cfg *conf.Config) {
 		if names[s.Name]++; names[s.Name] > 1 {
 			s.Name += suffix(s.Key)
 		}
+		r.serviceAt[s.Name] = v.at
 		cfg.Services = append(cfg.Services, s)
 	}
 }
@@ -78,6 +79,9 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 {
 		r.warnf(v.at, "bad_value", "", "hysteresis %d is not below the quorum %d; %d is used", s.Hysteresis, s.Quorum, s.Quorum-1)
 		s.Hysteresis = s.Quorum - 1
+	}
+	if s.Quorum == 1 {
+		s.Quorum = 0 // the default
 	}
 	if len(s.RealServers) == 0 {
 		r.warnf(v.at, "no_real_servers", "", "virtual_server %s has no real server", v.title)

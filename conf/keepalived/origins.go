@@ -48,12 +48,30 @@ func Annotate(d *conf.Document, files []string, o conf.Options) {
 	for _, p := range r.processes {
 		note("track_process", p.name, p.at)
 	}
-	for _, v := range r.services {
-		note("virtual_server", serviceName(v.title), v.at)
+	for name, at := range r.serviceAt {
+		note("virtual_server", name, at)
 	}
 	for _, b := range d.Blocks {
+		explain(b)
 		if len(b.Labels) == 1 && b.Origin == (conf.Origin{}) {
 			b.Origin = origins[b.Type+" "+b.Labels[0]]
 		}
+	}
+}
+
+// purposes are what blocks are for that keepalived needs no keyword for.
+var purposes = map[string]string{
+	"keepalived_dump": "for scripts that read keepalived's dumps",
+	"ipvs":            "like keepalived, look names up once only",
+}
+
+// explain says what blocks are for that stand nowhere in the files.
+func explain(b *conf.Block) {
+	b.Note = purposes[b.Type]
+	if b.Type == "ipvs" && (len(b.Attrs) != 1 || b.Attrs[0].Name != "resolve_interval" || len(b.Blocks) > 0) {
+		b.Note = ""
+	}
+	for _, k := range b.Blocks {
+		k.Note = purposes[k.Type]
 	}
 }

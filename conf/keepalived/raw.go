@@ -23,6 +23,7 @@ type reader struct {
 	processes                   []*trackProcess
 	vgroups                     []*serverGroup
 	services                    []*service
+	serviceAt                   map[string]place // by the names that they got
 	statics                     []vip
 	delays                      map[string]linkDelay // by interface
 	garpGroups                  []*garpGroup
@@ -44,7 +45,9 @@ type reader struct {
 }
 
 func newReader(r *report, o conf.Options) *reader {
-	return &reader{report: r, opts: o, vmacs: map[string]bool{}, global: globals{pipeReaders: map[conf.PipeKind]*program{}}}
+	return &reader{
+		report: r, opts: o, vmacs: map[string]bool{}, serviceAt: map[string]place{}, global: globals{pipeReaders: map[conf.PipeKind]*program{}},
+	}
 }
 
 // globals are the settings of global_defs.
