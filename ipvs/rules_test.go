@@ -173,17 +173,18 @@ func TestAlpha(t *testing.T) {
 
 // TestKeepalived_QuorumAtStart: with alpha, whoever cares about the quorum is
 // told at once that the fallback serves; without a fallback, and while the
-// service is suspended, when all is known.
+// service is suspended, when all is known. Who starts out is news when it is up
+// for the first time.
 func TestKeepalived_QuorumAtStart(t *testing.T) {
-	lost, gained := []ipvs.ChangeKind{ipvs.QuorumLost}, []ipvs.ChangeKind{ipvs.QuorumGained}
+	lost, gained, up := []ipvs.ChangeKind{ipvs.QuorumLost}, []ipvs.ChangeKind{ipvs.QuorumGained}, []ipvs.ChangeKind{ipvs.ServerUp}
 	for _, tt := range []struct {
 		name             string
 		change           func(*ipvs.Config)
 		suspended        bool
 		start, one, both []ipvs.ChangeKind // news at the start, with one real server up, with both
 	}{
-		{"alpha", func(c *ipvs.Config) { c.Alpha = true }, false, lost, gained, nil},
-		{"alpha without a fallback", func(c *ipvs.Config) { c.Alpha, c.Fallback = true, nil }, false, nil, nil, gained},
+		{"alpha", func(c *ipvs.Config) { c.Alpha = true }, false, lost, slices.Concat(up, gained), up},
+		{"alpha without a fallback", func(c *ipvs.Config) { c.Alpha, c.Fallback = true, nil }, false, nil, up, slices.Concat(up, gained)},
 		{"alpha, suspended", func(c *ipvs.Config) { c.Alpha = true }, true, nil, nil, nil},
 		{"no alpha", func(*ipvs.Config) {}, false, nil, nil, gained},
 	} {
