@@ -46,11 +46,12 @@ func (e *Engine) configure(now time.Time, ev *Configure) {
 	e.order = append(e.order, departing...)
 	e.departing = len(departing) > 0
 	e.number()
-	e.collectSources()
-	e.collectDelays()
 	e.collectGroups(ev.Groups)
 	e.standBy(now, ev.StandBy, false)
 	e.collectTracks(now)
+	e.forgetInterfaces()
+	e.collectSources()
+	e.collectDelays()
 	e.agenda.rebuild(e.order)
 	e.reconsiderations++
 	for _, r := range e.order {

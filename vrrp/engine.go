@@ -1,7 +1,6 @@
 package vrrp
 
 import (
-	"net/netip"
 	"time"
 )
 
@@ -12,7 +11,7 @@ type Engine struct {
 	order   []*router // as configured
 	ifaces  map[string]*iface
 	// sources are the addresses that adverts of this host may come from.
-	sources map[netip.Addr]struct{}
+	sources map[zoned]struct{}
 	agenda  agenda
 	// observed holds every tracked thing that was told of or is in use.
 	observed  map[TrackID]*observation
@@ -54,7 +53,7 @@ func NewEngine() *Engine {
 	return &Engine{
 		routers:  make(map[RouterID]*router),
 		ifaces:   make(map[string]*iface),
-		sources:  make(map[netip.Addr]struct{}),
+		sources:  make(map[zoned]struct{}),
 		observed: make(map[TrackID]*observation),
 		period:   leastPeriod,
 	}
@@ -178,8 +177,9 @@ func (e *Engine) awaitingTable(now time.Time) bool {
 	return e.awaiting && !e.tableReady && now.Before(e.awaitUntil)
 }
 
-// ownAddress reports whether the packet was sent by this host.
+// ownAddress reports whether the packet was sent by this host, by whatever of its
+// interfaces.
 func (e *Engine) ownAddress(p *Received) bool {
-	_, own := e.sources[p.Src]
+	_, own := e.sources[zoneOf(p.Interface, p.Src)]
 	return own
 }

@@ -1,6 +1,7 @@
 package vrrp
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -120,14 +121,46 @@ func (e *Engine) applyLink(now time.Time, i *iface, ev *Link) {
 // collectSources gathers the source addresses of all interfaces and routers.
 func (e *Engine) collectSources() {
 	clear(e.sources)
+	add := func(iface string, a netip.Addr) {
+		if a.IsValid() {
+			e.sources[zoneOf(iface, a)] = struct{}{}
+		}
+	}
 	for _, i := range e.ifaces {
-		e.sources[i.link.Primary] = struct{}{}
-		e.sources[i.link.LinkLocal] = struct{}{}
+		add(i.name, i.link.Primary)
+		add(i.name, i.link.LinkLocal)
 	}
 	for _, r := range e.order {
-		e.sources[r.source()] = struct{}{}
+		add(r.cfg.ID.Interface, r.source())
 	}
-	delete(e.sources, netip.Addr{})
+}
+
+// zoned is an address with the interface that it is unique on, "" for one that is
+// everywhere. A link-local one may be another host's on another link (RFC 4007
+// §5), which is where two routers often exchange theirs.
+type zoned struct {
+	addr  netip.Addr
+	iface string
+}
+
+func zoneOf(iface string, a netip.Addr) zoned {
+	if a.Is6() && a.IsLinkLocalUnicast() {
+		return zoned{a, iface}
+	}
+	return zoned{addr: a}
+}
+
+// forgetInterfaces forgets those that nobody uses any more, of which nothing is
+// told: their addresses may be other hosts' by now.
+func (e *Engine) forgetInterfaces() {
+	used := make(map[string]bool)
+	for _, r := range e.order {
+		used[r.cfg.ID.Interface], used[r.iface.name] = true, true
+		for _, t := range r.tracks {
+			used[t.ID.Name] = used[t.ID.Name] || t.ID.Kind == TrackInterface
+		}
+	}
+	maps.DeleteFunc(e.ifaces, func(name string, _ *iface) bool { return !used[name] })
 }
 
 // observeLink tells those who track the interface.

@@ -255,6 +255,43 @@ func TestOwnSourceOnAnyInterface(t *testing.T) {
 	g.seen("drop own_source from 192.0.2.77")
 }
 
+// TestOwnLinkLocalElsewhere: another router may have, on this link, the link-local
+// address that we have on another one. On the same link it is ours.
+func TestOwnLinkLocalElsewhere(t *testing.T) {
+	t.Parallel()
+	one, two := netip.MustParseAddr("fe80::1"), netip.MustParseAddr("fe80::2")
+	g := newBackup(t, settings(ipv6, addresses("fe80::100/64")))
+	here, other := linkUp("eth0"), linkUp("eth1")
+	here.LinkLocal, other.LinkLocal = one, two
+	g.step(here)
+	g.step(other)
+	g.log = nil
+	g.advert(two, 200)
+	g.seen()
+	g.advert(one, 200)
+	g.seen("drop own_source from fe80::1", "report duplicate_address peer fe80::1 (another router sends from our address)")
+}
+
+// TestSourcesOfForgottenInterfaces: the address of an interface that is used no
+// more may be another router's by now.
+func TestSourcesOfForgottenInterfaces(t *testing.T) {
+	t.Parallel()
+	g := newBackup(t, settings())
+	tracked := settings()
+	tracked.Tracks = []vrrp.Track{{ID: vrrp.TrackID{Kind: vrrp.TrackInterface, Name: "eth1"}}}
+	other := linkUp("eth1")
+	other.Primary = higher
+	g.step(configure(tracked))
+	g.step(other)
+	g.log = nil
+	g.advert(higher, 200)
+	g.seen("drop own_source from 192.0.2.3")
+	g.step(configure(settings()))
+	g.log = nil
+	g.advert(higher, 200)
+	g.seen()
+}
+
 // TestSafety_3_1_Alarm: a rejected advert of our VRID while we are master, or just before
 // we become it, may mean two masters.
 func TestSafety_3_1_Alarm(t *testing.T) {
