@@ -19,7 +19,6 @@ type reloadWorld struct {
 	now    time.Time
 	engine *vrrp.Engine
 	next   time.Time
-	known  map[string]bool // interfaces that the engine was told of
 	cfg    *conf.Config
 	held   map[heldAt]vrrp.RouterID
 	deeds  []deed // what was done to addresses since the last apply
@@ -49,7 +48,7 @@ const settling = 100 * time.Second
 
 func newReloadWorld() *reloadWorld {
 	return &reloadWorld{
-		now: time.Unix(1_000_000, 0), engine: vrrp.NewEngine(), known: make(map[string]bool),
+		now: time.Unix(1_000_000, 0), engine: vrrp.NewEngine(),
 		held: make(map[heldAt]vrrp.RouterID), owned: make(map[ipvs.ServiceKey]bool),
 	}
 }
@@ -61,14 +60,11 @@ func (w *reloadWorld) apply(c *conf.Config) *reloadWorld {
 	w.program()
 	w.observe(c)
 	w.step(&vrrp.Configure{Routers: c.Routers, Groups: groupsOf(c)})
-	for _, name := range interfacesOf(c) {
-		if !w.known[name] {
-			w.known[name] = true
-			w.step(&vrrp.Link{
-				Interface: name, Exists: true, Up: true, MTU: 1500,
-				Primary: netip.MustParseAddr("192.0.2.2"), LinkLocal: netip.MustParseAddr("fe80::2"),
-			})
-		}
+	for _, name := range interfacesOf(c) { // which the watch tells of each
+		w.step(&vrrp.Link{
+			Interface: name, Exists: true, Up: true, MTU: 1500,
+			Primary: netip.MustParseAddr("192.0.2.2"), LinkLocal: netip.MustParseAddr("fe80::2"),
+		})
 	}
 	end := w.now.Add(settling)
 	for w.now.Before(end) {
