@@ -265,7 +265,9 @@ func (m *measurement) trouble(stopped bool) string {
 	return ""
 }
 
-// table counts the services and real servers in the kernel.
+// table counts the services and real servers in the kernel, without a word to
+// netlink: those are counted. The text is whole as no other namespace has services
+// at the same time.
 func table() (services, reals int) {
 	b, err := os.ReadFile("/proc/net/ip_vs")
 	if err != nil {

@@ -50,9 +50,11 @@ func TestGoals(t *testing.T) {
 		"":              func(*step) {},
 		"writes = 0: 3": ours(inGuest, reloadComment, func(s *step) { s.Writes = 3 }),
 		"writes = 1: –": ours(inGuest, reloadWeight, func(s *step) { s.Writes = -1 }),
-		"no gap over two intervals in the guest: 20": ours(inGuest, reloadWeight, func(s *step) { s.Gap = 201 * time.Millisecond }),
-		"no advert late on the machine: 1":           ours(onHost, reloadSame, func(s *step) { s.Late = 1 }),
-		"keepalived's 1.00 s here: 0.06 s":           ours(inGuest, reloadSame, func(s *step) { s.CPU = 60 * time.Millisecond }),
+		"no gap over two intervals in the guest: 20":                         ours(inGuest, reloadWeight, func(s *step) { s.Gap = 201 * time.Millisecond }),
+		"no advert late on the machine: 1":                                   ours(onHost, reloadSame, func(s *step) { s.Late = 1 }),
+		"keepalived's 1.00 s here: 0.06 s":                                   ours(inGuest, reloadSame, func(s *step) { s.CPU = 60 * time.Millisecond }),
+		"another comment: CPU ≤ 1/20 of keepalived's 1.00 s here: 0.06 s":    ours(inGuest, reloadComment, func(s *step) { s.CPU = 60 * time.Millisecond }),
+		"one weight changed: CPU ≤ 1/20 of keepalived's 1.00 s here: 0.06 s": ours(inGuest, reloadWeight, func(s *step) { s.CPU = 60 * time.Millisecond }),
 		"of keepalived 2.4.3: 0.34 s": func(s *step) {
 			if s.Daemon == "keepalived" {
 				s.CPU = time.Minute
