@@ -149,11 +149,9 @@ func (c *checkerRole) amend(a checkerAmendment) error {
 // without asking all others what they want. It returns false, having done
 // nothing, when more is different.
 func (c *checkerRole) retune(before, now checkerConfig, changed []int) bool {
-	if !reflect.DeepEqual(before.besideServices(), now.besideServices()) {
-		return false
-	}
 	c.mu.Lock()
-	ok := c.pools.retune(now.Services, changed)
+	before.Overrides, before.Instances = c.pools.last, c.instances // told alone since
+	ok := reflect.DeepEqual(before.besideServices(), now.besideServices()) && c.pools.retune(now.Services, changed)
 	if ok {
 		c.config = now
 	}

@@ -166,8 +166,15 @@ func TestCheckerShare(t *testing.T) {
 				cfg.IPVS.TellFirst = !cfg.IPVS.TellFirst
 			case 1:
 				cfg.Overrides = overrideSet{cfg.Overrides.Seq + 1, []override{{Service: "s1", Weight: rapid.IntRange(0, 3).Draw(t, "override")}}}
-			case 2:
+			case 2, 5:
 				cfg.Instances = instanceStates{Seq: cfg.Instances.Seq + 1, Away: []netip.Addr{first[0].Key.Address.Addr()}}
+			case 6: // which is told alone as well
+				cfg.Instances = instanceStates{Seq: cfg.Instances.Seq + 1, Masters: []string{"a"}}
+				for _, r := range []*toldRole{part, whole} {
+					if err := r.supervisor.Call(t.Context(), callInstances, cfg.Instances, nil); err != nil {
+						t.Fatal(err)
+					}
+				}
 			case 3:
 				share.peer = nil // as after a call without an answer
 			case 4:

@@ -128,7 +128,7 @@ func (v *Vipd) ask(method, path string) (int, []byte, error) {
 		var d net.Dialer
 		return d.DialContext(ctx, "unix", filepath.Join(v.Runtime, "vipd.sock"))
 	}
-	client := http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 	req, err := http.NewRequest(method, "http://vipd"+path, nil)
 	if err != nil {
 		return 0, nil, err
