@@ -136,6 +136,6 @@ func (g *genhash) digest(conn io.Reader, out io.Writer) error {
 	if _, err := io.Copy(to, answer.Body); err != nil {
 		return problem(fmt.Errorf("read answer: %w", err))
 	}
-	fmt.Fprintf(out, "MD5SUM = %x\n", sum.Sum(nil))
+	fmt.Fprintf(out, "%x\n", sum.Sum(nil))
 	return nil
 }

@@ -54,6 +54,10 @@ func compose(l *letter, s Settings) (*mail.Msg, error) {
 		return nil, fmt.Errorf("set recipients: %w", err)
 	}
 	subject, body := l.words(s)
+	encoding := mail.EncodingQP
+	if single(s.Mail) && len(l.changes) == 1 {
+		encoding = mail.NoEncoding // filters look for "=>"
+	}
 	agent := "vipd"
 	if s.Mail.Style == conf.MailKeepalived {
 		agent = "Keepalived"
@@ -61,7 +65,7 @@ func compose(l *letter, s Settings) (*mail.Msg, error) {
 	msg.SetUserAgent(agent)
 	msg.Subject(subject)
 	msg.SetDate()
-	msg.SetBodyString(mail.TypeTextPlain, body)
+	msg.SetBodyString(mail.TypeTextPlain, body, mail.WithPartEncoding(encoding))
 	return msg, nil
 }
 
@@ -147,9 +151,9 @@ func asLdirectord(subject, host string, phase conf.Phase) string {
 // mails look for. What a check said stands below them.
 func asKeepalived(c Change) (subject, body string) {
 	if c.Subject != "" {
-		body = "=> " + c.Text + " <=\n"
+		body = "=> " + oneLine(c.Text) + " <=\n"
 		if c.Reason != "" {
-			body += "\n" + c.Reason + "\n"
+			body += "\n" + oneLine(c.Reason) + "\n"
 		}
 		return c.Subject, body
 	}
@@ -164,4 +168,17 @@ func asKeepalived(c Change) (subject, body string) {
 		}[c.State]
 	}
 	return fmt.Sprintf("%s %s - Entering %s state", kind, c.Name, c.State), "=> " + text + " <=\n"
+}
+
+// maxMailLine bounds a line of a mail that is sent as it is (RFC 5321 section
+// 4.5.3.1.6: 1000 octets).
+const maxMailLine = 800
+
+// oneLine makes one line of what a check said.
+func oneLine(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "?")), " ")
+	if len(s) > maxMailLine {
+		s = strings.ToValidUTF8(s[:maxMailLine], "") + "…"
+	}
+	return s
 }

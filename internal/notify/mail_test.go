@@ -162,6 +162,36 @@ func TestMail(t *testing.T) {
 	}
 }
 
+// TestKeepalived_MailIsPlain: what filters look for in keepalived's mails stands in
+// ours as it is, and no line is longer than mail servers take.
+func TestKeepalived_MailIsPlain(t *testing.T) {
+	t.Parallel()
+	server := newSMTPServer(t)
+	n, p := newNotifier(Settings{Mail: &conf.Mail{
+		To: []string{"ops@example.com"}, From: "lb@example.com", Server: server.addr, Security: "none", Style: conf.MailKeepalived, Name: "lb",
+	}})
+	n.Tell(change("VI", Master), conf.Notify{Mail: true})
+	n.Mail(Change{Subject: "Realserver x - DOWN", Text: "MISC CHECK failed on service", Reason: "exit status 1: " + strings.Repeat("é\n", 5000)})
+	n.Close(20 * time.Second)
+	said := server.conversation()
+	for _, want := range []string{
+		"\nSubject: [lb] VRRP Instance VI - Entering MASTER state\n", "\nX-Mailer: Keepalived\n", "\n=> VRRP Instance is now owning VRRP VIPs <=\n",
+		"\nSubject: [lb] Realserver x - DOWN\n", "\n=> MISC CHECK failed on service <=\n", "\nexit status 1: é é",
+	} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q was not said:\n%s", want, said)
+		}
+	}
+	for line := range strings.Lines(said) {
+		if len(line) > 998 {
+			t.Errorf("a line has %d octets", len(line))
+		}
+	}
+	if p.text() != "" {
+		t.Error(p.text())
+	}
+}
+
 // TestStormIsOneMail: one mail for each change is keepalived's way; of a storm
 // the first go out so, the rest as one that counts what it leaves out.
 func TestStormIsOneMail(t *testing.T) {

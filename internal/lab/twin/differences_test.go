@@ -60,6 +60,18 @@ var differences = []difference{
 		"nobody reads what comes with every start", "",
 	},
 	{
+		"mail-reason", "a mail about a real server says that a check failed", "it says so in the same words, and below them what the check said",
+		"who is woken by it needs to know what is wrong", "internal/notify TestKeepalived_MailIsPlain",
+	},
+	{
+		"mail-storm", "every change is a mail of its own", "of more than 20 in ten seconds the rest is one mail", "who gets ten thousand mails reads none, and the mail server takes none",
+		"internal/notify TestStormIsOneMail",
+	},
+	{
+		"script-umask", "programs run with umask 0177, so that nobody can enter directories that they make", "they have the umask of the service, or the one that `umask` names",
+		"it is the administrator's choice, as for any other service", "cmd/vipd TestKeepalived_Umask",
+	},
+	{
 		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files; with --vrrp or --check one has none",
 		"a reload that adds the first instance or virtual server starts nothing new", "",
 	},

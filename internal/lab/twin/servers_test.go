@@ -223,7 +223,7 @@ func takeMail(conn net.Conn, taken func(mail string)) {
 	say := func(text string) { io.WriteString(conn, text+"\r\n") }
 	say("220 mail.example.com ESMTP")
 	var envelope []string
-	data, subject, folding := false, "", false
+	data, subject, folding, text := false, "", false, ""
 	for lines := bufio.NewScanner(conn); lines.Scan(); {
 		line := strings.TrimSpace(lines.Text())
 		folding = folding && strings.HasPrefix(lines.Text(), " ") // RFC 5322 section 2.2.3
@@ -231,7 +231,8 @@ func takeMail(conn net.Conn, taken func(mail string)) {
 		switch {
 		case data && line == ".":
 			data = false
-			taken(strings.Join(append(envelope, subject), ", "))
+			taken(strings.Join(append(envelope, subject+text), ", "))
+			text = ""
 			say("250 taken")
 		case data && folding:
 			subject += " " + line
@@ -241,6 +242,12 @@ func takeMail(conn net.Conn, taken func(mail string)) {
 			}
 			if status, is := strings.CutPrefix(line, "Daemon-Status: "); is {
 				subject += ", " + status
+			}
+			if line == "X-Mailer: Keepalived" { // who sent it, and what it says
+				text = ", Keepalived" + text
+			}
+			if strings.HasPrefix(line, "=>") {
+				text += ", " + line
 			}
 		case verb == "DATA":
 			data = true
