@@ -84,10 +84,7 @@ type place struct {
 
 func newPlace(t *testing.T, c placed) *place {
 	t.Helper()
-	l := lab.New(t)
-	l.Bridge("lan", "192.0.2.0/24")
-	p := &place{placed: c, t: t, h: l.Host("lb", "lan", "192.0.2.1/24")}
-	holder := p.h.Start("unshare", "-m", "sh", "-ec", `mount --make-rprivate /
+	return newPlaceOf(t, c, `mount --make-rprivate /
 mount -t tmpfs none /run
 cp "$0" /run/program
 mount -t tmpfs none /tmp
@@ -97,7 +94,16 @@ ip link set blue0 up
 ip -n blue link set eth0 up
 ip -n blue addr add 192.0.2.1/24 dev eth0
 touch /run/ready
-exec sleep 1000`, lab.Binary(t))
+exec sleep 1000`)
+}
+
+// newPlaceOf makes a place by a program of the shell.
+func newPlaceOf(t *testing.T, c placed, program string) *place {
+	t.Helper()
+	l := lab.New(t)
+	l.Bridge("lan", "192.0.2.0/24")
+	p := &place{placed: c, t: t, h: l.Host("lb", "lan", "192.0.2.1/24")}
+	holder := p.h.Start("unshare", "-m", "sh", "-ec", program, lab.Binary(t))
 	pid := strconv.Itoa(holder.PID())
 	p.root, p.in = "/proc/"+pid+"/root", []string{"-t", pid, "-m"}
 	p.await("the place is there", func() error {

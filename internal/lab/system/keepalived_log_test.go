@@ -1,0 +1,148 @@
+//go:build !race
+
+package system
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vipd/vipd/internal/lab"
+)
+
+// loggedFlags are command lines that say where the log goes. (The keepalived of
+// Debian is built without log files.)
+var loggedFlags = []string{"", "-l", "-S 3", "-S local5", "-S user", "-G", "-G -l", "-m -D"}
+
+// logPlace is a host with a /tmp and a syslog of its own: a /dev with little in it,
+// where programs look for the socket.
+const logPlace = `mount --make-rprivate /
+mount -t tmpfs none /run
+cp "$0" /run/program
+mount -t tmpfs none /tmp
+mkdir /run/dev
+mount --rbind /dev /run/dev
+mount -t tmpfs none /dev
+for f in null zero urandom random; do touch /dev/$f; mount --bind /run/dev/$f /dev/$f; done
+touch /run/ready
+exec sleep 1000`
+
+// TestKeepalived_Log: the same flags bring the log to the same places as
+// keepalived's: to syslog with the same facility, level and name, and to the
+// console; and cores are dumped where they are there.
+func TestKeepalived_Log(t *testing.T) {
+	lab.Need(t, lab.Root, lab.Tool("keepalived"), lab.Tool("unshare"), lab.Tool("nsenter"))
+	t.Parallel()
+	lab.Binary(t)
+	for _, flags := range loggedFlags {
+		t.Run(flags, func(t *testing.T) {
+			t.Parallel()
+			var theirs, ours []string
+			var both sync.WaitGroup
+			both.Go(func() { theirs = logged(t, flags, "keepalived") })
+			both.Go(func() { ours = logged(t, flags, "/run/program", "keepalived") })
+			both.Wait()
+			if diff := cmp.Diff(theirs, ours); diff != "" {
+				t.Errorf("(-keepalived +vipd):\n%s", diff)
+			}
+		})
+	}
+}
+
+// logged runs a daemon until it holds its address and tells where it has logged
+// what.
+func logged(t *testing.T, flags string, daemon ...string) []string {
+	t.Helper()
+	p := newPlaceOf(t, placed{flags: flags}, logPlace)
+	syslog := listenSyslog(t, p.root+"/dev/log")
+	if err := os.WriteFile(p.root+"/run/keepalived.conf", []byte(strings.ReplaceAll(placedConf, "IF", "eth0")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	line := strings.Join(append(daemon, "-n", "-f", "/run/keepalived.conf", flags), " ")
+	d := p.h.Start("nsenter", append(p.in, "sh", "-c", "echo $$ >/run/daemon; exec "+line+" >/run/console 2>&1")...)
+	p.await("the address is held", func() error {
+		if !p.h.Holds(addr(vip)) {
+			return errors.New("nobody holds it")
+		}
+		return nil
+	})
+	pid, err := os.ReadFile(p.root + "/run/daemon")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := []string{"cores " + coreLimit(t, p, strings.TrimSpace(string(pid)))}
+	d.Signal(syscall.SIGTERM)
+	p.await(daemon[0]+" ends", func() error {
+		if d.Running() {
+			return errors.New("it runs")
+		}
+		return nil
+	})
+	console, err := os.ReadFile(p.root + "/run/console")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(out, syslog(), fmt.Sprintf("console %v", bytes.Contains(bytes.ToLower(console), []byte("starting"))))
+}
+
+// coreLimit is the soft limit of the size of core files of a process.
+func coreLimit(t *testing.T, p *place, pid string) string {
+	t.Helper()
+	said, err := p.h.Run("nsenter", append(slices.Clone(p.in), "grep", "core file", "/proc/"+pid+"/limits")...)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	return strings.Fields(said)[4]
+}
+
+// syslogLine is the begin of a message (RFC 3164): priority, time, program.
+var syslogLine = regexp.MustCompile(`^<(\d+)>[A-Z][a-z]{2} [ \d]\d [\d:]{8} ([A-Za-z_]+)\[\d+\]: `)
+
+// listenSyslog takes messages; the function that it returns tells the form of most
+// of those of the daemon as a whole: keepalived begins before it has read its flags.
+func listenSyslog(t *testing.T, socket string) func() string {
+	t.Helper()
+	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: socket, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	var mu sync.Mutex
+	forms := map[string]int{}
+	go func() {
+		for buf := make([]byte, 65536); ; {
+			n, err := l.Read(buf)
+			if err != nil {
+				return
+			}
+			m := syslogLine.FindSubmatch(buf[:n])
+			mu.Lock()
+			if m == nil {
+				forms[fmt.Sprintf("no message: %q", buf[:n])] += 1000
+			} else if string(m[2]) == "Keepalived" {
+				forms["syslog <"+string(m[1])+">"]++
+			}
+			mu.Unlock()
+		}
+	}()
+	return func() (most string) {
+		mu.Lock()
+		defer mu.Unlock()
+		for f, n := range forms {
+			if n > forms[most] {
+				most = f
+			}
+		}
+		return most
+	}
+}
