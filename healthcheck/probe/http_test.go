@@ -47,6 +47,8 @@ func TestHTTPAnswers(t *testing.T) {
 		{"refused text", "HTTP/1.1 200 OK\r\n\r\nmaintenance", asking(func(s *healthcheck.HTTP) { s.Refuse = "maint" }), body,
 			`the body matches "maint", which it must not`},
 		{"no refused text", "HTTP/1.1 200 OK\r\n\r\nfine", asking(func(s *healthcheck.HTTP) { s.Refuse = "maint" }), ok, "HTTP status 200"},
+		{"text of the header alone", "HTTP/1.1 200 OK\r\nX: y\r\n\r\nfine", expecting("200 OK"), body,
+			`"200 OK" not found in the body (4 bytes: "fine")`},
 		{"no text", "HTTP/1.1 200 OK\r\n\r\n", expecting("Still alive"), body,
 			`"Still alive" not found in the body (0 bytes: "")`},
 		{"NUL and invalid UTF-8", "HTTP/1.1 200 OK\r\n\r\n\x00\xff\x1b[2J", expecting("alive"), body,

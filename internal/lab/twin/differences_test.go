@@ -80,6 +80,10 @@ var differences = []difference{
 		"nobody gets a connection before his first check", "",
 	},
 	{
+		"regex-header", "a regular expression is looked for in the header of the answer, too, and offsets count from its beginning, whenever it arrives together with the page",
+		"in the page alone", "what arrives together is chance: the same server would be up and down", "healthcheck/probe TestHTTPAnswers",
+	},
+	{
 		"fallback-command", "ldirectord runs the command of the fallback anew for every real server that goes or comes at the start", "it is run when the fallback comes, and when it goes",
 		"nothing has changed in between", "",
 	},
