@@ -96,7 +96,7 @@ func (s *supervisor) handOverBound() time.Duration {
 		longest = max(longest, c.LeaveBound())
 		addresses += len(c.Addresses) + len(c.Excluded)
 	}
-	return longest + time.Duration(addresses)*runner.RemovalBound + s.patience()
+	return longest + time.Duration(addresses)*runner.RemovalBound + removalPatience + s.patience()
 }
 
 // patience is how much longer than usual roles may take to leave.

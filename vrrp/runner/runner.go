@@ -17,8 +17,9 @@ const (
 	// keep the loop from its deadlines.
 	drainPerPort = 4096
 	// flushBound is how long leaving waits for the addresses to go, besides
-	// RemovalBound for each.
-	flushBound = 500 * time.Millisecond
+	// RemovalBound for each. The kernel does one change of networks after the
+	// other, and a namespace that goes may take it a second.
+	flushBound = 2500 * time.Millisecond
 	// retryDeaf is how often an interface that cannot be listened to is tried
 	// again.
 	retryDeaf = time.Second

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -128,6 +129,12 @@ var (
 
 const harmless = "/bin/true"
 
+// shared reports whether the kernel makes one service of several virtual
+// servers, by the table of differences: shared-mark.
+func shared(diags conf.Diagnostics) bool {
+	return slices.ContainsFunc(diags, func(d conf.Diagnostic) bool { return d.Code == "duplicate_service" })
+}
+
 // readForeign reads a file and makes it harmless. The error tells why it cannot
 // be run: vipd refuses it, or it is for something else.
 func readForeign(file string, services bool) (*foreignFile, error) {
@@ -158,6 +165,8 @@ func readForeign(file string, services bool) (*foreignFile, error) {
 	switch {
 	case cfg == nil:
 		return nil, fmt.Errorf("vipd refuses it: %v", diags)
+	case shared(diags):
+		return nil, errors.New("virtual servers of one firewall mark are one to the kernel")
 	case dangerous != "":
 		return nil, fmt.Errorf("it runs %s", dangerous)
 	case services && len(cfg.Services) == 0, !services && len(cfg.Routers) == 0:
@@ -304,12 +313,26 @@ func (f *foreignFile) stage(t *testing.T, daemon string) *stage {
 	}
 	for i := range f.cfg.Routers {
 		r := &f.cfg.Routers[i]
-		if source := r.Delivery.Source; source.IsValid() && !s.lb.Holds(source) {
-			s.lb.AddAddress(cmp.Or(r.ID.Interface, f.interfaces[0]), fmt.Sprintf("%v/%d", source, source.BitLen()))
+		s.own(r.Delivery.Source, cmp.Or(r.ID.Interface, f.interfaces[0]))
+	}
+	for i := range f.cfg.Services {
+		if v := &f.cfg.Services[i]; v.HASuspend {
+			s.own(v.Key.Address.Addr(), f.interfaces[0])
 		}
 	}
 	s.open()
 	return s
+}
+
+// own gives the director an address, if it is one and not there. An announcement
+// of it is none of a virtual router.
+func (s *stage) own(addr netip.Addr, iface string) {
+	s.t.Helper()
+	if !addr.IsValid() || s.lb.Holds(addr) {
+		return
+	}
+	s.lb.AddAddress(iface, fmt.Sprintf("%v/%d", addr, addr.BitLen()))
+	s.wire.ignore(addr)
 }
 
 // rename gives an interface of the director another name.

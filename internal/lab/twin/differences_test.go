@@ -80,6 +80,18 @@ var differences = []difference{
 		"nobody gets a connection before his first check", "",
 	},
 	{
+		"shared-mark", "virtual servers of one firewall mark and several protocols are one service of the kernel, with the real servers of all", "the first counts, and the others are told of (`duplicate_service`)",
+		"two pools would decide about one service", "conf/keepalived TestGroups",
+	},
+	{
+		"suspend-address", "with ha_suspend checks rest while the address is not on the machine, whoever puts it there", "they rest while the instance that has it is not master; an address that no instance has counts as there",
+		"a service whose address comes by other means than these files would never be checked", "internal/daemon TestSuspended",
+	},
+	{
+		"source-announcement", "an address that unicast adverts are sent from is announced at the start if it is not the first one of its interface", "it is not",
+		"it belongs to the host, whose kernel answers for it", "internal/lab/twin TestCorpus",
+	},
+	{
 		"regex-header", "a regular expression is looked for in the header of the answer, too, and offsets count from its beginning, whenever it arrives together with the page",
 		"in the page alone", "what arrives together is chance: the same server would be up and down", "healthcheck/probe TestHTTPAnswers",
 	},

@@ -2,6 +2,7 @@ package twin
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -91,7 +92,7 @@ func newStage(t *testing.T, c *testCase, daemon string) *stage {
 func emptyStage(t *testing.T, c *testCase, daemon string) *stage {
 	return &stage{
 		t: t, c: c, daemon: daemon, hasIPVS: c.only != onlyRouters, heard: map[string]int{}, mail: &mailbox{},
-		wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}},
+		wire: &wire{adverts: map[string]string{}, announced: map[string]bool{}, listeners: map[string]string{}, hosts: map[netip.Addr]bool{}},
 	}
 }
 

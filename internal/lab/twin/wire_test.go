@@ -21,8 +21,9 @@ import (
 type wire struct {
 	mu        sync.Mutex
 	adverts   map[string]string
-	announced map[string]bool   // false: in an earlier step; they are repeated for seconds
-	listeners map[string]string // MAC by segment: who serves after the director, and is announced by it in time or not
+	announced map[string]bool     // false: in an earlier step; they are repeated for seconds
+	hosts     map[netip.Addr]bool // addresses of the director that are announced or not
+	listeners map[string]string   // MAC by segment: who serves after the director, and is announced by it in time or not
 }
 
 // Protocols inside of IP.
@@ -132,7 +133,7 @@ func (w *wire) advert(segment, mac string, src, dst netip.Addr, header string, m
 func (w *wire) announce(segment string, addr netip.Addr, mac net.HardwareAddr) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if mac.String() == w.listeners[segment] {
+	if mac.String() == w.listeners[segment] || w.hosts[addr] {
 		return
 	}
 	fact := fmt.Sprintf("announced %s %v %v", segment, addr, mac)
@@ -162,6 +163,13 @@ func (w *wire) silence(segment string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	maps.DeleteFunc(w.adverts, func(key, _ string) bool { return strings.HasPrefix(key, "advert "+segment) })
+}
+
+// ignore leaves out announcements of an address of the director's.
+func (w *wire) ignore(addr netip.Addr) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.hosts[addr] = true
 }
 
 func (w *wire) forget() {
