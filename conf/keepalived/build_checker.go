@@ -239,8 +239,11 @@ func (r *reader) serviceKernel(v *service, s *conf.Service) {
 		r.warnf(v.at, "no_effect", "", "ops is for UDP services only")
 		s.OnePacket = false
 	}
-	if s.Persistent > 0 { // nothing else is grouped by it
-		s.Granularity = or(v.mask, 0)
+	if s.Granularity = or(v.mask, 0); s.Granularity > 0 && v.persistent == nil {
+		s.Persistent = defaultPersistence
+	}
+	if s.Persistent == 0 { // nothing else is grouped by it
+		s.Granularity = 0
 	}
 	if s.Granularity > 32 && !s.Key.IPv6() {
 		r.warnf(v.at, "bad_value", "", "persistence_granularity %d is not for IPv4", s.Granularity)

@@ -120,3 +120,31 @@ func TestNoEmailFaults(t *testing.T) {
 		}
 	}
 }
+
+// TestKeepalived_GranularityPersists: connections that are grouped stay, for six
+// minutes if nothing else is written.
+func TestKeepalived_GranularityPersists(t *testing.T) {
+	for lines, want := range map[string]time.Duration{
+		"":                           0,
+		"persistence_granularity 64": 6 * time.Minute,
+		"persistence_timeout 60":     time.Minute,
+		"persistence_timeout 60\npersistence_granularity 64": time.Minute,
+	} {
+		s := usable(t, "virtual_server 2001:db8::1 80 {\nlvs_sched rr\nlvs_method NAT\nprotocol TCP\n"+lines+"\nreal_server 2001:db8::2 80 {\n}\n}\n").Services[0]
+		if s.Persistent != want || (s.Granularity != 0) != strings.Contains(lines, "granularity") {
+			t.Errorf("%q: %v, %d", lines, s.Persistent, s.Granularity)
+		}
+	}
+}
+
+// TestKeepalived_PreferencesOfRules: a rule that is left out takes none.
+func TestKeepalived_PreferencesOfRules(t *testing.T) {
+	c := usable(t, "static_rules {\nfrom 192.0.2.0/24 table 1\nto 192.0.2./24 table 1\nfrom 198.51.100.0/24 table 2\n}\n")
+	var got []uint32
+	for _, r := range c.Static.Paths.Rules {
+		got = append(got, r.Priority)
+	}
+	if diff := cmp.Diff([]uint32{16384, 16383}, got); diff != "" {
+		t.Errorf("preferences (-want +got):\n%s", diff)
+	}
+}

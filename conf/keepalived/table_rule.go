@@ -42,6 +42,7 @@ func (r *reader) rules(s *statement, static bool) []vrrp.Rule {
 			one.done()
 		})
 		if good {
+			one.prefer()
 			out = append(out, one.out)
 		}
 	}
@@ -59,14 +60,19 @@ func (r *ruleReader) done() {
 	if r.out.From.Addr().Is6() || r.out.To.Addr().Is6() {
 		r.out.Family = vrrp.IPv6
 	}
-	if r.out.Priority == 0 {
-		r.out.Priority = uint32(lastPreference - r.autoRules)
-		r.autoRules++
-		r.warnf(r.k.where(0), "no_preference", "preference N", "the rule has no preference: it gets %d", r.out.Priority)
-	}
 	if r.out.Action == vrrp.RuleLookup && r.out.Table == 0 && !r.out.L3Master {
 		r.errorf(r.k.where(0), "missing_value", "table ID", "the rule has no table")
 	}
+}
+
+// prefer gives a rule a preference, unless it has one.
+func (r *ruleReader) prefer() {
+	if r.out.Priority != 0 {
+		return
+	}
+	r.out.Priority = uint32(lastPreference - r.autoRules)
+	r.autoRules++
+	r.warnf(r.k.where(0), "no_preference", "preference N", "the rule has no preference: it gets %d", r.out.Priority)
 }
 
 // action takes the type of a rule without the word type.
