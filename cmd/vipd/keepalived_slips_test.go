@@ -164,7 +164,7 @@ var slips = []slip{
 	{"instance", "virtual_routes {\n 198.51.100.0/24\n}", 5, 5, "the route has neither a gateway nor an interface; it is left out, as", ""},
 	{"instance", "virtual_routes {\n 198.51.100.0/24 via 192.0.2.254 metric x\n}", 5, 5, "\"x\" is not a number; it is left out, as keepalived does", ""},
 	{"instance", "virtual_rules {\n from garbage table 100\n}", 5, 5, "\"garbage\" is not a network; it is left out, as keepalived does", ""},
-	{"instance", "virtual_rules {\n from 198.51.100.0/24\n}", 5, 5, "the rule has no preference: it gets 16384", ""},
+	{"instance", "virtual_rules {\n from 198.51.100.0/24\n}", 5, 5, "the rule has no table", ""},
 	{"instance", "virtual_rules {\n from 198.51.100.0/24 table nosuch\n}", 5, 5, "\"nosuch\" is not a number; it is left out, as keepalived does", ""},
 	{"instance", "virtual_rules {\n from 198.51.100.0/24 table 100 foo\n}", 5, 5, "unknown keyword foo; it is ignored", ""},
 	{"instance", "track_interface {\n nosuch0\n}", 5, 0, "", ""},
