@@ -77,6 +77,7 @@ func TestArguments(t *testing.T) {
 	for line, want := range map[string]string{
 		"vipd check x": "check x", "/usr/sbin/keepalived -n": "keepalived -n", "vipd keepalived -T -s a": "genhash -s a",
 		"keepalived --genhash -s a": "genhash -s a", "/usr/bin/genhash -s a": "genhash -s a", "keepalived -n -T": "keepalived -n -T",
+		"/usr/sbin/keepalived": "keepalived", "/usr/sbin/keepalived role router --realtime 1": "role router --realtime 1",
 	} {
 		if diff := cmp.Diff(strings.Fields(want), arguments(strings.Fields(line))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", line, diff)

@@ -68,10 +68,12 @@ func main() {
 }
 
 // arguments returns those of a command line, with the name of keepalived or of its
-// tool as the command that it is.
+// tool as the command that it is. Those take flags alone: a word is one of our own
+// commands, as when the daemon starts its roles.
 func arguments(line []string) []string {
 	args := line[1:]
-	if name := filepath.Base(line[0]); name == keepalivedName || name == genhashName {
+	command := len(args) > 0 && !strings.HasPrefix(args[0], "-")
+	if name := filepath.Base(line[0]); !command && (name == keepalivedName || name == genhashName) {
 		args = append([]string{name}, args...)
 	}
 	if len(args) > 1 && args[0] == keepalivedName && slices.Contains([]string{"-T", "--genhash"}, args[1]) {

@@ -28,7 +28,8 @@ var loggedFlags = []string{"", "-l", "-S 3", "-S local5", "-S user", "-G", "-G -
 // where programs look for the socket.
 const logPlace = `mount --make-rprivate /
 mount -t tmpfs none /run
-cp "$0" /run/program
+mkdir /run/bin
+cp "$0" /run/bin/keepalived
 mount -t tmpfs none /tmp
 mkdir /run/dev
 mount --rbind /dev /run/dev
@@ -39,7 +40,8 @@ exec sleep 1000`
 
 // TestKeepalived_Log: the same flags bring the log to the same places as
 // keepalived's: to syslog with the same facility, level and name, and to the
-// console; and cores are dumped where they are there.
+// console; and cores are dumped where they are there. Ours is a program by the name
+// of keepalived.
 func TestKeepalived_Log(t *testing.T) {
 	lab.Need(t, lab.Root, lab.Tool("keepalived"), lab.Tool("unshare"), lab.Tool("nsenter"))
 	t.Parallel()
@@ -50,7 +52,7 @@ func TestKeepalived_Log(t *testing.T) {
 			var theirs, ours []string
 			var both sync.WaitGroup
 			both.Go(func() { theirs = logged(t, flags, "keepalived") })
-			both.Go(func() { ours = logged(t, flags, "/run/program", "keepalived") })
+			both.Go(func() { ours = logged(t, flags, "/run/bin/keepalived") })
 			both.Wait()
 			if diff := cmp.Diff(theirs, ours); diff != "" {
 				t.Errorf("(-keepalived +vipd):\n%s", diff)
