@@ -42,6 +42,7 @@ const (
 func TestCorpus(t *testing.T) {
 	needCorpus(t)
 	lab.Need(t, lab.Root, lab.Tool("keepalived"))
+	t.Parallel()
 	lab.Binary(t)
 	compareCorpus(t, atOnceHost, false)
 }
@@ -49,6 +50,7 @@ func TestCorpus(t *testing.T) {
 // TestGuestCorpus: other people's virtual servers under keepalived and vipd.
 func TestGuestCorpus(t *testing.T) {
 	needCorpus(t)
+	t.Parallel()
 	lab.Binary(t)
 	if !lab.Guest(t) {
 		return
