@@ -12,8 +12,6 @@ import (
 
 // unshown are the directives that no twin shows, each with the reason.
 var unshown = map[string]string{
-	"timeout":          "of version 1: the ldirectord of the twins refuses it",
-	"connecttimeout":   "of version 1: the ldirectord of the twins refuses it",
 	"virtual/database": "the drivers of databases are no part of the lab, and without them ldirectord ends at the first check",
 }
 
@@ -61,7 +59,7 @@ func TestTwinsCoverDirectives(t *testing.T) {
 func directivesOf(archive *txtar.Archive) map[string]bool {
 	used := map[string]bool{}
 	for _, f := range archive.Files {
-		if !strings.HasSuffix(f.Name, ".cf") {
+		if !strings.HasSuffix(strings.TrimSuffix(f.Name, ".vipd"), ".cf") {
 			continue
 		}
 		for line := range strings.Lines(string(f.Data)) {

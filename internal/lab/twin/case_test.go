@@ -83,6 +83,15 @@ func (c *testCase) original() string {
 	return keepalived
 }
 
+// ownText is the text of a file for a daemon: vipd's is another one where a file
+// "NAME.vipd" says so, with words that the original of today no longer knows.
+func (c *testCase) ownText(name, text, daemon string) string {
+	if own, has := c.files[name+"."+vipd]; has && daemon != c.original() {
+		return own
+	}
+	return text
+}
+
 // readCases reads all cases of a folder.
 func readCases(t *testing.T, dir string) []*testCase {
 	t.Helper()

@@ -101,7 +101,7 @@ func (s *stage) open() {
 	s.t.Helper()
 	for _, files := range []map[string]string{s.c.files, clientFiles(s.t)} {
 		for name, text := range files {
-			s.put(name, text)
+			s.put(name, s.c.ownText(name, text, s.daemon))
 		}
 	}
 	s.pipe()
