@@ -99,6 +99,29 @@ func (d *Document) Bytes() []byte {
 	return text
 }
 
+// Count returns how many blocks of each kind the document has, at any depth,
+// settings of the daemon itself aside.
+func (d *Document) Count() map[string]int {
+	count := map[string]int{}
+	countBlocks(d.Blocks, count)
+	return count
+}
+
+func countBlocks(blocks []*Block, count map[string]int) {
+	for _, b := range blocks {
+		switch b.Type {
+		case "global", "ipvs":
+			continue
+		case "dynamic":
+			count[b.Labels[0]]++
+		case "content":
+		default:
+			count[b.Type]++
+		}
+		countBlocks(b.Blocks, count)
+	}
+}
+
 // printer writes a document and remembers the origin of each line.
 type printer struct {
 	strings.Builder

@@ -46,7 +46,7 @@ var serverBlock = &block{
 		{name: "one_packet", kind: kindBool, def: "false", help: "Schedule every datagram by itself. UDP and marks only."},
 		{name: "alpha", kind: kindBool, def: "false",
 			help: "A real server that is not in the kernel's table stays out until its checks say that it is up; otherwise it is assumed up."},
-		{name: "omega", kind: kindBool, def: "false", help: "Run the hook `quorum.on_down` when vipd stops."},
+		{name: "omega", kind: kindBool, def: "false", help: "Run the hooks `quorum.on_down` and `on_down` of the real servers that are up when vipd stops."},
 		{name: "keep_on_stop", kind: kindBool, defNote: "`global.keep_table_on_stop`",
 			help: "Whether the service stays in the IPVS table when vipd stops. The next start finds it and goes on with it."},
 		{name: "ha_suspend", kind: kindBool, def: "false",

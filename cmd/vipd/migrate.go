@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,12 +20,15 @@ type migration struct {
 	OK          bool             `json:"ok"`
 	Output      string           `json:"output,omitempty"` // file that was written
 	HCL         string           `json:"hcl,omitempty"`    // the text, when it was not written to a file
+	// Carried counts the blocks that were carried over, by kind.
+	Carried     map[string]int   `json:"carried_over,omitempty"`
 	Diagnostics conf.Diagnostics `json:"diagnostics"`
 	Next        []string         `json:"next,omitempty"` // commands to run now
 }
 
 func migrateCommand(c *common) *cobra.Command {
 	var output, report string
+	var how daemon.Migration
 	cmd := &cobra.Command{
 		Use:   "migrate FILE… | NAME=FILE NAME=FILE…",
 		Short: "Convert the configuration of another program",
@@ -45,16 +49,17 @@ written.`,
 			if report != "text" && report != "json" {
 				return usage(fmt.Errorf("--report is text or json, not %q", report))
 			}
-			text, diags := convert(args, conf.Format(c.format))
-			if text != nil && output != "" {
-				if err := writeNew(output, text); err != nil {
+			how.Format = conf.Format(c.format)
+			made := convert(args, how)
+			if made.Text != nil && output != "" {
+				if err := writeNew(output, made.Text); err != nil {
 					return usage(err)
 				}
 			}
-			if err := reportMigration(cmd, c.json, report == "json", args, output, text, diags); err != nil {
+			if err := reportMigration(cmd, c.json, report == "json", args, output, made); err != nil {
 				return err
 			}
-			if code := diagnosticsExit(diags); code != 0 {
+			if code := diagnosticsExit(made.Diagnostics); code != 0 {
 				return &exitError{code: code}
 			}
 			return nil
@@ -62,17 +67,18 @@ written.`,
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "", "file to write, which must not exist (default: standard output)")
 	cmd.Flags().StringVar(&report, "report", "text", "form of the report on standard error: text or json")
+	cmd.Flags().BoolVar(&how.Elsewhere, "elsewhere", false, "the files are of another machine: keep programs that do not exist here")
 	c.formatFlag(cmd)
 	c.jsonFlag(cmd)
 	return cmd
 }
 
 // convert converts one configuration or those of several nodes.
-func convert(args []string, format conf.Format) ([]byte, conf.Diagnostics) {
+func convert(args []string, how daemon.Migration) daemon.Converted {
 	if nodes, several := daemon.ParseNodeFiles(args); several {
-		return daemon.MigrateNodes(nodes, format)
+		return how.MigrateNodes(nodes)
 	}
-	return daemon.Migrate(args, format)
+	return how.Migrate(args)
 }
 
 // writeNew writes a file that did not exist. It may hold passwords.
@@ -91,8 +97,9 @@ func writeNew(name string, text []byte) error {
 	return nil
 }
 
-func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, files []string, output string, text []byte, diags conf.Diagnostics) error {
-	m := migration{OK: text != nil, Diagnostics: diags}
+func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, files []string, output string, made daemon.Converted) error {
+	text, diags := made.Text, made.Diagnostics
+	m := migration{OK: text != nil, Carried: made.Blocks, Diagnostics: diags}
 	if diags == nil {
 		m.Diagnostics = conf.Diagnostics{}
 	}
@@ -121,10 +128,20 @@ func reportMigration(cmd *cobra.Command, asJSON, reportJSON bool, files []string
 		return nil
 	}
 	fmt.Fprintln(errOut, summary(diags))
+	fmt.Fprintln(errOut, "carried over: "+counted(made.Blocks))
 	for _, next := range m.Next {
 		fmt.Fprintln(errOut, "next: "+next)
 	}
 	return nil
+}
+
+// counted lists numbers of things by name.
+func counted(count map[string]int) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(count)) {
+		out = append(out, fmt.Sprintf("%d %s", count[name], name))
+	}
+	return strings.Join(out, ", ")
 }
 
 // summary counts the remarks of a migration that went well.

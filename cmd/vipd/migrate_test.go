@@ -50,7 +50,8 @@ func TestMigrate(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, report, code := migrate(t, in)
-	if code != 0 || !strings.Contains(text, "# director.cf:3\nvirtual_server \"192.0.2.10-80\"") || !strings.Contains(report, "director.cf:2: note") || !strings.Contains(report, "0 warnings, 1 notes") || !strings.Contains(report, "next: vipd migrate "+in+" -o ") {
+	if code != 0 || !strings.Contains(text, "# director.cf:3\nvirtual_server \"192.0.2.10-80\"") || !strings.Contains(report, "director.cf:2: note") || !strings.Contains(report, "0 warnings, 1 notes") ||
+		!strings.Contains(report, "carried over: 1 check, 1 real_server, 1 virtual_server\n") || !strings.Contains(report, "next: vipd migrate "+in+" -o ") {
 		t.Errorf("exit %d\n%s\n%s", code, text, report)
 	}
 
@@ -61,6 +62,28 @@ func TestMigrate(t *testing.T) {
 	}
 	if _, report, code = migrate(t, in, "-o", out); code != exitUsage || !strings.Contains(report, "exists") {
 		t.Errorf("an existing file is overwritten: exit %d, %s", code, report)
+	}
+}
+
+// TestMigrateElsewhere: on another machine the programs of the file need not
+// exist; where the file is used they are left out as keepalived does.
+func TestMigrateElsewhere(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keepalived.conf")
+	text := strings.ReplaceAll(fmt.Sprintf(keepalivedPair, -20, 150), "/bin/true", "/opt/nowhere/check")
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	here, report, _ := migrate(t, file)
+	if strings.Contains(here, "/opt/nowhere/check") || !strings.Contains(report, "vipd migrate --elsewhere") {
+		t.Errorf("here:\n%s\n%s", here, report)
+	}
+	there, report, code := migrate(t, "--elsewhere", file)
+	if code != 0 || !strings.Contains(there, `["/opt/nowhere/check"]`) || strings.Contains(report, ": warning") {
+		t.Errorf("elsewhere: exit %d\n%s\n%s", code, there, report)
+	}
+	both, report, code := migrate(t, "--elsewhere", "lb1="+file, "lb2="+file)
+	if code != 0 || !strings.Contains(both, `["/opt/nowhere/check"]`) {
+		t.Errorf("two nodes elsewhere: exit %d\n%s\n%s", code, both, report)
 	}
 }
 

@@ -110,7 +110,7 @@ func (r *reader) found(p *program, what string) []string {
 	candidates := []string{p.command[0]}
 	if !strings.Contains(p.command[0], "/") {
 		candidates = candidates[:0]
-		for _, dir := range searchPath {
+		for _, dir := range SearchPath {
 			candidates = append(candidates, filepath.Join(dir, p.command[0]))
 		}
 	}
@@ -125,7 +125,7 @@ func (r *reader) found(p *program, what string) []string {
 			return append([]string{path}, p.command[1:]...)
 		}
 	}
-	r.notef(p.at, "bad_program", "", "%s is ignored: %v", what, why)
+	r.notef(p.at, CodeBadProgram, "", "%s is ignored: %v", what, why)
 	return nil
 }
 

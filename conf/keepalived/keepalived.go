@@ -12,8 +12,11 @@ import (
 
 const codeUnreadable = conf.CodeUnreadable
 
-// searchPath is where programs without a path are looked for.
-var searchPath = strings.Split("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":")
+// CodeBadProgram is the code of what is told about a program that will not run.
+const CodeBadProgram = "bad_program"
+
+// SearchPath are the directories where programs without a path are looked for.
+var SearchPath = strings.Split("/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", ":")
 
 // setDefaults completes the options: functions that are nil are those of the
 // operating system.

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"strings"
 	"sync"
 
@@ -24,6 +25,7 @@ type hooks struct {
 	waiting map[string]*hookCall // by key; the next one while another runs
 	running map[string]bool
 	quorum  map[string]bool // last state told
+	servers map[string]bool // of real servers whether they are up, by key
 	slots   chan struct{}   // one for each command that runs
 	ended   bool            // nothing is started any more
 	work    sync.WaitGroup
@@ -38,7 +40,7 @@ type hookCall struct {
 }
 
 func newHooks(warn func(kind, message string, attrs map[string]any)) *hooks {
-	return &hooks{warn: warn, waiting: map[string]*hookCall{}, running: map[string]bool{}, quorum: map[string]bool{}, slots: make(chan struct{}, maxHooks)}
+	return &hooks{warn: warn, waiting: map[string]*hookCall{}, running: map[string]bool{}, quorum: map[string]bool{}, servers: map[string]bool{}, slots: make(chan struct{}, maxHooks)}
 }
 
 // configure says how commands are run: as all programs of the configuration.
@@ -70,18 +72,28 @@ func (h *hooks) changed(s *conf.Service, c poolChange) {
 
 // serverChanged runs what one real server has for its change.
 func (h *hooks) serverChanged(s *conf.Service, c poolChange) {
-	told, has := s.Servers[c.Server]
-	if !has {
+	if _, has := s.Servers[c.Server]; !has {
 		return
 	}
+	up := c.Kind == ipvs.ServerUp
+	call := serverCall(s, c.Server, up, c.Reason)
+	h.mu.Lock()
+	h.servers[call.key] = up
+	h.mu.Unlock()
+	h.start(call)
+}
+
+// serverCall is the command of a real server that is up or down.
+func serverCall(s *conf.Service, server netip.AddrPort, up bool, reason string) *hookCall {
+	told := s.Servers[server]
 	call := &hookCall{
-		key: "real server " + s.Name + " " + c.Server.String(), service: s.Name, state: "down", command: told.Down,
-		env: []string{"VIPD_REAL_SERVER=" + c.Server.String(), "VIPD_REASON=" + c.Reason},
+		key: "real server " + s.Name + " " + server.String(), service: s.Name, state: "down", command: told.Down,
+		env: []string{"VIPD_REAL_SERVER=" + server.String(), "VIPD_REASON=" + reason},
 	}
-	if c.Kind == ipvs.ServerUp {
+	if up {
 		call.state, call.command = "up", told.Up
 	}
-	h.start(call)
+	return call
 }
 
 func hookFor(s *conf.Service, up bool, weight int) *hookCall {
@@ -146,20 +158,39 @@ func (c *hookCall) run(s conf.Scripts) error {
 	return nil
 }
 
-// leave tells the services with omega that their quorum ends, and waits for
-// all commands.
+// leave tells the services with omega, and their real servers, that they end,
+// and waits for all commands.
 func (h *hooks) leave(cfg *conf.Config) {
 	for i := range cfg.Services {
-		s := &cfg.Services[i]
-		h.mu.Lock()
-		up := h.quorum[s.Name]
-		h.mu.Unlock()
-		if s.Omega && up {
-			h.start(hookFor(s, false, 0))
+		if s := &cfg.Services[i]; s.Omega {
+			h.end(s)
 		}
 	}
 	h.mu.Lock()
 	h.ended = true // a WaitGroup must not grow from nothing while it is waited for
 	h.mu.Unlock()
 	h.work.Wait()
+}
+
+// end tells a service that its quorum ends, and its real servers that they do.
+// Those that nothing was heard of are up, but for alpha.
+func (h *hooks) end(s *conf.Service) {
+	for _, rs := range s.RealServers {
+		if _, has := s.Servers[rs.Address]; !has {
+			continue
+		}
+		call := serverCall(s, rs.Address, false, "stopping")
+		h.mu.Lock()
+		up, known := h.servers[call.key]
+		h.mu.Unlock()
+		if up || !known && !s.AlphaServer(rs) {
+			h.start(call)
+		}
+	}
+	h.mu.Lock()
+	up := h.quorum[s.Name]
+	h.mu.Unlock()
+	if up {
+		h.start(hookFor(s, false, 0))
+	}
 }

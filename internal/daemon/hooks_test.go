@@ -2,13 +2,16 @@ package daemon
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/vipd/vipd/conf"
+	"github.com/vipd/vipd/ipvs"
 )
 
 // TestHooksAreBounded: when very many things die at once, all programs run in
@@ -39,6 +42,43 @@ func TestHooksAreBounded(t *testing.T) {
 		var together int
 		if _, err := fmt.Sscan(l, &together); err != nil || together > maxHooks {
 			t.Errorf("%s programs ran at a time", l)
+		}
+	}
+}
+
+// TestKeepalived_Omega: at the stop the hooks of the quorum run, and of the real
+// servers that are up: one that nothing was heard of is, but with alpha.
+func TestKeepalived_Omega(t *testing.T) {
+	told := filepath.Join(t.TempDir(), "told")
+	say := func(word string) []string { return []string{"/bin/sh", "-c", "echo " + word + " >>" + told} }
+	up, down, quiet := netip.MustParseAddrPort("192.0.2.11:80"), netip.MustParseAddrPort("192.0.2.12:80"), netip.MustParseAddrPort("192.0.2.13:80")
+	for _, tt := range []struct {
+		omega, alpha bool
+		want         string
+	}{
+		{true, false, "quiet\nquorum\nup\n"}, {true, true, "quorum\nup\n"}, {false, false, ""},
+	} {
+		s := conf.Service{
+			Config: ipvs.Config{Name: "web", Alpha: tt.alpha, RealServers: []ipvs.RealServer{{Address: up}, {Address: down}, {Address: quiet}}},
+			Omega:  tt.omega, OnQuorumDown: say("quorum"),
+			Servers: map[netip.AddrPort]conf.ServerNotify{up: {Down: say("up")}, down: {Down: say("down")}, quiet: {Down: say("quiet")}},
+		}
+		h := newHooks(func(_, message string, _ map[string]any) { t.Error(message) })
+		h.configure(conf.Scripts{Timeout: time.Minute})
+		for server, kind := range map[netip.AddrPort]ipvs.ChangeKind{up: ipvs.ServerUp, down: ipvs.ServerDown, {}: ipvs.QuorumGained} {
+			h.changed(&s, poolChange{Service: "web", Change: ipvs.Change{Kind: kind, Server: server}})
+		}
+		h.work.Wait()
+		os.Remove(told) // what was said before the stop, if anything
+		h.leave(&conf.Config{Services: []conf.Service{s}})
+		text, err := os.ReadFile(told)
+		if err != nil && tt.want != "" {
+			t.Fatal(err)
+		}
+		words := strings.SplitAfter(string(text), "\n")
+		slices.Sort(words)
+		if got := strings.Join(words, ""); got != tt.want {
+			t.Errorf("omega %v, alpha %v: %q, want %q", tt.omega, tt.alpha, got, tt.want)
 		}
 	}
 }

@@ -1,7 +1,11 @@
 package daemon
 
 import (
+	"errors"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vipd/vipd/conf"
@@ -17,20 +21,50 @@ var translators = map[conf.Format]translator{
 	conf.FormatLdirectord: ldirectord.Translate,
 }
 
+// Migration says how files are converted.
+type Migration struct {
+	Format conf.Format // "" = by content
+	// Elsewhere keeps programs that do not exist here: the files are of another
+	// machine.
+	Elsewhere bool
+}
+
+// Converted is what a migration made. Text is nil when the diagnostics hold an
+// error; they also tell what has no equal.
+type Converted struct {
+	Text []byte
+	// Blocks counts what was carried over, by kind of block.
+	Blocks      map[string]int
+	Diagnostics conf.Diagnostics
+}
+
+// program judges programs: nil where the usual rules are meant.
+func (m Migration) program() func(string) error {
+	if !m.Elsewhere {
+		return nil
+	}
+	return func(path string) error {
+		_, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) && !slices.Contains(keepalived.SearchPath, filepath.Dir(path)) {
+			return nil
+		}
+		return conf.CheckProgram(path)
+	}
+}
+
 // Migrate converts files to vipd's own language. The text is read back and
-// compared with what running the files would give. It is nil when the
-// diagnostics hold an error; they also tell what has no equal.
-func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
-	from, names := newRecording(), newResolver()
-	opt := Options{Files: files, Format: format}
+// compared with what running the files would give.
+func (m Migration) Migrate(files []string) Converted {
+	from, names, format := newRecording(), newResolver(), m.Format
+	opt := Options{Files: files, Format: format, Program: m.program()}
 	want, diags := loadConfig(opt, from, names)
 	if want == nil {
-		return nil, diags
+		return Converted{Diagnostics: diags}
 	}
 	if text, err := from.read(files[0]); format == "" && err == nil {
 		format = conf.DetectFormat(text)
 	}
-	o := conf.Options{Director: want.Director, Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp}
+	o := conf.Options{Director: want.Director, Hostname: from.host, Env: os.LookupEnv, Read: from.replay().read, Glob: from.glob, Resolve: names.lookUp, Program: opt.Program}
 	var doc *conf.Document
 	if translate := translators[format]; translate != nil {
 		doc, _, _ = translate(files, o)
@@ -41,9 +75,20 @@ func Migrate(files []string, format conf.Format) ([]byte, conf.Diagnostics) {
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(files, ", ")+".")
 	text := doc.Bytes()
 	if !sameMeaning(text, want, o) {
-		return nil, append(diags, notTheSame(files[0]))
+		return Converted{Diagnostics: append(diags, notTheSame(files[0]))}
 	}
-	return text, diags
+	return Converted{text, doc.Count(), lostPrograms(diags)}
+}
+
+// lostPrograms makes warnings of what is told of programs that do not exist: who
+// converts a file loses them for good.
+func lostPrograms(diags conf.Diagnostics) conf.Diagnostics {
+	for i := range diags {
+		if d := &diags[i]; d.Code == keepalived.CodeBadProgram && d.Severity == conf.Note {
+			d.Severity, d.Hint = conf.Warning, "vipd migrate --elsewhere keeps the programs of another machine"
+		}
+	}
+	return diags
 }
 
 // annotate adds where in files of another format the blocks of a document

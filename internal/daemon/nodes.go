@@ -30,9 +30,9 @@ func ParseNodeFiles(args []string) (nodes []NodeFile, ok bool) {
 
 // loadNodes reads the files of several nodes, each as that node would. The
 // nodes are nil when the diagnostics hold an error.
-func loadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags conf.Diagnostics) {
+func loadNodes(files []NodeFile, m Migration) (nodes []conf.Node, diags conf.Diagnostics) {
 	for _, f := range files {
-		cfg, remarks := LoadConfig([]string{f.File}, format, f.Name)
+		cfg, remarks := Options{Files: []string{f.File}, Format: m.Format, Director: f.Name, Program: m.program()}.Load()
 		diags = append(diags, remarks...)
 		if cfg != nil {
 			nodes = append(nodes, conf.Node{Name: f.Name, Config: cfg})
@@ -48,7 +48,7 @@ func loadNodes(files []NodeFile, format conf.Format) (nodes []conf.Node, diags c
 // together. subnets are those of this machine's interfaces, by which virtual
 // addresses are judged: nodes of one cluster share their segments.
 func CheckNodes(files []NodeFile, format conf.Format, subnets map[string][]netip.Prefix) conf.Diagnostics {
-	nodes, diags := loadNodes(files, format)
+	nodes, diags := loadNodes(files, Migration{Format: format})
 	for _, n := range nodes {
 		diags = append(diags, n.Config.OffSubnet(subnets)...)
 	}
@@ -58,10 +58,10 @@ func CheckNodes(files []NodeFile, format conf.Format, subnets map[string][]netip
 // MigrateNodes converts the files of several nodes to one with a director
 // block for each. The text is read back as every node and compared with what
 // the node's own file means.
-func MigrateNodes(files []NodeFile, format conf.Format) ([]byte, conf.Diagnostics) {
-	nodes, diags := loadNodes(files, format)
+func (m Migration) MigrateNodes(files []NodeFile) Converted {
+	nodes, diags := loadNodes(files, m)
 	if nodes == nil {
-		return nil, diags
+		return Converted{Diagnostics: diags}
 	}
 	diags = append(diags, conf.Together(nodes)...)
 	doc := conf.Compose(nodes)
@@ -70,18 +70,18 @@ func MigrateNodes(files []NodeFile, format conf.Format) ([]byte, conf.Diagnostic
 		names = append(names, f.Name+": "+f.File)
 		text, err := os.ReadFile(f.File)
 		if err == nil && conf.DetectFormat(text) == conf.FormatKeepalived {
-			annotate(doc, []string{f.File}, conf.FormatKeepalived, conf.Options{Director: f.Name})
+			annotate(doc, []string{f.File}, conf.FormatKeepalived, conf.Options{Director: f.Name, Program: m.program()})
 		}
 	}
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(names, ", ")+".")
 	text := doc.Bytes()
 	for i, n := range nodes {
-		o := conf.Options{Director: n.Name, Hostname: n.Name, Env: os.LookupEnv, Read: os.ReadFile, Resolve: newResolver().lookUp}
+		o := conf.Options{Director: n.Name, Hostname: n.Name, Env: os.LookupEnv, Read: os.ReadFile, Resolve: newResolver().lookUp, Program: m.program()}
 		if !sameMeaning(text, amongDirectors(n, doc), o) {
-			return nil, append(diags, notTheSame(files[i].File))
+			return Converted{Diagnostics: append(diags, notTheSame(files[i].File))}
 		}
 	}
-	return text, diags
+	return Converted{text, doc.Count(), lostPrograms(diags)}
 }
 
 // amongDirectors is what a node's configuration means in a file for several:

@@ -48,6 +48,8 @@ type Options struct {
 	// Rehearsal is the form of a handover, 0 for none: Run tells only whether it
 	// could take over.
 	Rehearsal int
+	// Program tells why a program will not or must not be run; nil = conf.CheckProgram.
+	Program func(path string) error
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
 }
@@ -78,6 +80,7 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 		Resolve:  names.lookUp,
 		AllFiles: opt.AllFiles,
 		Known:    from.known,
+		Program:  opt.Program,
 	})
 	if cfg != nil && opt.Adjust != nil {
 		opt.Adjust(cfg)

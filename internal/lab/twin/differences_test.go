@@ -100,6 +100,34 @@ var differences = []difference{
 		"nothing has changed in between", "",
 	},
 	{
+		"ld-interval", "ldirectord's checkinterval is the pause between two rounds of all checks, and a check that hangs delays all others", "it is the time from probe to probe of each check",
+		"the death of a server is seen as soon as the interval says, whatever others do", "healthcheck/runner TestHungProbesDelayNobody",
+	},
+	{
+		"ld-unchecked", "with ldirectord a new real server gets connections before its first check", "it gets none", "a server that is down must not lose requests first", "ipvs TestAlpha",
+	},
+	{
+		"ld-expression", "ldirectord's receive is an expression of Perl", "of RE2: look-around and back-references are errors with their line", "an expression that takes for ever would stop the checks", "conf/ldirectord TestBad",
+	},
+	{
+		"ld-oracle", "ldirectord's Oracle check logs in and runs a query", "the listener is asked for the service", "the client library of the vendor is no free software", "conf/ldirectord TestTranslate",
+	},
+	{
+		"ld-callback", "ldirectord runs callback with the next round of checks", "when the file has not changed again for two seconds", "half a file is not copied", "internal/daemon TestFilesChanged",
+	},
+	{
+		"ld-execute", "execute starts another ldirectord", "one daemon runs both files; autoreload, callback, maintenancedir and the sender of mails are those of the first", "one daemon keeps one table", "conf/ldirectord TestTranslate",
+	},
+	{
+		"ld-results", "a line of monitorfile has all settings of the real server, and ldirectord's words", "kind, address and port, and vipd's words", "the settings are in the file, and a line is to be read", "internal/daemon TestResultLine",
+	},
+	{
+		"ld-redirect", "ldirectord's HTTP checks follow redirects to other servers", "they are followed on the same server only", "the check is of this server", "conf/ldirectord TestTranslate",
+	},
+	{
+		"ld-mailer", "without smtp ldirectord runs a mail program; several recipients are one address to a mail server", "the mail server of this host gets the mail; each recipient is an address", "a mail that a strict server refuses tells nobody", "internal/notify TestMailsByRecipients",
+	},
+	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
 		"a dead or frozen daemon cannot hold an address that its successor serves", "internal/lab/system TestKilledDirector",
 	},
