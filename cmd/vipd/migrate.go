@@ -17,9 +17,9 @@ import (
 
 // migration is the JSON form of `vipd migrate`.
 type migration struct {
-	OK          bool             `json:"ok"`
-	Output      string           `json:"output,omitempty"` // file that was written
-	HCL         string           `json:"hcl,omitempty"`    // the text, when it was not written to a file
+	OK     bool   `json:"ok"`
+	Output string `json:"output,omitempty"` // file that was written
+	HCL    string `json:"hcl,omitempty"`    // the text, when it was not written to a file
 	// Carried counts the blocks that were carried over, by kind.
 	Carried     map[string]int   `json:"carried_over,omitempty"`
 	Diagnostics conf.Diagnostics `json:"diagnostics"`
