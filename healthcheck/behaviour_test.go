@@ -193,7 +193,7 @@ func TestJudgeWithDependencies(t *testing.T) {
 		}
 	}
 	var targets []string
-	for _, k := range Keys([]Check{web, tcp}, real) {
+	for k := range Keys([]Check{web, tcp}, real) {
 		targets = append(targets, string(k.Settings.Kind)+" "+k.Target.String())
 	}
 	want := []string{"http 10.0.0.1:80", "ping 10.0.0.1:0", "ping 10.0.0.254:0", "tcp 10.0.0.1:80"}

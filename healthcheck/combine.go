@@ -1,6 +1,9 @@
 package healthcheck
 
-import "net/netip"
+import (
+	"iter"
+	"net/netip"
+)
 
 // Combine returns what the verdicts of several checks mean together when at
 // least require of them must be up; 0 = all. Unknown ones leave it open as
@@ -47,13 +50,14 @@ func Judge(checks []Check, require int, real netip.AddrPort, verdict func(Key) V
 
 // Keys returns the probes that checks of a real server need, dependencies
 // included.
-func Keys(checks []Check, real netip.AddrPort) []Key {
-	var keys []Key
-	for _, c := range checks {
-		keys = append(keys, KeyFor(c, real))
-		for d := c.DependsOn; d != nil; d = d.DependsOn {
-			keys = append(keys, KeyFor(*d, real))
+func Keys(checks []Check, real netip.AddrPort) iter.Seq[Key] {
+	return func(yield func(Key) bool) {
+		for i := range checks {
+			for c := &checks[i]; c != nil; c = c.DependsOn {
+				if !yield(KeyFor(*c, real)) {
+					return
+				}
+			}
 		}
 	}
-	return keys
 }

@@ -10,7 +10,7 @@ import (
 // with the mutex held.
 func (c *checkerRole) poolWeight(s conf.Service, rs ipvs.RealServer) int {
 	w := rs.Weight
-	for _, k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
+	for k := range healthcheck.Keys(s.Checks[rs.Address], rs.Address) {
 		w = c.probes.Advice(k).Apply(w)
 	}
 	return w

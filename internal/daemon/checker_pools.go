@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"fmt"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
@@ -98,15 +99,21 @@ func (p *pools) retune(services []conf.Service, changed []int) bool {
 // retunes reports whether two virtual servers are one and ask the same probes.
 func retunes(was, is *conf.Service) bool {
 	return slices.Equal(slices.Collect(was.Keys()), slices.Collect(is.Keys())) &&
-		was.HASuspend == is.HASuspend && slices.Equal(probesOf(was), probesOf(is))
+		was.HASuspend == is.HASuspend && slices.Equal(slices.Collect(probesOf(was)), slices.Collect(probesOf(is)))
 }
 
-// probesOf lists the probes of a virtual server.
-func probesOf(s *conf.Service) (keys []healthcheck.Key) {
-	for _, rs := range s.RealServers {
-		keys = append(keys, healthcheck.Keys(s.Checks[rs.Address], rs.Address)...)
+// probesOf yields the probes of a virtual server.
+func probesOf(s *conf.Service) iter.Seq[healthcheck.Key] {
+	return func(yield func(healthcheck.Key) bool) {
+		for i := range s.RealServers {
+			address := s.RealServers[i].Address
+			for k := range healthcheck.Keys(s.Checks[address], address) {
+				if !yield(k) {
+					return
+				}
+			}
+		}
 	}
-	return keys
 }
 
 // override takes the later of two sets of overrides.
@@ -116,12 +123,25 @@ func (p *pools) override(set overrideSet) {
 	}
 }
 
-// setAway says which virtual addresses another director holds.
-func (p *pools) setAway(addrs []netip.Addr) {
+// setAway says which virtual addresses another director holds, and tells whether
+// that changes which services rest.
+func (p *pools) setAway(addrs []netip.Addr) (changed bool) {
+	rested := p.resting()
 	p.away = make(map[netip.Addr]bool, len(addrs))
 	for _, a := range addrs {
 		p.away[a] = true
 	}
+	return !slices.Equal(rested, p.resting())
+}
+
+// resting lists the services whose checks rest, by their place.
+func (p *pools) resting() (places []int) {
+	for i := range p.services {
+		if p.suspended(p.services[i]) {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // suspended reports whether the checks of a service rest: it wants that, and
@@ -141,13 +161,17 @@ func (p *pools) suspended(s conf.Service) bool {
 // probeKeys lists all probes that the services need now, and remembers whose
 // they are. Equal keys are one probe.
 func (p *pools) probeKeys() []healthcheck.Key {
-	var keys []healthcheck.Key
+	n := 0
+	for i := range p.services {
+		n += len(p.services[i].RealServers)
+	}
+	keys := make([]healthcheck.Key, 0, n) // of thousands, growing would leave as much again behind
 	p.users = newUsers()
-	for i, s := range p.services {
-		if p.suspended(s) {
+	for i := range p.services {
+		if p.suspended(p.services[i]) {
 			continue
 		}
-		for _, k := range probesOf(&s) {
+		for k := range probesOf(&p.services[i]) {
 			keys = append(keys, k)
 			p.users.add(k, i)
 		}

@@ -170,7 +170,7 @@ func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.pools.configure(cfg.Services, cfg.IPVS.TellFirst && (cfg.Start || c.pools.byKey != nil))
 	remember()
 	c.pools.override(cfg.Overrides)
-	masters := c.elected(cfg.Instances)
+	masters, _ := c.elected(cfg.Instances)
 	c.apply()
 	c.mu.Unlock()
 	c.maintenance.watch(cfg.MaintenanceDir)
@@ -190,21 +190,24 @@ func (c *checkerRole) setOverrides(set overrideSet) {
 func (c *checkerRole) setInstances(st instanceStates) {
 	c.source.moved(time.Now())
 	c.mu.Lock()
-	masters := c.elected(st)
-	c.apply()
+	masters, rests := c.elected(st)
+	if rests {
+		c.apply()
+	}
 	c.mu.Unlock()
 	c.table.wake()
 	c.sync.follow(masters)
 }
 
-// elected takes the later of two messages about the elections and returns the
-// instances that are master. Call with the mutex held.
-func (c *checkerRole) elected(st instanceStates) []string {
+// elected takes the later of two messages about the elections. It returns the
+// instances that are master, and whether other services rest than before. Call
+// with the mutex held.
+func (c *checkerRole) elected(st instanceStates) (masters []string, rests bool) {
 	if st.Seq >= c.instances.Seq {
 		c.instances = st
-		c.pools.setAway(st.Away)
+		rests = c.pools.setAway(st.Away)
 	}
-	return c.instances.Masters
+	return c.instances.Masters, rests
 }
 
 // apply probes what is to be probed now. Call with the mutex held.

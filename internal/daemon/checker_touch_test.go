@@ -25,7 +25,7 @@ type said struct {
 func (s *said) poolVerdict(svc conf.Service, a netip.AddrPort) ipvs.Verdict {
 	s.asked++
 	all := ipvs.Up
-	for _, k := range healthcheck.Keys(svc.Checks[a], a) {
+	for k := range healthcheck.Keys(svc.Checks[a], a) {
 		if v := s.verdicts[k]; v != ipvs.Up {
 			all = v
 		}
@@ -35,7 +35,7 @@ func (s *said) poolVerdict(svc conf.Service, a netip.AddrPort) ipvs.Verdict {
 
 func (s *said) poolWeight(svc conf.Service, rs ipvs.RealServer) int {
 	w := rs.Weight
-	for _, k := range healthcheck.Keys(svc.Checks[rs.Address], rs.Address) {
+	for k := range healthcheck.Keys(svc.Checks[rs.Address], rs.Address) {
 		w += s.weights[k]
 	}
 	return w

@@ -51,9 +51,14 @@ func TestSuspended(t *testing.T) {
 	} {
 		var p pools
 		p.configure([]conf.Service{tt.service}, false)
-		p.setAway(tt.away)
+		if changed := p.setAway(tt.away); changed != tt.want {
+			t.Errorf("%s: setAway says that it changes something: %t", name, changed)
+		}
 		if got := p.suspended(tt.service); got != tt.want {
 			t.Errorf("%s: %t, want %t", name, got, tt.want)
+		}
+		if p.setAway(tt.away) {
+			t.Errorf("%s: the same again changes something", name)
 		}
 	}
 }

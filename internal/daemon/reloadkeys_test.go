@@ -124,7 +124,7 @@ func probed(c *conf.Config) map[member][]healthcheck.Key {
 	out := make(map[member][]healthcheck.Key)
 	for _, s := range c.Services {
 		for _, rs := range s.RealServers {
-			keys := healthcheck.Keys(s.Checks[rs.Address], rs.Address)
+			keys := slices.Collect(healthcheck.Keys(s.Checks[rs.Address], rs.Address))
 			for i := range keys {
 				keys[i].Timing = healthcheck.Timing{}
 			}
