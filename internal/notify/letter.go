@@ -54,16 +54,20 @@ func compose(l *letter, s Settings) (*mail.Msg, error) {
 		return nil, fmt.Errorf("set recipients: %w", err)
 	}
 	subject, body := l.words(s)
-	encoding := mail.EncodingQP
-	if single(s.Mail) && len(l.changes) == 1 {
-		encoding = mail.NoEncoding // filters look for "=>"
+	encoding, whole := mail.EncodingQP, false
+	if single(s.Mail) && len(l.changes) == 1 { // filters look for "=>", and at one line
+		encoding, whole = mail.NoEncoding, plain(subject)
+	}
+	if whole {
+		msg.SetGenHeaderPreformatted(mail.HeaderSubject, subject)
+	} else {
+		msg.Subject(subject)
 	}
 	agent := "vipd"
 	if s.Mail.Style == conf.MailKeepalived {
 		agent = "Keepalived"
 	}
 	msg.SetUserAgent(agent)
-	msg.Subject(subject)
 	msg.SetDate()
 	msg.SetBodyString(mail.TypeTextPlain, body, mail.WithPartEncoding(encoding))
 	return msg, nil
@@ -173,6 +177,11 @@ func asKeepalived(c Change) (subject, body string) {
 // maxMailLine bounds a line of a mail that is sent as it is (RFC 5321 section
 // 4.5.3.1.6: 1000 octets).
 const maxMailLine = 800
+
+// plain reports whether a text can stand in a header as it is.
+func plain(s string) bool {
+	return len(s) <= maxMailLine && strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) < 0
+}
 
 // oneLine makes one line of what a check said.
 func oneLine(s string) string {

@@ -171,16 +171,19 @@ func TestKeepalived_MailIsPlain(t *testing.T) {
 		To: []string{"ops@example.com"}, From: "lb@example.com", Server: server.addr, Security: "none", Style: conf.MailKeepalived, Name: "lb",
 	}})
 	n.Tell(change("VI", Master), conf.Notify{Mail: true})
-	n.Mail(Change{Subject: "Realserver x - DOWN", Text: "MISC CHECK failed on service", Reason: "exit status 1: " + strings.Repeat("é\n", 5000)})
+	n.Mail(Change{Subject: "Realserver [127.0.0.3]:tcp:8081 of virtual server [192.0.2.1]:tcp:80 - DOWN", Text: "MISC CHECK failed on service", Reason: "exit status 1: " + strings.Repeat("é\n", 5000)})
 	n.Close(20 * time.Second)
 	said := server.conversation()
 	for _, want := range []string{
 		"\nSubject: [lb] VRRP Instance VI - Entering MASTER state\n", "\nX-Mailer: Keepalived\n", "\n=> VRRP Instance is now owning VRRP VIPs <=\n",
-		"\nSubject: [lb] Realserver x - DOWN\n", "\n=> MISC CHECK failed on service <=\n", "\nexit status 1: é é",
+		"\nSubject: [lb] Realserver [127.0.0.3]:tcp:8081 of virtual server [192.0.2.1]:tcp:80 - DOWN\n", "\n=> MISC CHECK failed on service <=\n", "\nexit status 1: é é",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q was not said:\n%s", want, said)
 		}
+	}
+	if n := strings.Count(said, "Subject:"); n != 2 {
+		t.Errorf("%d subjects", n)
 	}
 	for line := range strings.Lines(said) {
 		if len(line) > 998 {
