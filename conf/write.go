@@ -65,16 +65,19 @@ func directorsOf(nodes []Node) []Director {
 	return all
 }
 
-// commonPriority is the priority of all instances, 0 when they differ.
-func commonPriority(c *Config) uint8 {
-	var p uint8
+// commonPriority is the priority that most instances have, the first one's among
+// equals, 0 without instances.
+func commonPriority(c *Config) (best uint8) {
+	count := map[uint8]int{}
 	for _, r := range c.Routers {
-		if p != 0 && r.Priority != p {
-			return 0
-		}
-		p = r.Priority
+		count[r.Priority]++
 	}
-	return p
+	for _, r := range c.Routers {
+		if count[r.Priority] > count[best] {
+			best = r.Priority
+		}
+	}
+	return best
 }
 
 // maker builds a block of the language: it knows the keys and leaves out what

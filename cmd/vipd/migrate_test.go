@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,6 +171,36 @@ func TestMigrateNodes(t *testing.T) {
 	}
 	if _, _, code := migrate(t, append(nodeFiles(t, -60, 100), "--report", "xml")...); code != exitUsage {
 		t.Errorf("--report xml: exit %d", code)
+	}
+}
+
+// TestMigrateUnevenNodes: an instance that one node has alone is told apart and
+// keeps its line; what most instances of a node have is said of the director.
+func TestMigrateUnevenNodes(t *testing.T) {
+	dir := t.TempDir()
+	const instance = "vrrp_instance %s {\n  interface eth0\n  virtual_router_id %d\n  priority %d\n  notify_master_rx_lower_pri /opt/nowhere/told\n  virtual_ipaddress {\n    192.0.2.%d/24\n  }\n}\n"
+	var args []string
+	for name, text := range map[string]string{
+		"lb1": fmt.Sprintf(instance, "web", 51, 150, 10) + fmt.Sprintf(instance, "dns", 52, 150, 11) + fmt.Sprintf(instance, "own", 53, 90, 12),
+		"lb2": fmt.Sprintf(instance, "web", 51, 100, 10) + fmt.Sprintf(instance, "dns", 52, 100, 11),
+	} {
+		file := filepath.Join(dir, name+".conf")
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, name+"="+file)
+	}
+	slices.Sort(args)
+	text, report, code := migrate(t, args...)
+	for _, want := range []string{
+		"director \"lb1\" {\n  priority = 150\n}", "director \"lb2\" {\n  priority = 100\n}", "# lb1.conf:19\ndynamic \"vrrp_instance\" {", "    priority        = 90\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the text lacks %q:\n%s", want, text)
+		}
+	}
+	if code != 0 || strings.Count(text, "priority ") != 3 || !strings.Contains(report, "3 vrrp_instance") {
+		t.Errorf("exit %d\n%s\n%s", code, report, text)
 	}
 }
 

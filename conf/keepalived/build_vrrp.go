@@ -29,11 +29,11 @@ func (r *reader) buildInstances(cfg *conf.Config) {
 		}
 		ids[c.ID] = i.vridAt
 		r.shared(i, held)
-		c.TellLower = i.notify.lower != nil
-		cfg.Routers = append(cfg.Routers, c)
 		if n, any := r.notify(i.notify, or(first(i.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil); any {
 			cfg.Notify[i.name] = n
+			c.TellLower = len(n.LowerPriority) > 0
 		}
+		cfg.Routers = append(cfg.Routers, c)
 	}
 }
 

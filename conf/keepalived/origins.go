@@ -1,6 +1,10 @@
 package keepalived
 
-import "github.com/vipd/vipd/conf"
+import (
+	"strings"
+
+	"github.com/vipd/vipd/conf"
+)
 
 // keyOf are the keys of vipd's own language that keywords of an instance stand
 // for, as far as they are compared between nodes.
@@ -53,10 +57,24 @@ func Annotate(d *conf.Document, files []string, o conf.Options) {
 	}
 	for _, b := range d.Blocks {
 		explain(b)
-		if len(b.Labels) == 1 && b.Origin == (conf.Origin{}) {
-			b.Origin = origins[b.Type+" "+b.Labels[0]]
+		if title := titleOf(b); b.Origin == (conf.Origin{}) {
+			b.Origin = origins[title]
 		}
 	}
+}
+
+// titleOf is the kind and the name of a block, also of one that some nodes have.
+func titleOf(b *conf.Block) string {
+	if b.Type != "dynamic" {
+		return strings.Join(append([]string{b.Type}, b.Labels...), " ")
+	}
+	title := b.Labels[0]
+	for _, a := range b.Attrs {
+		if names, are := a.Value.([]string); are && a.Name == "labels" {
+			title += " " + strings.Join(names, " ")
+		}
+	}
+	return title
 }
 
 // purposes are what blocks are for that keepalived needs no keyword for.
