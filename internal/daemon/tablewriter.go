@@ -94,7 +94,9 @@ func (w *tableWriter) touch() {
 
 // run makes passes when woken, when time changes the pools, and again after a
 // failed one. Every verify interval a pass reads the table anew, but a large
-// table not so often that this took more than a small part of the time.
+// table not so often that this took more than a small part of the time. After a
+// pass that took long it rests, so that news that come one by one, as at the
+// start of thousands of checks, do not make a pass each.
 func (w *tableWriter) run(ctx context.Context) {
 	defer w.close()
 	timer := time.NewTimer(time.Hour)
@@ -125,7 +127,27 @@ func (w *tableWriter) run(ctx context.Context) {
 		}
 		pause = retryFirst
 		w.source.programmed()
+		if !breathe(ctx, time.Since(now)) {
+			return
+		}
 		timer.Reset(w.sleep(now, w.due(verified, took)))
+	}
+}
+
+// How long nothing is done after a pass, as a multiple of what it took, and at
+// most.
+const (
+	restShare = 3
+	restMost  = time.Second
+)
+
+// breathe waits after a pass and returns false when ctx is done meanwhile.
+func breathe(ctx context.Context, took time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(min(restShare*took, restMost)):
+		return true
 	}
 }
 

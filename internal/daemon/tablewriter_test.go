@@ -1,7 +1,9 @@
 package daemon
 
 import (
+	"context"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/vipd/vipd/conf"
@@ -28,5 +30,54 @@ func TestVerificationsOfALargeTable(t *testing.T) {
 		if got := w.due(now, c.took); !got.Equal(want) {
 			t.Errorf("%s: next after %v, want %v", name, got.Sub(now), c.want)
 		}
+	}
+}
+
+// slowTable is a table of which a pass takes a while; it counts them.
+type slowTable struct {
+	tableSource
+	takes  time.Duration
+	passes int
+}
+
+func (s *slowTable) idle() bool {
+	time.Sleep(s.takes)
+	s.passes++
+	return true
+}
+
+func (s *slowTable) next() time.Time { return time.Time{} }
+func (s *slowTable) programmed()     {}
+
+// TestPassesOfALargeTable: news that come one by one share passes, the longer
+// these take; the last of them has one.
+func TestPassesOfALargeTable(t *testing.T) {
+	for _, c := range []struct {
+		takes       time.Duration
+		least, most int
+	}{{0, 190, 201}, {10 * time.Millisecond, 40, 52}, {100 * time.Millisecond, 5, 7}, {time.Second, 1, 2}} {
+		synctest.Test(t, func(t *testing.T) {
+			s := &slowTable{takes: c.takes}
+			w := newTableWriter(t.TempDir(), s)
+			w.ready = true
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan struct{})
+			go func() { w.run(ctx); close(ended) }()
+			for range 200 {
+				w.touch()
+				time.Sleep(10 * time.Millisecond)
+			}
+			before := s.passes
+			w.touch()
+			time.Sleep(5 * time.Second)
+			if s.passes == before {
+				t.Errorf("a pass of %v: none after the last news", c.takes)
+			}
+			if before < c.least || before > c.most {
+				t.Errorf("a pass of %v: %d passes in two seconds, want %d to %d", c.takes, before, c.least, c.most)
+			}
+			cancel()
+			<-ended
+		})
 	}
 }
