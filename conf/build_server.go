@@ -52,7 +52,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 
 // serverNotify sets who is told about one real server.
 func (b *builder) serverNotify(n *node, s *Service, a netip.AddrPort) {
-	out := ServerNotify{Up: b.command(n, "on_up"), Down: b.command(n, "on_down")}
+	out := ServerNotify{Up: b.command(n, "on_up"), Down: b.command(n, "on_down"), User: get[string](n, "user")}
 	if n.has("mail") {
 		mail := get[bool](n, "mail")
 		out.Mail = &mail

@@ -174,6 +174,8 @@ type Service struct {
 	KeepOnStop *bool
 	// OnQuorumUp and OnQuorumDown are commands with arguments.
 	OnQuorumUp, OnQuorumDown []string
+	// QuorumUser runs them; "" = who runs all programs.
+	QuorumUser string
 	// Alert tells people; nil = nobody.
 	Alert *Alert
 	// Servers say who is told about single real servers, by address.
@@ -208,6 +210,7 @@ func (c *Checks) UnmarshalJSON(text []byte) error {
 // ServerNotify says who is told when a real server comes up or goes down.
 type ServerNotify struct {
 	Up, Down []string // programs with arguments, at once
+	User     string   // that runs them; "" = that of all
 	Mail     *bool    // instead of the alert's; nil = as it
 }
 

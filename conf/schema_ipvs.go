@@ -87,6 +87,7 @@ var quorumBlock = &block{
 			help: "How far the sum must be above `up` to gain and below it to lose the quorum."},
 		{name: "on_up", kind: kindStrings, help: "Command and arguments to run when the quorum is gained. `VIPD_SERVICE`, `VIPD_STATE` and `VIPD_WEIGHT` are in its environment."},
 		{name: "on_down", kind: kindStrings, help: "Command and arguments to run when the quorum is lost; with `alpha` and a fallback also at a start that finds no real server in use."},
+		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these commands."},
 	},
 }
 
@@ -135,6 +136,7 @@ var realServerBlock = &block{
 			help: "Names of top-level `check` blocks. They replace the service's checks of the same kind and add to the others."},
 		{name: "on_up", kind: kindStrings, help: "Command and arguments to run at once when it comes up. `VIPD_SERVICE`, `VIPD_REAL_SERVER` and `VIPD_STATE` are in its environment."},
 		{name: "on_down", kind: kindStrings, help: "The same when it goes down."},
+		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these commands."},
 		{name: "mail", kind: kindBool, defNote: "that of the service's `alert`", help: "Whether mails tell of this real server; the service needs an `alert`."},
 	},
 	blocks: []*block{tunnelBlock, inlineCheckBlock},

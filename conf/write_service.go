@@ -114,6 +114,7 @@ func (w *writer) pool(m maker, s *Service) {
 		q.set("hysteresis", s.Hysteresis)
 		q.set("on_up", s.OnQuorumUp)
 		q.set("on_down", s.OnQuorumDown)
+		q.set("user", s.QuorumUser)
 	}
 	if s.Alert != nil {
 		alert(m.child("alert"), s.Alert)
@@ -213,6 +214,7 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 		told := s.Servers[rs.Address]
 		k.set("on_up", told.Up)
 		k.set("on_down", told.Down)
+		k.set("user", told.User)
 		k.option("mail", told.Mail)
 		writeTunnel(k, rs.Tunnel)
 		if !shared {

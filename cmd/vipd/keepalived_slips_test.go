@@ -256,7 +256,7 @@ var slips = []slip{
 	{"server", "lthreshold 9\nuthreshold 3", 0, 0, "", ""},
 	{"server", "notify_up", 2, 2, "notify_up needs a value", ""},
 	{"server", "notify_up /no/such/program", 0, 0, "", ""},
-	{"server", "notify_up /bin/true daemon", 143, 2, "a user for notify_up alone is not supported", ""},
+	{"server", "notify_up /bin/true daemon", 143, 0, "", ""},
 	{"server", "inhibit_on_failure maybe", 5, 5, "inhibit_on_failure \"maybe\" is neither on nor off; it is ignored", ""},
 	{"server", "lvs_method garbage", 5, 5, "lvs_method \"garbage\" is none of NAT, DR, TUN; it is ignored", ""},
 	{"server", "TCP_CHEK {\n connect_timeout 3\n}", 5, 5, "did you mean TCP_CHECK?", ""},

@@ -72,7 +72,7 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 		return s, false
 	}
 	r.serviceKernel(v, &s)
-	s.OnQuorumUp, s.OnQuorumDown = r.hookOf(v.up, "quorum_up"), r.hookOf(v.down, "quorum_down")
+	s.OnQuorumUp, s.OnQuorumDown, s.QuorumUser = r.hooks(v.up, v.down, "quorum_up", "quorum_down")
 	r.servers(v, &s)
 	r.alert(v, &s)
 	r.quorum(v, &s)
@@ -101,15 +101,24 @@ func (r *reader) quorum(v *service, s *conf.Service) {
 	}
 }
 
-// hookOf is the command of a program, nil for none. All run as one user.
-func (r *reader) hookOf(p *program, what string) []string {
-	if p == nil {
-		return nil
+// hooks are the commands of two programs, nil for none, and the user that runs
+// both; "" = that of all.
+func (r *reader) hooks(up, down *program, whatUp, whatDown string) (onUp, onDown []string, user string) {
+	all := or(r.global.scriptUser, "")
+	runner := func(p *program) string { return cmp.Or(p.user, all) }
+	if up != nil {
+		onUp, user = r.found(up, whatUp), runner(up)
 	}
-	if p.user != "" && p.user != or(r.global.scriptUser, "") {
-		r.errorf(p.at, "not_supported", "script_user in global_defs is that of all programs", "a user for %s alone is not supported", what)
+	if down != nil {
+		if up != nil && runner(down) != user {
+			r.errorf(down.at, "not_supported", "one user for both", "%s and %s that run as different users, %q and %q, are not supported", whatUp, whatDown, user, runner(down))
+		}
+		onDown, user = r.found(down, whatDown), runner(down)
 	}
-	return r.found(p, what)
+	if user == all || len(onUp)+len(onDown) == 0 {
+		user = ""
+	}
+	return onUp, onDown, user
 }
 
 // alert says who gets mail about the service and its real servers.
@@ -272,7 +281,8 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		}
 		taken[server.Address] = true
 		s.RealServers = append(s.RealServers, server)
-		told := conf.ServerNotify{Up: r.hookOf(rs.up, "notify_up"), Down: r.hookOf(rs.down, "notify_down")}
+		var told conf.ServerNotify
+		told.Up, told.Down, told.User = r.hooks(rs.up, rs.down, "notify_up", "notify_down")
 		if len(told.Up)+len(told.Down) > 0 {
 			if s.Servers == nil {
 				s.Servers = map[netip.AddrPort]conf.ServerNotify{}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/netip"
@@ -36,6 +37,7 @@ type hookCall struct {
 	key            string // what it is about
 	service, state string
 	command        []string
+	user           string   // that runs it; "" = that of all programs
 	env            []string // VIPD_SERVICE and VIPD_STATE aside
 }
 
@@ -87,7 +89,7 @@ func (h *hooks) serverChanged(s *conf.Service, c poolChange) {
 func serverCall(s *conf.Service, server netip.AddrPort, up bool, reason string) *hookCall {
 	told := s.Servers[server]
 	call := &hookCall{
-		key: "real server " + s.Name + " " + server.String(), service: s.Name, state: "down", command: told.Down,
+		key: "real server " + s.Name + " " + server.String(), service: s.Name, state: "down", command: told.Down, user: told.User,
 		env: []string{"VIPD_REAL_SERVER=" + server.String(), "VIPD_REASON=" + reason},
 	}
 	if up {
@@ -98,7 +100,7 @@ func serverCall(s *conf.Service, server netip.AddrPort, up bool, reason string) 
 
 func hookFor(s *conf.Service, up bool, weight int) *hookCall {
 	call := &hookCall{
-		key: "quorum " + s.Name, service: s.Name, state: "down", command: s.OnQuorumDown,
+		key: "quorum " + s.Name, service: s.Name, state: "down", command: s.OnQuorumDown, user: s.QuorumUser,
 		env: []string{fmt.Sprintf("VIPD_WEIGHT=%d", weight)},
 	}
 	if up {
@@ -148,14 +150,19 @@ func (h *hooks) drain(key string) {
 
 // run runs the command; its output belongs to the error.
 func (c *hookCall) run(s conf.Scripts) error {
-	r := program.Run(context.Background(), program.Command{
-		Args: c.command, Timeout: s.Timeout, User: s.User,
-		Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
-	})
+	r := program.Run(context.Background(), c.programFor(s))
 	if r.Err != nil {
 		return fmt.Errorf("%s: %w %s", c.command[0], r.Err, strings.TrimSpace(r.Output))
 	}
 	return nil
+}
+
+// programFor is what is run.
+func (c *hookCall) programFor(s conf.Scripts) program.Command {
+	return program.Command{
+		Args: c.command, Timeout: s.Timeout, User: cmp.Or(c.user, s.User),
+		Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
+	}
 }
 
 // leave tells the services with omega, and their real servers, that they end,

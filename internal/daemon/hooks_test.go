@@ -82,3 +82,21 @@ func TestKeepalived_Omega(t *testing.T) {
 		}
 	}
 }
+
+// TestUserOfHooks: a virtual server and each real server may name who runs their
+// programs.
+func TestUserOfHooks(t *testing.T) {
+	server := netip.MustParseAddrPort("10.0.0.1:80")
+	s := &conf.Service{
+		OnQuorumUp: []string{"/bin/up"}, QuorumUser: "nobody",
+		Servers: map[netip.AddrPort]conf.ServerNotify{server: {Down: []string{"/bin/down"}, User: "daemon:adm"}},
+	}
+	for want, call := range map[string]*hookCall{"nobody": hookFor(s, true, 1), "daemon:adm": serverCall(s, server, false, "")} {
+		if c := call.programFor(conf.Scripts{User: "usual"}); c.User != want {
+			t.Errorf("%s runs as %q, want %q", call.key, c.User, want)
+		}
+	}
+	if c := hookFor(&conf.Service{}, true, 1).programFor(conf.Scripts{User: "usual"}); c.User != "usual" {
+		t.Errorf("a program that names nobody runs as %q", c.User)
+	}
+}

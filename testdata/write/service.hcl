@@ -109,6 +109,7 @@ virtual_server "group" {
     hysteresis = 1
     on_up      = ["/usr/bin/true", "up"]
     on_down    = ["/usr/bin/true", "down"]
+    user       = "nobody"
   }
   alert {
     down     = ["/usr/bin/true", "{service}"]
@@ -127,6 +128,7 @@ virtual_server "group" {
   real_server "192.0.2.21:80" {
     on_up   = ["/usr/bin/true", "up"]
     on_down = ["/usr/bin/true", "down"]
+    user    = "daemon:adm"
     mail    = true
     weight          = 5
     quiescent       = true
