@@ -35,8 +35,8 @@ func RunRole(ctx context.Context, name string, start RoleStart, opt Options) err
 	if name == roleRouter {
 		unprotected = protectRouter()
 	}
-	if name == roleChecker && os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(checkerGC)
+	if name == roleChecker {
+		beFrugal(checkerGC)
 	}
 	var conn io.ReadWriteCloser = link
 	run := succeedRole
@@ -99,10 +99,20 @@ func succeedRole(ctx context.Context, name string, conn io.ReadWriteCloser, opt 
 	return succeedChecker(ctx, conn, opt, listener)
 }
 
-// checkerGC is how much the memory of the checker role may grow, in percent of
-// what is in use, before garbage is collected: checks make little of it, and
-// what thousands of them keep should not be doubled.
-const checkerGC = 25
+// How much the memory of the checker role and of the supervisor may grow, in
+// percent of what is in use, before garbage is collected: they make little of
+// it, and what they keep of thousands of checks should not be doubled.
+const (
+	checkerGC    = 25
+	supervisorGC = 50
+)
+
+// beFrugal sets that, unless the environment does.
+func beFrugal(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
 
 // oomScore spares the router role, but not before the kernel's own helpers.
 const oomScore = "-900"

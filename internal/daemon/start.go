@@ -32,6 +32,7 @@ func Run(ctx context.Context, opt Options) error {
 	}
 	defer unlockInstance(s.lock)
 	h.confirm()
+	beFrugal(supervisorGC)
 	defer s.opt.PIDFiles.remove()
 	err = s.run(ctx)
 	defer settleNotices()

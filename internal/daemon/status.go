@@ -18,7 +18,7 @@ import (
 // tellBound is that for the checker role, which may have much to tell.
 const (
 	statusBound = time.Second
-	tellBound   = 5 * time.Second
+	tellBound   = 8 * time.Second
 )
 
 // fullStatus is an api.Status whose virtual servers are passed on as the
