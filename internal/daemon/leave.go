@@ -75,11 +75,12 @@ func (s *supervisor) leave(signals *signalSet) error {
 // has died, or hangs, is removed without it.
 func (s *supervisor) stopChecker(how checkerStop) error {
 	err := s.checker.stop(how)
-	if err == nil {
-		return nil
-	}
-	if !errors.Is(err, errNotRunning) && !errors.Is(err, link.ErrClosed) {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
 		s.warn("role", err.Error(), nil)
+	case errors.Is(err, errNotRunning), errors.Is(err, link.ErrClosed):
+	default:
+		return err // that of the role itself, which we could do no better
 	}
 	if how.keepsAll() {
 		return nil

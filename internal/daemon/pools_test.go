@@ -120,11 +120,13 @@ func TestElectionsAreToldTogether(t *testing.T) {
 			s.setInstance(instanceState{ID: r.ID, Master: true})
 		}
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if n := len(told); n < 1 || n > 2 || len(told[n-1].Masters) != routers || told[n-1].Seq != routers {
 			t.Fatalf("told %d times: %+v", n, told)
 		}
 		s.setInstance(instanceState{ID: s.cfg.Routers[0].ID})
 		time.Sleep(time.Second)
+		synctest.Wait()
 		if last := told[len(told)-1]; len(last.Masters) != routers-1 {
 			t.Errorf("told last: %+v", last)
 		}

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,12 +38,12 @@ func TestVerificationsOfALargeTable(t *testing.T) {
 type slowTable struct {
 	tableSource
 	takes  time.Duration
-	passes int
+	passes atomic.Int64
 }
 
 func (s *slowTable) idle() bool {
 	time.Sleep(s.takes)
-	s.passes++
+	s.passes.Add(1)
 	return true
 }
 
@@ -54,7 +55,7 @@ func (s *slowTable) programmed()     {}
 func TestPassesOfALargeTable(t *testing.T) {
 	for _, c := range []struct {
 		takes       time.Duration
-		least, most int
+		least, most int64
 	}{{0, 190, 201}, {10 * time.Millisecond, 40, 52}, {100 * time.Millisecond, 5, 7}, {time.Second, 1, 2}} {
 		synctest.Test(t, func(t *testing.T) {
 			s := &slowTable{takes: c.takes}
@@ -67,10 +68,10 @@ func TestPassesOfALargeTable(t *testing.T) {
 				w.touch()
 				time.Sleep(10 * time.Millisecond)
 			}
-			before := s.passes
+			before := s.passes.Load()
 			w.touch()
 			time.Sleep(5 * time.Second)
-			if s.passes == before {
+			if s.passes.Load() == before {
 				t.Errorf("a pass of %v: none after the last news", c.takes)
 			}
 			if before < c.least || before > c.most {
