@@ -1,6 +1,6 @@
 // Command checkbench measures what health checks cost, vipd and keepalived side
-// by side: both get the same targets, each in a guest of its own, one after the
-// other. It writes docs/benchmarks-checks.md, and fails when a goal is missed;
+// by side: both get the same targets, each in a guest of its own, at the same
+// time. It writes docs/benchmarks-checks.md, and fails when a goal is missed;
 // the page is written all the same.
 package main
 
@@ -12,8 +12,10 @@ import (
 	"fmt"
 	"log"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/vipd/vipd/internal/lab"
@@ -34,12 +36,15 @@ func main() {
 	commit := flag.String("commit", "", "what the page says was measured")
 	loads := flag.String("loads", defaultCells, "what to measure: KIND:SERVERS:INTERVAL, ...")
 	servers := flag.String("serve", "", "internal: serve targets of this kind")
+	cell := flag.String("cell", "", "internal: measure this daemon, in a guest")
 	inside := flag.String("inside", "", "internal: measure this daemon, in the guest")
 	flag.Parse()
 	var err error
 	switch {
 	case *servers != "":
 		err = serve(*servers)
+	case *cell != "":
+		err = measureCell(*cell, *vipd, *loads)
 	case *inside != "":
 		err = measureInside(*inside, *vipd, *loads)
 	default:
@@ -64,20 +69,13 @@ func measureAll(vipd, wanted, page, commit string) error {
 		return err
 	}
 	var rows []row
-	var failed error
 	for _, l := range loads {
-		daemons := []string{"keepalived", "vipd"}
-		if l.kind == noChecks {
-			daemons = daemons[1:]
-		}
-		for _, daemon := range daemons {
-			f, err := boot(daemon, vipd, l)
-			if err != nil {
-				failed = fmt.Errorf("%s with %s: %w", daemon, l, err)
-				log.Print(failed)
-			}
-			rows = append(rows, row{l, daemon, f, err})
-			log.Print("done: ", daemon, " ", l)
+		rows = append(rows, measureLoad(vipd, l)...)
+	}
+	var failed error
+	for _, r := range rows {
+		if r.err != nil {
+			failed = errors.Join(failed, fmt.Errorf("%s with %s: %w", r.daemon, r.load, r.err))
 		}
 	}
 	goals := judge(rows)
@@ -88,6 +86,55 @@ func measureAll(vipd, wanted, page, commit string) error {
 		return err
 	}
 	return errors.Join(failed, missed(goals))
+}
+
+// measureLoad measures both daemons under one load, at the same time, each in a
+// guest that has a processor of its own: what else the machine does meanwhile is
+// done to both.
+func measureLoad(vipd string, l load) []row {
+	rows := []row{{load: l, daemon: "keepalived"}, {load: l, daemon: "vipd"}}
+	if l.kind == noChecks {
+		rows = rows[1:]
+	}
+	var cells sync.WaitGroup
+	for i := range rows {
+		cells.Go(func() {
+			r := &rows[i]
+			r.figures, r.err = inProcess(r.daemon, vipd, l)
+			log.Print("done: ", r.daemon, " ", l)
+		})
+	}
+	cells.Wait()
+	return rows
+}
+
+// inProcess measures one cell in a process of its own, whose descendants are the
+// guest and nothing else.
+func inProcess(daemon, vipd string, l load) (f figures, err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return f, err
+	}
+	cmd := exec.Command(self, "-cell", daemon, "-vipd", vipd, "-loads", l.String())
+	cmd.Stderr = os.Stderr
+	text, err := cmd.Output()
+	if err != nil {
+		return f, err
+	}
+	return f, json.Unmarshal(text, &f)
+}
+
+// measureCell is the main of that process.
+func measureCell(daemon, vipd, wanted string) error {
+	loads, err := parseLoads(wanted)
+	if err != nil {
+		return err
+	}
+	f, err := boot(daemon, vipd, loads[0])
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
 // boot measures one cell in a guest.

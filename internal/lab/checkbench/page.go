@@ -16,7 +16,7 @@ type row struct {
 const head = `# Benchmarks of health checks
 
 Written by ` + "`make bench`" + `: vipd and keepalived with the same targets, which are another process, each in a guest of its own (user-mode Linux
-6.1, one slow CPU, real IPVS). Figures are comparable within one run only.
+6.1, one slow CPU, real IPVS), both at the same time. Figures are comparable within one run only.
 
 CPU per check is what the checking process used, divided by the checks that arrived, by the guest's clock, which ticks a hundred times a second and misses what
 comes and goes between two ticks. "Guest per check" is what the whole guest used, by the host's clock, divided in the same way: real servers, kernel and all

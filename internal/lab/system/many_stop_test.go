@@ -19,7 +19,7 @@ const unitPatience = 15 * time.Second
 // put them up.
 func TestStopOfManyAddresses(t *testing.T) {
 	p := newPair(t)
-	const count = 1000
+	const count = 400
 	var excluded []string
 	for i := range count - 1 {
 		excluded = append(excluded, fmt.Sprintf("\"10.1.%d.%d/32\"", i/250, i%250+1))
