@@ -51,5 +51,9 @@ func TestBegunProbes(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("after one failure of two (-want +got):\n%s", diff)
 		}
+		land(healthcheck.ClassRefused)
+		if v := w.Verdict(key(0)); v != healthcheck.Down {
+			t.Errorf("after both failures: %s, want down", v)
+		}
 	})
 }

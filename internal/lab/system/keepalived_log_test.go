@@ -15,8 +15,6 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/vipd/vipd/internal/lab"
 )
 
@@ -49,14 +47,9 @@ func TestKeepalived_Log(t *testing.T) {
 	for _, flags := range loggedFlags {
 		t.Run(flags, func(t *testing.T) {
 			t.Parallel()
-			var theirs, ours []string
-			var both sync.WaitGroup
-			both.Go(func() { theirs = logged(t, flags, "keepalived") })
-			both.Go(func() { ours = logged(t, flags, "/run/bin/keepalived") })
-			both.Wait()
-			if diff := cmp.Diff(theirs, ours); diff != "" {
-				t.Errorf("(-keepalived +vipd):\n%s", diff)
-			}
+			sameAsKeepalived(t,
+				func() []string { return logged(t, flags, "keepalived") },
+				func() []string { return logged(t, flags, "/run/bin/keepalived") })
 		})
 	}
 }

@@ -61,15 +61,24 @@ func TestKeepalived_Places(t *testing.T) {
 	for name, c := range placedCases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var theirs, ours []string
-			var both sync.WaitGroup
-			both.Go(func() { theirs = newPlace(t, c).observe("keepalived") })
-			both.Go(func() { ours = newPlace(t, c).observe("/run/program", "keepalived") })
-			both.Wait()
-			if diff := cmp.Diff(theirs, ours); diff != "" {
-				t.Errorf("(-keepalived +vipd):\n%s", diff)
-			}
+			sameAsKeepalived(t,
+				func() []string { return newPlace(t, c).observe("keepalived") },
+				func() []string { return newPlace(t, c).observe("/run/program", "keepalived") })
 		})
+	}
+}
+
+// sameAsKeepalived observes both daemons at the same time and compares what there
+// was to see.
+func sameAsKeepalived(t *testing.T, observeTheirs, observeOurs func() []string) {
+	t.Helper()
+	var theirs, ours []string
+	var both sync.WaitGroup
+	both.Go(func() { theirs = observeTheirs() })
+	both.Go(func() { ours = observeOurs() })
+	both.Wait()
+	if diff := cmp.Diff(theirs, ours); diff != "" {
+		t.Errorf("(-keepalived +vipd):\n%s", diff)
 	}
 }
 
