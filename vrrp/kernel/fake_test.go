@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -26,7 +27,7 @@ type fakeKernel struct {
 	log    []string
 	quiet  bool // log no refreshes
 	slow   time.Duration
-	fail   map[string]error // by operation
+	fail   map[string]error // by operation, or by operation and address
 	saved  stored
 
 	links  *Links
@@ -111,7 +112,7 @@ func (k *fakeKernel) change(op string, p netip.Prefix, f func() error) error {
 	if op != "refresh" || !k.quiet {
 		k.log = append(k.log, op+" "+p.String())
 	}
-	if err := k.fail[op]; err != nil {
+	if err := cmp.Or(k.fail[op], k.fail[op+" "+p.String()]); err != nil {
 		return err
 	}
 	return f()

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"sync"
@@ -128,22 +127,6 @@ func (l *Links) Release(r *vrrp.Release) {
 	l.renewing = slices.DeleteFunc(l.renewing, func(n *renewal) bool { return n.hold.ID == c.ID })
 	l.urgent = append(l.urgent, job{release: &c})
 	l.signal()
-}
-
-// Flush implements runner.Links.
-func (l *Links) Flush(d time.Duration) error {
-	reached := make(chan struct{})
-	l.do(job{barrier: reached})
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-reached:
-		return nil
-	case <-l.stopped:
-		return fmt.Errorf("flush address changes: %w", errClosed)
-	case <-timer.C:
-		return fmt.Errorf("flush address changes: not done after %v", d)
-	}
 }
 
 // Status implements runner.Links.

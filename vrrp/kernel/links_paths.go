@@ -167,13 +167,3 @@ func (l *Links) retryPaths() (next time.Time) {
 	}
 	return next
 }
-
-// none tells whether none of a router's addresses is held.
-func (s *sites) none(id vrrp.RouterID) bool {
-	for key := range s.used {
-		if key.id == id {
-			return false
-		}
-	}
-	return true
-}

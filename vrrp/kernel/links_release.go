@@ -8,7 +8,7 @@ import (
 func (l *Links) releaseAll(r *vrrp.Release) {
 	parts := l.usedParts(r.ID, r.Addresses)
 	for _, a := range r.Addresses {
-		delete(l.sites.used, heldAddress{r.ID, a})
+		l.sites.unuse(heldAddress{r.ID, a})
 	}
 	if l.sites.none(r.ID) {
 		l.dropPaths(r.ID)

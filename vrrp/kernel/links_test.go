@@ -459,22 +459,6 @@ func TestAnnouncementsFollowTheirHold(t *testing.T) {
 	})
 }
 
-func TestFlush(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		k := world(t, func(k *fakeKernel) { k.slow = 100 * time.Millisecond })
-		k.links.Hold(hold(1, vip(100)))
-		k.links.Release(release(2, vip(100)))
-		if err := k.links.Flush(500 * time.Millisecond); err != nil || k.has(vip(100)) {
-			t.Errorf("Flush: %v, address there: %v", err, k.has(vip(100)))
-		}
-		k.links.Hold(hold(3, vip(100), vip(101), vip(102), vip(103), vip(104), vip(105)))
-		before := time.Now()
-		if err := k.links.Flush(500 * time.Millisecond); err == nil || time.Since(before) != 500*time.Millisecond {
-			t.Errorf("Flush of 600 ms of work: %v after %v, want an error after 500 ms", err, time.Since(before))
-		}
-	})
-}
-
 // The engine learns what refreshing costs when that changes the period, and
 // not at every burst.
 func TestSafety_1_8_RefreshCostIsTold(t *testing.T) {

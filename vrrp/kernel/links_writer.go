@@ -114,6 +114,7 @@ func (l *Links) carryOut(jobs []job) {
 		case j.claim != nil:
 			l.settle(j.claim)
 		case j.barrier != nil:
+			l.removeRefused()
 			l.save()
 			close(j.barrier)
 		}

@@ -196,8 +196,8 @@ func (r *Record) Left(id vrrp.RouterID) {
 	}
 }
 
-// find returns the slot of a router. Beyond 4096 of them there is none: a
-// restart is a restart as backup.
+// find returns the slot of a router. Beyond 4096 masters there is none: a restart
+// is a restart as backup.
 func (r *Record) find(id vrrp.RouterID) (int, bool) {
 	if i, ok := r.slots[id]; ok {
 		return i, true
@@ -207,7 +207,7 @@ func (r *Record) find(id vrrp.RouterID) (int, bool) {
 
 // allocate gives a router a slot.
 func (r *Record) allocate(id vrrp.RouterID) (int, bool) {
-	if len(r.free) == 0 || len(id.Interface) >= slotNameLen {
+	if len(id.Interface) >= slotNameLen || len(r.free) == 0 && !r.evict() {
 		return 0, false
 	}
 	i := r.free[0]
@@ -217,6 +217,30 @@ func (r *Record) allocate(id vrrp.RouterID) (int, bool) {
 	s[slotFamily], s[slotVRID] = uint8(id.Family), id.VRID
 	r.slots[id] = i
 	return i, true
+}
+
+// evict frees the slot of a router that is not master: its interface may have gone
+// long ago. Those whose numbers have to go on come last, with the oldest number
+// first, as numbers start above the clock.
+func (r *Record) evict() bool {
+	victim, least := -1, uint64(0)
+	for _, i := range r.slots {
+		s := r.slot(i)
+		if r.word(s+slotEpoch).Load() == r.epoch && r.word(s).Load() != 0 {
+			continue
+		}
+		if n := r.word(s + slotSequence).Load(); victim < 0 || n < least || n == least && i < victim {
+			victim, least = i, n
+		}
+	}
+	if victim < 0 {
+		return false
+	}
+	id, _ := r.id(victim)
+	delete(r.slots, id)
+	clear(r.mem[r.slot(victim):][:slotSize])
+	r.free = append(r.free, victim)
+	return true
 }
 
 // Resume returns the routers that may go on as master after a restart under

@@ -115,6 +115,44 @@ func TestRecordIsFull(t *testing.T) {
 	next.Left(id(slotCount)) // unknown: nothing happens
 }
 
+// A full record forgets routers that are not master, those without numbers first;
+// what an earlier life wrote proves nothing any more.
+func TestFullRecordForgets(t *testing.T) {
+	dir := t.TempDir()
+	r := openRecord(t, dir)
+	r.Begin()
+	now := Now()
+	id := func(i int) vrrp.RouterID {
+		return vrrp.RouterID{Interface: fmt.Sprintf("veth%d", i/255), Family: vrrp.IPv4, VRID: uint8(i%255 + 1)}
+	}
+	const numbered, newer, left = 0, 1, 2 // and masters behind them
+	r.Counted(id(numbered), 7)
+	r.Counted(id(newer), 8)
+	for i := left; i < slotCount; i++ {
+		r.Sent(id(i), now)
+	}
+	r.Left(id(left))
+	r.Sent(id(slotCount), now)   // in the place of left
+	r.Sent(id(slotCount+1), now) // of numbered
+	next := openRecord(t, dir)
+	for i, want := range map[int]bool{left: false, left + 1: true, slotCount: true, slotCount + 1: true} {
+		if got := next.fresh(second(id(i)), now); got != want {
+			t.Errorf("router %d is fresh: %v, want %v", i, got, want)
+		}
+	}
+	if diff := cmp.Diff(map[vrrp.RouterID]uint64{id(newer): 8}, next.Sequences()); diff != "" {
+		t.Errorf("numbers (-want +got):\n%s", diff)
+	}
+	// All are of an earlier life now.
+	next.Begin()
+	for i := range slotCount {
+		next.Sent(id(slotCount+2+i), now)
+	}
+	if last := openRecord(t, dir); !last.fresh(second(id(2*slotCount+1)), now) || last.fresh(second(id(left+1)), now) {
+		t.Error("want the routers of this life, and no others")
+	}
+}
+
 func TestRecordWritesCostNoMemory(t *testing.T) {
 	r := openRecord(t, t.TempDir())
 	now := Now()

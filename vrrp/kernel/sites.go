@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -36,28 +37,63 @@ type manner struct {
 type sites struct {
 	planned map[heldAddress]site
 	used    map[heldAddress]site
+	// holders has the routers of each place in use, mostly one, and counts those
+	// places by interface and by router.
+	holders     map[place][]vrrp.RouterID
+	byInterface map[string]int
+	byRouter    map[vrrp.RouterID]int
 }
 
 func newSites() sites {
-	return sites{planned: make(map[heldAddress]site), used: make(map[heldAddress]site)}
+	return sites{
+		planned: make(map[heldAddress]site), used: make(map[heldAddress]site), holders: make(map[place][]vrrp.RouterID),
+		byInterface: make(map[string]int), byRouter: make(map[vrrp.RouterID]int),
+	}
+}
+
+// use notes where an address was put.
+func (s *sites) use(key heldAddress, at site) {
+	s.unuse(key)
+	p := place{at.iface, key.prefix}
+	s.used[key] = at
+	s.holders[p] = append(s.holders[p], key.id)
+	s.byInterface[at.iface]++
+	s.byRouter[key.id]++
+}
+
+// unuse notes that an address is nowhere any more.
+func (s *sites) unuse(key heldAddress) {
+	at, known := s.used[key]
+	if !known {
+		return
+	}
+	p := place{at.iface, key.prefix}
+	delete(s.used, key)
+	s.holders[p] = slices.DeleteFunc(s.holders[p], func(id vrrp.RouterID) bool { return id == key.id })
+	if len(s.holders[p]) == 0 {
+		delete(s.holders, p)
+	}
+	countDown(s.byInterface, at.iface)
+	countDown(s.byRouter, key.id)
+}
+
+// countDown keeps no zeros.
+func countDown[K comparable](count map[K]int, key K) {
+	if count[key]--; count[key] == 0 {
+		delete(count, key)
+	}
 }
 
 // holds tells whether any address was put on an interface.
-func (s *sites) holds(iface string) bool {
-	for _, at := range s.used {
-		if at.iface == iface {
-			return true
-		}
-	}
-	return false
-}
+func (s *sites) holds(iface string) bool { return s.byInterface[iface] > 0 }
 
-// holder returns a router whose address was put somewhere.
+// none tells whether a router has no address anywhere.
+func (s *sites) none(id vrrp.RouterID) bool { return s.byRouter[id] == 0 }
+
+// holder returns a router whose address was put somewhere, the first of several.
 func (s *sites) holder(p place) (id vrrp.RouterID, found bool) {
-	for held, at := range s.used {
-		if held.prefix == p.prefix && at.iface == p.iface {
-			return held.id, true
-		}
+	if ids := s.holders[p]; len(ids) > 0 {
+		return ids[0], true
 	}
 	return id, false
 }
@@ -117,14 +153,19 @@ func (l *Links) usedParts(id vrrp.RouterID, addresses []netip.Prefix) []part {
 }
 
 // settleSite takes an address away from where it was when it belongs elsewhere
-// now, and notes where it goes.
+// now, unless another router has it there, too, and notes where it goes.
 func (l *Links) settleSite(id vrrp.RouterID, a netip.Prefix) site {
 	key, now := heldAddress{id, a}, l.sites.plan(id, a)
-	if was, ok := l.sites.used[key]; ok && was != now {
-		l.takeAway(place{was.iface, a})
+	was, used := l.sites.used[key]
+	if used && was == now {
+		return now
+	}
+	l.sites.unuse(key)
+	if p := (place{was.iface, a}); used && !l.leaveToOther(p) {
+		l.takeAway(p)
 		l.restoreIdle(was.iface)
 	}
-	l.sites.used[key] = now
+	l.sites.use(key, now)
 	return now
 }
 

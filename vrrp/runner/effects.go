@@ -62,7 +62,8 @@ type Port struct {
 type Links interface {
 	Hold(*vrrp.Hold)
 	Release(*vrrp.Release)
-	// Flush waits until everything queued is done, at most d.
+	// Flush waits until everything queued is done, at most d. The error tells
+	// what is left on the interfaces.
 	Flush(d time.Duration) error
 	// Status tells what is on the interfaces and what went wrong.
 	Status() []AddressStatus

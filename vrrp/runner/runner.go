@@ -146,8 +146,7 @@ func (r *Runner) Status(ctx context.Context) (Status, error) {
 
 // Run works until ctx ends. Then it makes every router leave, hands over where
 // the configuration says so, waits a bounded time for the addresses to go and
-// returns; the error is nil unless not all was done in time. What the kernel
-// refused is told as AddressFailed. It must be called only once.
+// returns; the error tells what was not done in time. It must be called only once.
 func (r *Runner) Run(ctx context.Context) error {
 	defer close(r.done)
 	timer := time.NewTimer(0)
