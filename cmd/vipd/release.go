@@ -13,7 +13,7 @@ import (
 )
 
 func releaseCommand(c *common) *cobra.Command {
-	var restartIn time.Duration
+	var restartIn, leftByStop time.Duration
 	cmd := &cobra.Command{
 		Use:   "release",
 		Short: "Hand over for a daemon that was killed",
@@ -24,12 +24,15 @@ heard. The systemd unit runs it as ExecStopPost.
 It waits for a router role that outlived its supervisor. It does nothing while
 the daemon runs, after a clean stop (also when systemd says so in
 SERVICE_RESULT), and for routers whose backups have taken over already. It works in
-the network namespace of the daemon. Without --runtime-dir it does so for daemons
+the network namespace of the daemon. What a stop has left on the host, for the kernel
+did not let it go in time, is removed. Without --runtime-dir it does so for daemons
 with an instance name or a network namespace of their own, too.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var err error
 			switch {
+			case leftByStop > 0:
+				err = daemon.Finish(cmd.Context(), c.options(), leftByStop)
 			case restartIn > 0:
 				err = daemon.Bequeath(cmd.Context(), c.options(), restartIn)
 			case os.Getenv("SERVICE_RESULT") == "success":
@@ -46,6 +49,8 @@ with an instance name or a network namespace of their own, too.`,
 	}
 	cmd.Flags().DurationVar(&restartIn, "restart-in", 0, "for the supervisor of a router role that died: when it will be back")
 	cmd.Flags().MarkHidden("restart-in")
+	cmd.Flags().DurationVar(&leftByStop, "left-by-stop", 0, "for the supervisor of a router role that left something: how long to try")
+	cmd.Flags().MarkHidden("left-by-stop")
 	return cmd
 }
 

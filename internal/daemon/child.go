@@ -142,8 +142,7 @@ func (c *child) live(ctx context.Context, life int, first chan<- error) error {
 	}
 	linkErr := c.outlive(ended)
 	// Without a link the role leaves by itself; one that cannot is ended.
-	proc.awaitEnd(c.leaveBound() + stopBound)
-	return errors.Join(proc.err, linkErr)
+	return errors.Join(proc.awaitEnd(c.leaveBound()+stopBound), linkErr)
 }
 
 // outlive waits for the end of a life and meanwhile keeps a process for the next
@@ -296,16 +295,12 @@ func (c *child) stop(how any) error {
 	if peer == nil {
 		return fmt.Errorf("stop role %s: %w", c.name, errNotRunning)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), c.leaveBound())
+	until := time.Now().Add(c.leaveBound())
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
 	err := peer.Call(ctx, callStop, how, nil)
 	peer.Close()
-	select {
-	case <-proc.done:
-	case <-ctx.Done():
-		proc.kill()
-		<-proc.done
-	}
+	_ = proc.awaitEnd(time.Until(until)) // what it leaves undone is its answer, or what its records say
 	if err != nil {
 		return fmt.Errorf("stop role %s: %w", c.name, err)
 	}

@@ -210,7 +210,7 @@ func TestSafety_2_7_AddressesLeaveBeforeTheTable(t *testing.T) {
 		router.onStop = func() { time.Sleep(late); router.gone.Store(true) }
 		r.handOver = func() time.Duration { return 2 * late }
 		events := newEventLog(newLogger(io.Discard, "info", "text"))
-		s := &supervisor{cfg: &conf.Config{}, router: r, checker: c, events: events, hooks: newHooks(func(string, string, map[string]any) {})}
+		s := &supervisor{opt: Options{RuntimeDir: t.TempDir()}, cfg: &conf.Config{}, router: r, checker: c, events: events, hooks: newHooks(func(string, string, map[string]any) {})}
 		s.alerts = newAlerts(events.add, s.hooks.start, func(notify.Change) {})
 		if err := s.leave(&signalSet{}); err != nil {
 			t.Error(err)

@@ -38,7 +38,7 @@ var ErrAlive = errors.New("vipd is running")
 // over after its skew instead of its master-down interval. It does nothing
 // after a clean stop, and nothing for a router whose peers have given up on it
 // already. A router role that outlived its supervisor hands over by itself: it is
-// left the time for that. What the daemon had configured as its network namespace
+// left the time for that. A stop that left anything behind is finished. What the daemon had configured as its network namespace
 // is entered, by executing this command there.
 func Release(ctx context.Context, opt Options) error {
 	if readHolder(opt.RuntimeDir) == "" {
@@ -123,6 +123,11 @@ func releaseLocked(ctx context.Context, opt Options, f *os.File) error {
 	}
 	if err := Bequeath(ctx, opt, forever); err != nil {
 		return err
+	}
+	if isUnfinished(opt.RuntimeDir) {
+		if err := Finish(ctx, opt, willBound); err != nil {
+			return err
+		}
 	}
 	return f.Truncate(0) // the will is done: nobody else is to repeat it
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/daemon/link"
-	"github.com/vipd/vipd/vrrp/runner"
 )
 
 // stopSelf asks for a stop as a service manager does.
@@ -55,10 +54,7 @@ func (s *supervisor) leave(signals *signalSet) error {
 		}
 	}()
 	g := s.config().Global
-	errRouter := s.router.stop(routerStop{Keep: g.KeepAll || s.opt.KeepAddresses})
-	if errors.Is(errRouter, errNotRunning) {
-		errRouter = nil // the last will of the one before was carried out
-	}
+	errRouter := s.stopRouter(routerStop{Keep: g.KeepAll || s.opt.KeepAddresses})
 	close(left)
 	how := leaving(s.config())
 	errChecker := s.stopChecker(how)
@@ -92,12 +88,10 @@ func (s *supervisor) stopChecker(how checkerStop) error {
 // removal of all addresses may take.
 func (s *supervisor) handOverBound() time.Duration {
 	var longest time.Duration
-	addresses := 0
 	for _, c := range s.config().Routers {
 		longest = max(longest, c.LeaveBound())
-		addresses += len(c.Addresses) + len(c.Excluded)
 	}
-	return longest + time.Duration(addresses)*runner.RemovalBound + removalPatience + s.patience()
+	return longest + s.addressBound() + s.patience()
 }
 
 // patience is how much longer than usual roles may take to leave.
@@ -105,11 +99,11 @@ func (s *supervisor) patience() time.Duration {
 	return max(s.config().Global.StopTimeout-stopBound, 0)
 }
 
-// stopBoundOfAll is how long a stop may take: the roles one after the other, and
-// the programs that it waits for.
+// stopBoundOfAll is how long a stop may take: the roles one after the other, what
+// the router role may leave, and the programs that it waits for.
 func (s *supervisor) stopBoundOfAll() time.Duration {
 	c := s.config()
-	bound := s.router.leaveBound() + s.checker.leaveBound() + logBound + stopBound
+	bound := s.router.leaveBound() + s.checker.leaveBound() + s.addressBound() + killBound + logBound + 2*stopBound
 	if slices.ContainsFunc(c.Services, runsPrograms) {
 		bound += c.Global.Scripts.Timeout
 	}

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -73,6 +74,21 @@ func lockFile(runtimeDir, name string) (unlock func(), err error) {
 		return nil, err
 	}
 	return func() { f.Close() }, nil
+}
+
+// awaitLock is lockFile that waits until the context ends.
+func awaitLock(ctx context.Context, runtimeDir, name string) (unlock func(), err error) {
+	for {
+		unlock, err = lockFile(runtimeDir, name)
+		if !errors.Is(err, errLocked) {
+			return unlock, err
+		}
+		select {
+		case <-time.After(lockRetry):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 func tryLock(path string) (*os.File, error) {

@@ -44,16 +44,26 @@ func (p *process) hasEnded() bool {
 	}
 }
 
-// awaitEnd waits for the end of a process that leaves by itself; one that does
-// not within the bound is killed.
-func (p *process) awaitEnd(bound time.Duration) {
+// awaitEnd waits for the end of a process that leaves by itself and returns its
+// error; one that does not within the bound is killed. A process that the kernel
+// holds ends once it is let go: nobody waits for that.
+func (p *process) awaitEnd(bound time.Duration) error {
 	select {
 	case <-p.done:
+		return p.err
 	case <-time.After(bound):
-		p.kill()
-		<-p.done
+	}
+	p.kill()
+	select {
+	case <-p.done:
+		return p.err
+	case <-time.After(killBound):
+		return errNoAnswer
 	}
 }
+
+// killBound is how long a killed process may take to end.
+const killBound = time.Second
 
 // spawner starts a role.
 type spawner func(name string) (*process, error)

@@ -30,7 +30,7 @@ func Run(ctx context.Context, opt Options) error {
 	if err != nil {
 		return errors.Join(err, h.back(err))
 	}
-	defer unlockInstance(s.lock)
+	defer endInstance(s.lock, opt.RuntimeDir)
 	h.confirm()
 	beFrugal(supervisorGC)
 	defer s.opt.PIDFiles.remove()
@@ -129,7 +129,7 @@ func claimInstance(runtimeDir string, h *handover) (lock *os.File, recordErr, er
 	if lock, recordErr, err = lockInstance(runtimeDir); err != nil {
 		return nil, nil, err
 	}
-	return lock, errors.Join(recordErr, beginRecord(runtimeDir)), nil
+	return lock, errors.Join(recordErr, endLeaving(runtimeDir), beginRecord(runtimeDir)), nil
 }
 
 // beginRecord voids what earlier supervisors recorded about their masters: only

@@ -46,6 +46,8 @@ type supervisor struct {
 	configured  chan struct{} // closed when the roles have their first configuration
 	stopAsked   chan struct{} // closed when a stop is asked for
 	executions  chan execution
+	// finish removes what the router role has left, within a bound.
+	finish func(time.Duration) error
 
 	mu         sync.Mutex
 	cfg        *conf.Config
@@ -109,7 +111,7 @@ func newSupervisor(opt Options, cfg *conf.Config, diags conf.Diagnostics) *super
 	if !opt.OneProcess {
 		s.router.spare = &spare{name: roleRouter, spawn: spawn}
 	}
-	s.router.handOver = s.handOverBound
+	s.router.handOver, s.finish = s.handOverBound, finishApart(opt)
 	s.router.beforePause = s.bequeathBeforePause
 	s.checker = s.newChild(roleChecker, spawn, s.configureChecker)
 	s.checker.handOver = s.removalBound

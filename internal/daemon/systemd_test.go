@@ -35,9 +35,10 @@ func TestStopAsksForItsTime(t *testing.T) {
 	}
 	buf := make([]byte, 256)
 	n, err := manager.Read(buf)
-	// 10 s of hand-over, 22 s for the addresses, 2 s for an empty table, 4 s for
-	// the program, three times 0.9 s to end and 1 s for the log.
-	if want := "STOPPING=1\nEXTEND_TIMEOUT_USEC=41700000"; err != nil || string(buf[:n]) != want {
+	// 10 s of hand-over, 22 s for the addresses and as much for another try, 2 s for
+	// an empty table, 4 s for the program, four times 0.9 s to end, 1 s for a role
+	// that is killed and 1 s for the log.
+	if want := "STOPPING=1\nEXTEND_TIMEOUT_USEC=65600000"; err != nil || string(buf[:n]) != want {
 		t.Errorf("it hears %q, %v; want %q", buf[:n], err, want)
 	}
 	s.cfg.Services = []conf.Service{webService(func(s *conf.Service) { s.OnQuorumDown = []string{"true"} })}

@@ -1,11 +1,14 @@
 package kernel
 
 import (
+	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vipd/vipd/vrrp"
 	"golang.org/x/sys/unix"
 )
 
@@ -73,6 +76,40 @@ func TestFlushNamesWhatIsLeft(t *testing.T) {
 		}
 		if k.has(vip(101)) || len(k.saved.Addresses) != 2 {
 			t.Errorf("on the interface: %v, recorded: %v, want the two that were refused", k.addrs, k.saved.Addresses)
+		}
+	})
+}
+
+// What a stop could not remove while the kernel's network lock was held is
+// removed by whoever reads its record afterwards, as far as it is ours.
+func TestSafety_2_10_WhatIsLeftIsRemovedLater(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		all := []netip.Prefix{vip(100), vip(101), vip(102)}
+		stopped := world(t)
+		stopped.links.Hold(hold(1, all...))
+		stopped.did()
+		stopped.note("", func() { stopped.slow = 4 * time.Second })
+		stopped.links.Release(release(2, all...))
+		if err := stopped.links.Flush(2500 * time.Millisecond); err == nil {
+			t.Fatal("a flush that the kernel kept waiting succeeded")
+		}
+		stopped.mu.Lock()
+		left, saved := maps.Clone(stopped.addrs), stopped.saved
+		stopped.mu.Unlock()
+		want(t, "left and recorded", fmt.Sprint(len(left), len(saved.Addresses)), "3 3")
+
+		later := world(t, func(k *fakeKernel) {
+			k.addrs, k.saved, k.slow = left, saved, 100*time.Millisecond
+			k.host(vip(1))
+		})
+		for _, j := range []job{{plan: map[heldAddress]site{}}, {paths: map[vrrp.RouterID]vrrp.Paths{}}, {claim: map[place]vrrp.RouterID{}}} {
+			later.links.do(j)
+		}
+		if err := later.links.Flush(time.Second); err != nil {
+			t.Error(err)
+		}
+		if len(later.addrs) != 1 || !later.has(vip(1)) || len(later.saved.Addresses) != 0 {
+			t.Errorf("on the interface %v, recorded %v; want the host's alone", later.addrs, later.saved.Addresses)
 		}
 	})
 }

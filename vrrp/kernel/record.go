@@ -224,12 +224,12 @@ func (r *Record) allocate(id vrrp.RouterID) (int, bool) {
 // first, as numbers start above the clock.
 func (r *Record) evict() bool {
 	victim, least := -1, uint64(0)
-	for _, i := range r.slots {
+	for i := range slotCount {
 		s := r.slot(i)
 		if r.word(s+slotEpoch).Load() == r.epoch && r.word(s).Load() != 0 {
 			continue
 		}
-		if n := r.word(s + slotSequence).Load(); victim < 0 || n < least || n == least && i < victim {
+		if n := r.word(s + slotSequence).Load(); victim < 0 || n < least {
 			victim, least = i, n
 		}
 	}
