@@ -196,9 +196,9 @@ type assault struct {
 	causes    int // at least, in the log
 }
 
-// Ten thousand hostile packets a second: the master stays master, no advert
-// is missing, and each cause has one line in the log. (keepalived stops to
-// advertise after one bad packet per half second.)
+// Ten thousand hostile packets a second: the master stays master, its backup
+// backup, no advert is missing, and each cause has one line in the log.
+// (keepalived stops to advertise after one bad packet per half second.)
 func TestKeepalived_Q3_HostileFlood(t *testing.T) {
 	groupMAC := net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
 	for name, a := range map[string]assault{
@@ -210,43 +210,58 @@ func TestKeepalived_Q3_HostileFlood(t *testing.T) {
 	}
 }
 
+// config is that of a director under attack.
+func (a assault) config(priority int) string {
+	return fmt.Sprintf(`version = 1
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  version         = %d
+  priority        = %d
+  advert_interval = "%v"
+  virtual_address = [%s]
+  %s
+}
+`, a.version, priority, a.interval, a.addresses, a.auth)
+}
+
+// instanceIn waits until the only instance of a daemon is in a state.
+func instanceIn(t *testing.T, v *lab.Vipd, want vrrp.State) (in api.Instance) {
+	t.Helper()
+	lab.WaitFor(t, fmt.Sprintf("vipd of %s is %v", v.Host.Name, want), settle, func() error {
+		var st api.Status
+		if err := v.Status(&st); err != nil {
+			return err
+		}
+		if len(st.Instances) != 1 || st.Instances[0].State != want {
+			return fmt.Errorf("it is %+v", st.Instances)
+		}
+		in = st.Instances[0]
+		return nil
+	})
+	return in
+}
+
 func (a assault) storm(t *testing.T) {
 	t.Parallel()
 	lab.Need(t, lab.Root)
 	l := lab.New(t)
 	l.Bridge("lan", "192.0.2.0/24")
-	ours, attacker := l.Host("vipd", "lan", "192.0.2.1/24"), l.Host("attacker", "lan", "192.0.2.66/24")
+	ours, second := l.Host("vipd", "lan", "192.0.2.1/24"), l.Host("second", "lan", "192.0.2.5/24")
+	attacker := l.Host("attacker", "lan", "192.0.2.66/24")
 	wire := l.Host("witness", "lan", "192.0.2.3/24").Capture("eth0")
-	v := ours.Vipd(fmt.Sprintf(`version = 1
-vrrp_instance "web" {
-  interface       = "eth0"
-  vrid            = 51
-  version         = %d
-  advert_interval = "%v"
-  virtual_address = [%s]
-  %s
-}
-`, a.version, a.interval, a.addresses, a.auth))
-	instance := func() (in api.Instance) {
-		lab.WaitFor(t, "vipd is master", 20*time.Second, func() error {
-			var st api.Status
-			if err := v.Status(&st); err != nil {
-				return err
-			}
-			if len(st.Instances) != 1 || st.Instances[0].State != vrrp.StateMaster {
-				return fmt.Errorf("it is %+v", st.Instances)
-			}
-			in = st.Instances[0]
-			return nil
-		})
-		return in
-	}
-	before := instance()
+	v := ours.Vipd(a.config(150))
+	before := instanceIn(t, v, vrrp.StateMaster)
+	backup := second.Vipd(a.config(50))
+	beside := instanceIn(t, backup, vrrp.StateBackup)
 	began := time.Now()
 	sent := a.flood(t, attacker)
 	ended := time.Now()
 
-	after := instance()
+	if still := instanceIn(t, backup, vrrp.StateBackup); still.Counters.BecameMaster > 0 || still.Since != beside.Since {
+		t.Errorf("the backup became master %d times", still.Counters.BecameMaster)
+	}
+	after := instanceIn(t, v, vrrp.StateMaster)
 	if after.Counters.BecameMaster != before.Counters.BecameMaster || after.Since != before.Since {
 		t.Error("vipd changed its state")
 	}
