@@ -3,6 +3,7 @@ package kernel
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 
@@ -75,15 +76,16 @@ func RefuseTraffic(routers []vrrp.Config, f Filter) error {
 }
 
 // refused returns the addresses that accept no packets, each once.
-func refused(routers []vrrp.Config) (all []netip.Addr) {
+func refused(routers []vrrp.Config) []netip.Addr {
+	all := make(map[netip.Addr]bool)
 	for _, r := range routers {
 		for _, p := range r.Held() {
-			if r.NoAccept && !slices.Contains(all, p.Addr()) {
-				all = append(all, p.Addr())
+			if r.NoAccept {
+				all[p.Addr()] = true
 			}
 		}
 	}
-	return all
+	return slices.SortedFunc(maps.Keys(all), netip.Addr.Compare)
 }
 
 // dropFamily is how the destination of a packet of a family is found.

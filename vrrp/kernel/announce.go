@@ -2,6 +2,8 @@ package kernel
 
 import (
 	"fmt"
+	"iter"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -199,6 +201,7 @@ func (a *announcer) send(iface string, some []netip.Prefix) {
 func (a *announcer) conn(iface string) (announceConn, bool) {
 	ifi, err := interfaceNamed(iface)
 	if err != nil || len(ifi.HardwareAddr) != len(broadcast) {
+		a.forget(iface)
 		return announceConn{}, false
 	}
 	c, open := a.conns[iface]
@@ -226,12 +229,23 @@ func listenARP(ifi *net.Interface) (*packet.Conn, error) {
 	return packet.Listen(ifi, packet.Datagram, unix.ETH_P_ARP, &packet.Config{Filter: dropAll})
 }
 
-func (a *announcer) closeConns() {
-	for _, c := range a.conns {
+// forget closes the sockets of an interface that has gone.
+func (a *announcer) forget(iface string) {
+	if c, open := a.conns[iface]; open {
 		c.conn.Close()
+		delete(a.conns, iface)
 	}
-	for _, c := range a.nas {
+	if c, open := a.nas[iface]; open {
 		c.conn.Close()
+		delete(a.nas, iface)
+	}
+}
+
+func (a *announcer) closeConns() {
+	for _, all := range []iter.Seq[string]{maps.Keys(a.conns), maps.Keys(a.nas)} {
+		for name := range all {
+			a.forget(name)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/vipd/vipd/vrrp"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
 
@@ -109,6 +110,28 @@ func TestAnnounceWhereThereIsNoARP(t *testing.T) {
 	a.close()
 	if _, open := a.conns["absent"]; open {
 		t.Error("a socket is open on an interface that does not exist")
+	}
+}
+
+// The sockets of an interface that went are closed with the next announcement.
+func TestAnnouncerForgetsInterfaces(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	linkLocal(t, "eth0")
+	a := newAnnouncer()
+	announce := func() {
+		a.announce("eth0", &vrrp.Gratuitous{ID: routerA, Addresses: []netip.Prefix{vip(1), netip.MustParsePrefix("2001:db8::1/64")}, Repeat: 1})
+		await(t, "the queue to empty", a.idle)
+		time.Sleep(announcePause)
+	}
+	announce()
+	must(t, netlink.LinkDel(device(t, "eth0")))
+	announce()
+	a.close()
+	if len(a.conns)+len(a.nas) > 0 {
+		t.Errorf("sockets are open: %v, %v", a.conns, a.nas)
 	}
 }
 
