@@ -2,8 +2,6 @@ package kernel
 
 import (
 	"fmt"
-	"iter"
-	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -242,10 +240,11 @@ func (a *announcer) forget(iface string) {
 }
 
 func (a *announcer) closeConns() {
-	for _, all := range []iter.Seq[string]{maps.Keys(a.conns), maps.Keys(a.nas)} {
-		for name := range all {
-			a.forget(name)
-		}
+	for _, c := range a.conns {
+		c.conn.Close()
+	}
+	for _, c := range a.nas {
+		c.conn.Close()
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 const flushPause = 100 * time.Millisecond
 
 // Flush implements runner.Links. Addresses that the kernel does not let go are
-// tried again for that time; the error names all that are left.
+// tried again for that time; the error names all of them that are left.
 func (l *Links) Flush(d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -24,18 +24,26 @@ func (l *Links) Flush(d time.Duration) error {
 		case <-l.stopped:
 			return fmt.Errorf("flush address changes: %w", errClosed)
 		case <-timer.C:
-			return fmt.Errorf("flush address changes: not done after %v", d)
+			return l.unfinished(d)
 		}
-		err := l.refusedRemovals()
-		if err == nil {
+		if l.refusedRemovals() == nil {
 			return nil
 		}
 		select {
 		case <-time.After(flushPause):
 		case <-timer.C:
-			return fmt.Errorf("flush address changes: not done after %v: %w", d, err)
+			return l.unfinished(d)
 		}
 	}
+}
+
+// unfinished is the error of a flush whose time is over.
+func (l *Links) unfinished(d time.Duration) error {
+	err := fmt.Errorf("flush address changes: not done after %v", d)
+	if refused := l.refusedRemovals(); refused != nil {
+		err = fmt.Errorf("%w: %w", err, refused)
+	}
+	return err
 }
 
 // leaving tells whether an address is to go and the kernel has refused that.
