@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -81,8 +82,12 @@ func convert(args []string, how daemon.Migration) daemon.Converted {
 	return how.Migrate(args)
 }
 
-// writeNew writes a file that did not exist. It may hold passwords.
+// writeNew writes a file that did not exist, in a directory that need not. It
+// may hold passwords.
 func writeNew(name string, text []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("write converted file: %w", err)
+	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("write %s: the file exists; choose another name or remove it", name)

@@ -46,7 +46,7 @@ func invoke(t *testing.T, args ...string) (stdout, stderr string, code int) {
 
 func TestMigrate(t *testing.T) {
 	dir := t.TempDir()
-	in, out := filepath.Join(dir, "director.cf"), filepath.Join(dir, "vipd.hcl")
+	in, out := filepath.Join(dir, "director.cf"), filepath.Join(dir, "etc", "vipd", "vipd.hcl")
 	if err := os.WriteFile(in, []byte(directorFile), 0o644); err != nil {
 		t.Fatal(err)
 	}

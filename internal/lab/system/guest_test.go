@@ -45,6 +45,7 @@ func TestGuestHosts(t *testing.T) {
 		{Name: "ReloadOfRandomPairs", F: testReloadOfRandomPairs},
 		{Name: "Unit", F: testUnit},
 		{Name: "KeepalivedUnit", F: testKeepalivedUnit},
+		{Name: "LdirectordUnit", F: testLdirectordUnit},
 		{Name: "Managers", F: testManagers},
 	})
 }
