@@ -118,6 +118,29 @@ func (s *checkSet) of(n *node) []healthcheck.Check {
 	return out
 }
 
+// inherit gives the checks of a service and of its real servers what its
+// check_defaults say and they do not.
+func (b *builder) inherit(service *node) {
+	all := service.all("check_defaults")
+	if len(all) == 0 {
+		return
+	}
+	checks := service.all("check")
+	for _, rs := range service.all("real_server") {
+		checks = append(checks, rs.all("check")...)
+	}
+	if len(checks) == 0 {
+		b.warnf("unused_defaults", all[0].def, "", "%s of %s is for no check", all[0], service)
+	}
+	for _, c := range checks {
+		for name, v := range all[0].vals {
+			if _, own := c.vals[name]; !own {
+				c.vals[name] = v
+			}
+		}
+	}
+}
+
 func (s *checkSet) hint(name string) string {
 	var known []string
 	for _, n := range s.nodes {

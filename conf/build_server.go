@@ -14,6 +14,7 @@ import (
 
 // servers builds the real servers and the fallback of a service.
 func (b *builder) servers(n *node, s *Service, checks *checkSet) {
+	b.inherit(n)
 	own := checks.of(n)
 	taken := map[netip.AddrPort]hcl.Range{}
 	s.Checks = Checks{}

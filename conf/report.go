@@ -119,7 +119,7 @@ func (r *report) sorted() Diagnostics {
 		return cmp.Or(cmp.Compare(rank[a.File], rank[b.File]),
 			cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col), cmp.Compare(a.Severity, b.Severity))
 	})
-	return r.diags
+	return slices.Compact(r.diags) // what several blocks have from one place is told once
 }
 
 // where names a position in a message about another one.

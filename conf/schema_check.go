@@ -3,6 +3,7 @@ package conf
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,6 +34,19 @@ func kindList() string {
 		words = append(words, "`"+string(k.kind)+"`")
 	}
 	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
+
+// checkDefaultsBlock is what the checks of a service have in common.
+var checkDefaultsBlock = &block{
+	name: "check_defaults", once: true,
+	help: "What the `check` blocks of this service and of its real servers have that do not say it themselves. Checks of the top level are complete without.",
+	attrs: defaultAttrs(),
+}
+
+// defaultAttrs are those that all kinds of checks have, but for what is about one
+// check: where it goes and what it depends on.
+func defaultAttrs() []*attr {
+	return slices.DeleteFunc(slices.Clone(timingAttrs), func(a *attr) bool { return a.name == "address" || a.name == "depends_on" })
 }
 
 // timingAttrs are common to all kinds of checks.

@@ -62,7 +62,7 @@ var serverBlock = &block{
 		{name: "checks", kind: kindStrings, help: "Names of top-level `check` blocks that every real server must pass."},
 		{name: "require", kind: kindInt, min: 1, max: 100, defNote: "all", help: "How many of its checks must be up for a real server to be up; 1 means any."},
 	},
-	blocks: []*block{persistenceBlock, quorumBlock, alertBlock, tunnelBlock, fallbackBlock, inlineCheckBlock, realServerBlock},
+	blocks: []*block{persistenceBlock, quorumBlock, alertBlock, tunnelBlock, fallbackBlock, checkDefaultsBlock, inlineCheckBlock, realServerBlock},
 }
 
 var persistenceBlock = &block{

@@ -20,9 +20,13 @@ type Node struct {
 // Reading it as one of them gives that node's configuration, positions aside.
 // What differs between nodes becomes an expression or a dynamic block. Nodes
 // whose configurations know of no directors get a director block each.
-func Write(nodes []Node) []byte { return Compose(nodes).Bytes() }
+func Write(nodes []Node) []byte {
+	d := Compose(nodes)
+	d.shareDefaults()
+	return d.Bytes()
+}
 
-// Compose is Write before the text is made.
+// Compose is Write before repetition is taken out and the text is made.
 func Compose(nodes []Node) *Document {
 	directors := directorsOf(nodes)
 	var names []string

@@ -194,13 +194,8 @@ func writeTunnel(m maker, t ipvs.TunnelSettings) {
 }
 
 func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
-	shared := len(s.RealServers) > 0
-	for _, rs := range s.RealServers {
-		shared = shared && reflect.DeepEqual(s.Checks[rs.Address], s.Checks[s.RealServers[0].Address])
-	}
-	if shared {
-		w.checksOf(m, s.Checks[s.RealServers[0].Address])
-	}
+	common := commonChecks(s)
+	w.checksOf(m, common)
 	for _, rs := range s.RealServers {
 		k := m.child("real_server", serverLabel(s, rs))
 		k.set("weight", rs.Weight)
@@ -217,8 +212,39 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 		k.set("user", told.User)
 		k.option("mail", told.Mail)
 		writeTunnel(k, rs.Tunnel)
-		if !shared {
-			w.checksOf(k, s.Checks[rs.Address])
+		if own := s.Checks[rs.Address]; !reflect.DeepEqual(own, common) {
+			w.checksOf(k, own)
 		}
 	}
+}
+
+// commonChecks are the checks that most real servers of a service have, if the
+// others have checks of their own in their place; nil otherwise.
+func commonChecks(s *Service) []check {
+	var best []check
+	most := 0
+	for i, rs := range s.RealServers {
+		if 2*most >= len(s.RealServers) {
+			break
+		}
+		candidate, n := s.Checks[rs.Address], 0
+		for _, other := range s.RealServers[i:] {
+			if reflect.DeepEqual(candidate, s.Checks[other.Address]) {
+				n++
+			}
+		}
+		if n > most {
+			best, most = candidate, n
+		}
+	}
+	for _, rs := range s.RealServers {
+		own := s.Checks[rs.Address]
+		if !reflect.DeepEqual(own, best) && !reflect.DeepEqual(own, replaceKinds(best, own)) {
+			return nil
+		}
+	}
+	if most == 1 && len(s.RealServers) > 1 {
+		return nil
+	}
+	return best
 }

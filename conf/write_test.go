@@ -95,7 +95,9 @@ func TestWriteKnowsEveryKey(t *testing.T) {
 		}
 	}
 	for _, c := range samples(t) {
-		for _, b := range Compose([]Node{{c.Director, c}}).Blocks {
+		d := Compose([]Node{{c.Director, c}})
+		d.shareDefaults()
+		for _, b := range d.Blocks {
 			walk(b)
 		}
 	}

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"net/netip"
 	"strings"
 
 	"github.com/vipd/vipd/conf"
@@ -52,14 +53,61 @@ func Annotate(d *conf.Document, files []string, o conf.Options) {
 	for _, p := range r.processes {
 		note("track_process", p.name, p.at)
 	}
-	for name, at := range r.serviceAt {
-		note("virtual_server", name, at)
+	for name, v := range r.named {
+		note("virtual_server", name, v.at)
 	}
 	for _, b := range d.Blocks {
 		explain(b)
 		if title := titleOf(b); b.Origin == (conf.Origin{}) {
 			b.Origin = origins[title]
 		}
+		if b.Type == "virtual_server" && r.named[b.Labels[0]] != nil {
+			r.named[b.Labels[0]].annotate(b)
+		}
+	}
+}
+
+// annotate does so with the real servers and the checks of a virtual server.
+func (v *service) annotate(b *conf.Block) {
+	for _, k := range b.Blocks {
+		for _, rs := range v.servers {
+			switch {
+			case k.Type == "check":
+				rs.annotate(k)
+			case k.Type == "real_server" && rs.called(k.Labels[0]):
+				from(k, rs.at)
+				for _, c := range k.Blocks {
+					rs.annotate(c)
+				}
+			}
+		}
+	}
+}
+
+// annotate does so with a check: it is the real server's first one of its kind.
+func (rs *server) annotate(b *conf.Block) {
+	for _, c := range rs.checks {
+		if b.Type == "check" && b.Labels[0] == string(c.kind) {
+			from(b, c.at)
+		}
+	}
+}
+
+// called reports whether a real server is meant by a label: its address, with its
+// port or without.
+func (rs *server) called(label string) bool {
+	host, err := netip.ParseAddr(label)
+	if err == nil {
+		return rs.addr.Addr() == host
+	}
+	a, err := netip.ParseAddrPort(label)
+	return err == nil && rs.addr.Addr() == a.Addr() && (rs.addr.Port() == 0 || rs.addr.Port() == a.Port())
+}
+
+// from notes where a block stands, unless that is known.
+func from(b *conf.Block, at place) {
+	if b.Origin == (conf.Origin{}) {
+		b.Origin = at.origin()
 	}
 }
 

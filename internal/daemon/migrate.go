@@ -72,6 +72,7 @@ func (m Migration) Migrate(files []string) Converted {
 		doc = conf.Compose([]conf.Node{{Name: want.Director, Config: want}})
 		annotate(doc, files, format, o)
 	}
+	doc.ShareChecks()
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(files, ", ")+".")
 	text := doc.Bytes()
 	if !sameMeaning(text, want, o) {
@@ -100,7 +101,7 @@ func annotate(doc *conf.Document, files []string, format conf.Format, o conf.Opt
 }
 
 // sameMeaning reads a text and compares it with a configuration, the names of
-// the files aside.
+// files and checks aside.
 func sameMeaning(text []byte, want *conf.Config, o conf.Options) bool {
 	const name = "converted.hcl"
 	read := o.Read
@@ -111,5 +112,5 @@ func sameMeaning(text []byte, want *conf.Config, o conf.Options) bool {
 		return read(n)
 	}
 	got, _ := conf.Load([]string{name}, o)
-	return got != nil && conf.Same(want, got)
+	return got != nil && conf.SameInEffect(want, got)
 }

@@ -73,6 +73,7 @@ func (m Migration) MigrateNodes(files []NodeFile) Converted {
 			annotate(doc, []string{f.File}, conf.FormatKeepalived, conf.Options{Director: f.Name, Program: m.program()})
 		}
 	}
+	doc.ShareChecks()
 	doc.Head = append(doc.Head, "Converted by vipd migrate from "+strings.Join(names, ", ")+".")
 	text := doc.Bytes()
 	for i, n := range nodes {
