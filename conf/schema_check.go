@@ -39,7 +39,7 @@ func kindList() string {
 // checkDefaultsBlock is what the checks of a service have in common.
 var checkDefaultsBlock = &block{
 	name: "check_defaults", once: true,
-	help: "What the `check` blocks of this service and of its real servers have that do not say it themselves. Checks of the top level are complete without.",
+	help:  "What the `check` blocks of this service and of its real servers have that do not say it themselves. Checks of the top level are complete without.",
 	attrs: defaultAttrs(),
 }
 

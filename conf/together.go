@@ -36,37 +36,37 @@ func (m member) String() string {
 // themselves: nodes that are meant to be one cluster and would not be.
 func Together(nodes []Node) Diagnostics {
 	t := &together{}
-	for _, all := range t.routers(nodes) {
-		t.router(all)
+	t.collect(nodes)
+	for i := range t.routers {
+		t.router(i)
 	}
 	return t.diags
 }
 
 type together struct {
-	diags Diagnostics
+	routers [][]member // that are one on the wire
+	diags   Diagnostics
 }
 
 func (t *together) tell(severity Severity, code string, at Origin, hint, format string, args ...any) {
 	t.diags = append(t.diags, Diagnostic{Severity: severity, Code: code, File: at.File, Line: at.Line, Summary: fmt.Sprintf(format, args...), Hint: hint})
 }
 
-// routers collects what is one virtual router on the wire: a family and a VRID
-// on an interface. Nodes may call the same segment by different names, hence
-// those that share an address belong together, too.
-func (t *together) routers(nodes []Node) [][]member {
-	var all [][]member
+// collect finds what is one virtual router on the wire: a family and a VRID on
+// an interface. Nodes may call the same segment by different names, hence those
+// that share an address belong together, too.
+func (t *together) collect(nodes []Node) {
 	for _, n := range nodes {
 		for i := range n.Config.Routers {
 			m := member{n.Name, n.Config, &n.Config.Routers[i]}
-			at := slices.IndexFunc(all, func(have []member) bool { return slices.ContainsFunc(have, m.meets) })
+			at := slices.IndexFunc(t.routers, func(have []member) bool { return slices.ContainsFunc(have, m.meets) })
 			if at < 0 {
-				all = append(all, []member{m})
+				t.routers = append(t.routers, []member{m})
 				continue
 			}
-			all[at] = append(all[at], m)
+			t.routers[at] = append(t.routers[at], m)
 		}
 	}
-	return all
 }
 
 func first(files []string) string {
@@ -91,11 +91,10 @@ func shares(a, b *vrrp.Config) bool {
 }
 
 // router compares the members of one virtual router, each with the first.
-func (t *together) router(all []member) {
+func (t *together) router(i int) {
+	all := t.routers[i]
 	if len(all) == 1 {
-		if m := all[0]; m.router.Unicast() {
-			t.tell(Warning, "alone", m.at("unicast"), "", "%s has peers, but no other file has VRID %d with one of its addresses", m, m.router.ID.VRID)
-		}
+		t.alone(i, all[0])
 		return
 	}
 	one := all[:1:1]
@@ -113,6 +112,43 @@ func (t *together) router(all []member) {
 		t.peers(one)
 		t.weights(one)
 	}
+}
+
+// alone is about a virtual router that only one node has.
+func (t *together) alone(i int, m member) {
+	switch o, found := t.otherVRID(i, m); {
+	case found:
+		t.tell(Error, "other_vrid", m.at("vrid"), "", "%s and %s have the same address and VRIDs %d and %d: neither hears the other, both become master",
+			m, o, m.router.ID.VRID, o.router.ID.VRID)
+	case m.router.Unicast():
+		t.tell(Warning, "alone", m.at("unicast"), "", "%s has peers, but no other file has VRID %d with one of its addresses", m, m.router.ID.VRID)
+	case t.clustered(m) && len(m.router.Held()) > 0:
+		t.tell(Warning, "alone", m.at("vrid"), "", "no other file has VRID %d on %s: nobody takes over the addresses of %s", m.router.ID.VRID, m.router.ID.Interface, m)
+	}
+}
+
+// otherVRID finds a virtual router of another node, before router i, that has an
+// address of a member, but not its VRID.
+func (t *together) otherVRID(i int, m member) (member, bool) {
+	for _, all := range t.routers[:i] {
+		for _, o := range all {
+			if o.node != m.node && o.router.ID.VRID != m.router.ID.VRID && shares(o.router, m.router) {
+				return o, true
+			}
+		}
+	}
+	return member{}, false
+}
+
+// clustered reports whether the node of a member shares another virtual router of
+// the same interface with another node: then this one is probably meant to be
+// shared as well.
+func (t *together) clustered(m member) bool {
+	return slices.ContainsFunc(t.routers, func(all []member) bool {
+		return len(all) > 1 && slices.ContainsFunc(all, func(o member) bool {
+			return o.node == m.node && o.router.ID.Interface == m.router.ID.Interface
+		})
+	})
 }
 
 // pair compares two members that are meant to be one virtual router.

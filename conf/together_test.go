@@ -47,7 +47,11 @@ type togetherCase struct {
 var togetherCases = map[string]togetherCase{
 	"well":             {func(a, b *vrrp.Config) {}, nil},
 	"other interfaces": {func(a, b *vrrp.Config) { b.ID.Interface = "bond0" }, nil},
-	"other VRID":       {func(a, b *vrrp.Config) { b.ID.VRID = 52; b.Priority = 150 }, nil},
+	"other VRID": {
+		func(a, b *vrrp.Config) { b.ID.VRID = 52; b.Priority = 150 },
+		[]string{"error other_vrid b: web of lb2 and web of lb1 have the same address and VRIDs 52 and 51: neither hears the other, both become master"},
+	},
+	"two services": {func(a, b *vrrp.Config) { b.ID.VRID, b.Addresses = 52, addresses("192.0.2.101/24") }, nil},
 	"clash": { // and nothing else: they are no cluster
 		func(a, b *vrrp.Config) {
 			b.Addresses, b.Priority, b.Preempt, a.Delivery.Peers = addresses("198.51.100.1/24"), 150, false, peer("192.0.2.2")
@@ -109,7 +113,9 @@ var togetherCases = map[string]togetherCase{
 		[]string{"error unreachable_peer a: web of lb1 sends to peers, web of lb2 to the group: they do not hear each other"},
 	},
 	"peers and nobody": {
-		func(a, b *vrrp.Config) { a.Delivery.Peers, b.ID.VRID = peer("192.0.2.2"), 52 },
+		func(a, b *vrrp.Config) {
+			a.Delivery.Peers, b.ID.VRID, b.Addresses = peer("192.0.2.2"), 52, addresses("192.0.2.101/24")
+		},
 		[]string{"warning alone a: web of lb1 has peers, but no other file has VRID 51 with one of its addresses"},
 	},
 	"weight that matters":        {func(a, b *vrrp.Config) { a.Tracks = weight(-60) }, nil},
@@ -137,6 +143,35 @@ func TestTogether(t *testing.T) {
 				t.Errorf("remarks\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(test.want, "\n"))
 			}
 		})
+	}
+}
+
+// TestTogetherAlone: of nodes that share a virtual router one has another one for
+// itself.
+func TestTogetherAlone(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		more  func(*vrrp.Config) // of the virtual router that only lb1 has
+		other func(b *vrrp.Config)
+		want  string
+	}{
+		{"nobody takes over", func(*vrrp.Config) {}, func(*vrrp.Config) {}, "alone: no other file has VRID 52 on eth0: nobody takes over the addresses of mail of lb1"},
+		{"another interface", func(c *vrrp.Config) { c.ID.Interface = "eth1" }, func(*vrrp.Config) {}, ""},
+		{"no addresses", func(c *vrrp.Config) { c.Addresses = nil }, func(*vrrp.Config) {}, ""},
+		{"two clusters", func(*vrrp.Config) {}, func(b *vrrp.Config) { b.ID.VRID, b.Addresses = 53, addresses("192.0.2.102/24") }, ""},
+	} {
+		nodes := pairOf(func(_, b *vrrp.Config) { test.other(b) })
+		more := nodes[0].Config.Routers[0]
+		more.Name, more.ID.VRID, more.Addresses = "mail", 52, addresses("192.0.2.101/24")
+		test.more(&more)
+		nodes[0].Config.Routers = append(nodes[0].Config.Routers, more)
+		var got []string
+		for _, d := range Together(nodes) {
+			got = append(got, d.Code+": "+d.Summary)
+		}
+		if strings.Join(got, "\n") != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }
 

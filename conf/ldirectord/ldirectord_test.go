@@ -286,3 +286,26 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+// TestLoginsAreTriedEach: virtual servers that log in to one real server in
+// different ways have a check each, those that do so in the same way share one.
+func TestLoginsAreTriedEach(t *testing.T) {
+	text := ""
+	for i, login := range []string{"alice", "alice", "bob"} {
+		text += fmt.Sprintf("virtual=192.0.2.%d:110\n\treal=192.0.2.21:110 gate\n\tservice=pop\n\tlogin=\"%s\"\n\tpasswd=\"hush\"\n\n", 10+i, login)
+	}
+	cfg, diags := Load([]string{"a.cf"}, only(text))
+	if cfg == nil {
+		t.Fatal(said(t, diags))
+	}
+	real := netip.MustParseAddrPort("192.0.2.21:110")
+	keys := map[healthcheck.Key]int{}
+	for _, s := range cfg.Services {
+		for _, c := range s.Checks[real] {
+			keys[healthcheck.KeyFor(c, real)]++
+		}
+	}
+	if len(keys) != 2 {
+		t.Errorf("checks: %v", keys)
+	}
+}

@@ -229,7 +229,7 @@ func TestMailsByRecipients(t *testing.T) {
 	t.Parallel()
 	usual, own := newSMTPServer(t), newSMTPServer(t)
 	n, p := newNotifier(Settings{Host: "lb1", Mail: &conf.Mail{
-		To: []string{"ops@example.com"}, From: "root@lb1", Server: usual.addr, Security: "none", Style: conf.MailLdirectord,
+		To: []string{"ops@example.com"}, From: "alerts@example.com", Server: usual.addr, Security: "none", Style: conf.MailLdirectord,
 	}})
 	n.Mail(Change{Subject: "Deleted real server: 192.0.2.1:80 (192.0.2.100:80)", State: "down"})
 	n.Mail(Change{
@@ -253,8 +253,8 @@ func TestMailsByRecipients(t *testing.T) {
 				t.Errorf("%q was not said:\n%s", part, said)
 			}
 		}
-		if strings.Count(said, "MAIL FROM:") != 1 {
-			t.Errorf("more than one mail:\n%s", said)
+		if strings.Count(said, "MAIL FROM:") != 1 || !strings.Contains(said, "MAIL FROM:<alerts@example.com>") {
+			t.Errorf("more than one mail, or from another sender:\n%s", said)
 		}
 	}
 	if p.text() != "" {

@@ -128,6 +128,12 @@ var differences = []difference{
 		"ld-mailer", "without smtp ldirectord runs a mail program; several recipients are one address to a mail server", "the mail server of this host gets the mail; each recipient is an address", "a mail that a strict server refuses tells nobody", "internal/notify TestMailsByRecipients",
 	},
 	{
+		"ld-sender", "emailalertfrom of ldirectord is in the header of a mail; the mail server is told root at this host", "both are emailalertfrom", "a mail that cannot be delivered comes back to somebody who reads it, and mail servers refuse senders that do not exist", "internal/notify TestMailsByRecipients",
+	},
+	{
+		"ld-login", "checks of one real server that differ in login, passwd, secret or database only are one check of ldirectord's", "each is a check of its own", "a password that is refused in one virtual server says nothing about another one", "conf/ldirectord TestLoginsAreTriedEach",
+	},
+	{
 		"lease", "an address stays for ever when the daemon is killed", "where another router was seen or is configured, addresses have a lifetime and end by themselves",
 		"a dead or frozen daemon cannot hold an address that its successor serves", "internal/lab/system TestKilledDirector",
 	},
