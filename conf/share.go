@@ -88,7 +88,7 @@ func (s *sharing) count(place, service *Block) {
 		if c.Type != inlineCheckBlock.name {
 			continue
 		}
-		text := wordsOf(c)
+		text := saying(c)
 		if s.all[text] == nil {
 			s.all[text] = &sharedCheck{block: c, services: map[*Block]bool{}}
 		}
@@ -96,8 +96,8 @@ func (s *sharing) count(place, service *Block) {
 	}
 }
 
-// wordsOf is what a block of attributes says, wherever that comes from.
-func wordsOf(b *Block) string {
+// saying is what a block of attributes says, wherever that comes from.
+func saying(b *Block) string {
 	text := blockKey(b)
 	for _, a := range b.Attrs {
 		text += "\n" + a.Name + " = " + valueText(a.Value)
@@ -113,7 +113,7 @@ func (s *sharing) take(place *Block) (all []*sharedCheck) {
 		if i < 0 {
 			break
 		}
-		c := s.all[wordsOf(place.Blocks[i])]
+		c := s.all[saying(place.Blocks[i])]
 		if len(c.services) < 2 || len(c.block.Attrs) < least || slices.Contains(all, c) {
 			break
 		}

@@ -23,7 +23,7 @@ func (r *reader) buildServices(cfg *conf.Config) {
 		if names[s.Name]++; names[s.Name] > 1 {
 			s.Name += suffix(s.Key)
 		}
-		r.named[s.Name] = v
+		r.byName[s.Name] = v
 		cfg.Services = append(cfg.Services, s)
 	}
 }

@@ -53,7 +53,7 @@ func Annotate(d *conf.Document, files []string, o conf.Options) {
 	for _, p := range r.processes {
 		note("track_process", p.name, p.at)
 	}
-	for name, v := range r.named {
+	for name, v := range r.byName {
 		note("virtual_server", name, v.at)
 	}
 	for _, b := range d.Blocks {
@@ -61,8 +61,8 @@ func Annotate(d *conf.Document, files []string, o conf.Options) {
 		if title := titleOf(b); b.Origin == (conf.Origin{}) {
 			b.Origin = origins[title]
 		}
-		if b.Type == "virtual_server" && r.named[b.Labels[0]] != nil {
-			r.named[b.Labels[0]].annotate(b)
+		if b.Type == "virtual_server" && r.byName[b.Labels[0]] != nil {
+			r.byName[b.Labels[0]].annotate(b)
 		}
 	}
 }

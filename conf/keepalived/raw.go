@@ -23,7 +23,7 @@ type reader struct {
 	processes                   []*trackProcess
 	vgroups                     []*serverGroup
 	services                    []*service
-	named                       map[string]*service // by the names that they got
+	byName                      map[string]*service // by the names that they got
 	statics                     []vip
 	delays                      map[string]linkDelay // by interface
 	garpGroups                  []*garpGroup
@@ -46,7 +46,7 @@ type reader struct {
 
 func newReader(r *report, o conf.Options) *reader {
 	return &reader{
-		report: r, opts: o, vmacs: map[string]bool{}, named: map[string]*service{}, global: globals{pipeReaders: map[conf.PipeKind]*program{}},
+		report: r, opts: o, vmacs: map[string]bool{}, byName: map[string]*service{}, global: globals{pipeReaders: map[conf.PipeKind]*program{}},
 	}
 }
 

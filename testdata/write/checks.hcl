@@ -372,3 +372,35 @@ virtual_server "s28" {
     }
   }
 }
+
+virtual_server "defaults" {
+  address = "192.0.2.10:1100"
+  forward = "masquerade"
+  check_defaults {
+    interval       = "10s"
+    timeout        = "2s"
+    rise           = 2
+    fall           = 4
+    retry_interval = "1s"
+    down_interval  = "30s"
+    warmup         = "500ms"
+    cheap          = 2
+    flaps          = 3
+    flap_window    = "1m"
+    latency_target = "20ms"
+    latency_floor  = 30
+    latency_step   = 5
+    log_failures   = true
+    log_file       = "/var/log/checks"
+  }
+  real_server "192.0.2.21:1100" {
+    check "http" {
+      path = "/a"
+    }
+  }
+  real_server "192.0.2.22:1100" {
+    check "http" {
+      path = "/b"
+    }
+  }
+}
