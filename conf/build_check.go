@@ -121,22 +121,39 @@ func (s *checkSet) of(n *node) []healthcheck.Check {
 // inherit gives the checks of a service and of its real servers what its
 // check_defaults say and they do not.
 func (b *builder) inherit(service *node) {
-	all := service.all("check_defaults")
-	if len(all) == 0 {
-		return
-	}
 	checks := service.all("check")
 	for _, rs := range service.all("real_server") {
 		checks = append(checks, rs.all("check")...)
 	}
-	if len(checks) == 0 {
-		b.warnf("unused_defaults", all[0].def, "", "%s of %s is for no check", all[0], service)
-	}
-	for _, c := range checks {
-		for name, v := range all[0].vals {
-			if _, own := c.vals[name]; !own {
-				c.vals[name] = v
+	first := map[string]*node{}
+	for _, d := range service.all("check_defaults") {
+		kind := d.labels[0]
+		if prev := first[kind]; prev != nil {
+			b.errorf("duplicate_block", d.def, "", "%s has %s twice, first at %s", service, d, where(prev.def))
+			continue
+		}
+		first[kind] = d
+		used := false
+		for _, c := range checks {
+			if c.labels[0] == kind {
+				c.inherit(d)
+				used = true
 			}
+		}
+		if !used {
+			b.warnf("unused_defaults", d.def, "", "%s has no check that %s is for", service, d)
+		}
+	}
+}
+
+// inherit takes what a check does not say itself.
+func (n *node) inherit(defaults *node) {
+	for name, v := range defaults.vals {
+		otherwise := slices.ContainsFunc(exclusive, func(pair [2]string) bool {
+			return pair[0] == name && n.written(pair[1]) || pair[1] == name && n.written(pair[0])
+		})
+		if !n.written(name) && !otherwise {
+			n.vals[name] = v
 		}
 	}
 }

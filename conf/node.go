@@ -57,6 +57,12 @@ func (n *node) has(name string) bool {
 	return ok && !v.bad
 }
 
+// written reports whether the attribute is written, usable or not.
+func (n *node) written(name string) bool {
+	_, ok := n.vals[name]
+	return ok
+}
+
 // bad reports whether any of the attributes is written but not usable, so
 // that nothing can be concluded from it.
 func (n *node) bad(names ...string) bool {

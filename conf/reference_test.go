@@ -124,7 +124,7 @@ func writeBlock(b *strings.Builder, spec *block, level string, path []string) {
 	if len(spec.labels) > 0 {
 		b.WriteString("\n")
 	}
-	if spec == inlineCheckBlock && len(path) > 1 || spec == namedCheckBlock {
+	if spec == inlineCheckBlock && len(path) > 1 || spec == namedCheckBlock || spec == checkDefaultsBlock {
 		return // told at the first place
 	}
 	writeAttrs(b, spec.attrs)

@@ -38,15 +38,21 @@ func kindList() string {
 
 // checkDefaultsBlock is what the checks of a service have in common.
 var checkDefaultsBlock = &block{
-	name: "check_defaults", once: true,
-	help:  "What the `check` blocks of this service and of its real servers have that do not say it themselves. Checks of the top level are complete without.",
-	attrs: defaultAttrs(),
+	name:   "check_defaults",
+	labels: []label{{"kind", "that of the checks"}},
+	help: "What the `check` blocks of one kind of this service and of its real servers have where they do not say otherwise. Once for a kind; it takes the keys of " +
+		"such a check, except for those that are required. Checks of the top level are complete without.",
+	attrs: timingAttrs, byLabel: defaultsVariants(),
 }
 
-// defaultAttrs are those that all kinds of checks have, but for what is about one
-// check: where it goes and what it depends on.
-func defaultAttrs() []*attr {
-	return slices.DeleteFunc(slices.Clone(timingAttrs), func(a *attr) bool { return a.name == "address" || a.name == "depends_on" })
+// defaultsVariants are the attributes of each kind that a check need not have.
+func defaultsVariants() []*variant {
+	var all []*variant
+	for _, v := range checkVariants() {
+		attrs := slices.DeleteFunc(slices.Clone(v.attrs), func(a *attr) bool { return a.required })
+		all = append(all, &variant{label: v.label, attrs: attrs})
+	}
+	return all
 }
 
 // timingAttrs are common to all kinds of checks.

@@ -9,23 +9,28 @@ import (
 // written once.
 const least = 2
 
-// shareDefaults moves what all checks of a virtual server have in common into its
-// check_defaults.
+// shareDefaults moves what all checks of one kind of a virtual server have in
+// common into its check_defaults.
 func (d *Document) shareDefaults() {
 	for _, b := range d.Blocks {
 		if b.Type != serverBlock.name || !plainChecks(b) {
 			continue
 		}
-		checks := checksWithin(b)
-		if len(checks) < 2 {
-			continue
-		}
-		if common := commonDefaults(checks); len(common) >= least {
-			shared := &Block{Type: checkDefaultsBlock.name, Attrs: common}
-			for _, c := range checks {
-				c.Attrs = slices.DeleteFunc(c.Attrs, func(a Attr) bool { return shared.attr(a.Name) != nil })
+		var kinds []string
+		checks := map[string][]*Block{}
+		for _, c := range checksWithin(b) {
+			kind := c.Labels[0]
+			if checks[kind] == nil {
+				kinds = append(kinds, kind)
 			}
-			b.Blocks = slices.Insert(b.Blocks, firstCheck(b), shared)
+			checks[kind] = append(checks[kind], c)
+		}
+		at := firstCheck(b)
+		for _, kind := range kinds {
+			if shared := commonDefaults(kind, checks[kind]); shared != nil {
+				b.Blocks = slices.Insert(b.Blocks, at, shared)
+				at++
+			}
 		}
 	}
 }
@@ -57,19 +62,31 @@ func firstCheck(b *Block) int {
 	return slices.IndexFunc(b.Blocks, func(k *Block) bool { return k.Type == inlineCheckBlock.name || k.Type == realServerBlock.name })
 }
 
-// commonDefaults are what check_defaults can say and all checks do.
-func commonDefaults(checks []*Block) (common []Attr) {
+// commonDefaults takes what all checks of a kind say out of them; nil when that is
+// too little.
+func commonDefaults(kind string, checks []*Block) *Block {
+	if len(checks) < 2 {
+		return nil
+	}
+	shared := &Block{Type: checkDefaultsBlock.name, Labels: []string{kind}}
+	may := checkDefaultsBlock.attributes(shared.Labels)
 	for _, a := range checks[0].Attrs {
-		known := slices.ContainsFunc(checkDefaultsBlock.attrs, func(d *attr) bool { return d.name == a.Name })
-		all := !slices.ContainsFunc(checks, func(c *Block) bool {
+		known := slices.ContainsFunc(may, func(d *attr) bool { return d.name == a.Name })
+		differs := slices.ContainsFunc(checks, func(c *Block) bool {
 			b := c.attr(a.Name)
 			return b == nil || !reflect.DeepEqual(a.Value, b.Value)
 		})
-		if known && all {
-			common = append(common, a)
+		if known && !differs {
+			shared.Attrs = append(shared.Attrs, a)
 		}
 	}
-	return common
+	if len(shared.Attrs) < least {
+		return nil
+	}
+	for _, c := range checks {
+		c.Attrs = slices.DeleteFunc(c.Attrs, func(a Attr) bool { return shared.attr(a.Name) != nil })
+	}
+	return shared
 }
 
 // attr finds an attribute of a block, nil when it has none of that name.

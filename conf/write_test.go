@@ -112,6 +112,9 @@ func TestWriteKnowsEveryKey(t *testing.T) {
 			return
 		}
 		need(b.name)
+		if b == checkDefaultsBlock {
+			return // it has what checks have
+		}
 		for _, a := range b.attrs {
 			need(b.name + " " + a.name)
 		}

@@ -376,7 +376,7 @@ virtual_server "s28" {
 virtual_server "defaults" {
   address = "192.0.2.10:1100"
   forward = "masquerade"
-  check_defaults {
+  check_defaults "http" {
     interval       = "10s"
     timeout        = "2s"
     rise           = 2
