@@ -73,7 +73,7 @@ func placesOf(b *block, key string, places []string) []string {
 	}
 	add(b.name, b.keys(nil))
 	for _, v := range b.byLabel {
-		if !slices.Contains(b.keys(nil), key) {
+		if b != checkDefaultsBlock && !slices.Contains(b.keys(nil), key) {
 			labels := []string{v.label}
 			add(blockTitle(b.name, labels), b.keys(labels))
 		}

@@ -16,6 +16,8 @@ const (
 	notifyTimeout = 60 * time.Second
 	// verifyInterval is how often the kernel's table is compared.
 	verifyInterval = 30 * time.Second
+	// resolveInterval is for host names, of which keepalived has none.
+	resolveInterval = 5 * time.Minute
 	// defaultMailTimeout is keepalived's smtp_connect_timeout.
 	defaultMailTimeout = 30 * time.Second
 )
@@ -29,7 +31,7 @@ func (r *reader) build() *conf.Config {
 	cfg := &conf.Config{
 		Global: conf.Global{LogLevel: "info", LogFormat: "text", Filter: r.filter(), BootDelay: or(r.global.bootDelay, 0), RealTimePriority: or(r.global.realTime, conf.DefaultRealTimePriority)},
 		IPVS: conf.IPVS{
-			VerifyInterval: verifyInterval, FlushOnStart: or(r.global.flush, false), FlushOnStop: or(r.global.flushOnStop, false),
+			VerifyInterval: verifyInterval, ResolveInterval: resolveInterval, FlushOnStart: or(r.global.flush, false), FlushOnStop: or(r.global.flushOnStop, false),
 			Namespace: or(r.global.tableNamespace, ""), TellFirst: or(r.global.tellFirst, false),
 			Timeouts: ipvs.Timeouts{TCP: r.global.timeouts.tcp, TCPFin: r.global.timeouts.tcpFin, UDP: r.global.timeouts.udp},
 		},

@@ -125,19 +125,11 @@ func titleOf(b *conf.Block) string {
 	return title
 }
 
-// purposes are what blocks are for that keepalived needs no keyword for.
-var purposes = map[string]string{
-	"keepalived_dump": "for scripts that read keepalived's dumps",
-	"ipvs":            "like keepalived, look names up once only",
-}
-
-// explain says what blocks are for that stand nowhere in the files.
+// explain says what a block is for that stands nowhere in the files.
 func explain(b *conf.Block) {
-	b.Note = purposes[b.Type]
-	if b.Type == "ipvs" && (len(b.Attrs) != 1 || b.Attrs[0].Name != "resolve_interval" || len(b.Blocks) > 0) {
-		b.Note = ""
-	}
 	for _, k := range b.Blocks {
-		k.Note = purposes[k.Type]
+		if k.Type == "keepalived_dump" {
+			k.Note = "for scripts that read keepalived's dumps"
+		}
 	}
 }

@@ -1,0 +1,20 @@
+version = 1
+
+virtual_server "web" {
+  address = "192.0.2.10:80"
+  forward = "direct"
+
+  check_defaults "http" {
+    interval = "2s"
+    timeout  = "4s"
+  }
+  check_defaults "tcp" {
+    fall = 3
+  }
+  real_server "192.0.2.11" {
+    check "http" { path = "/a" }
+  }
+  real_server "192.0.2.12" {
+    check "http" { path = "/b" }
+  }
+}
