@@ -3,6 +3,7 @@ package conf
 import (
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/vipd/vipd/ipvs"
@@ -212,14 +213,13 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 		k.set("user", told.User)
 		k.option("mail", told.Mail)
 		writeTunnel(k, rs.Tunnel)
-		if own := s.Checks[rs.Address]; !reflect.DeepEqual(own, common) {
-			w.checksOf(k, own)
-		}
+		own, _ := ownChecks(common, s.Checks[rs.Address])
+		w.checksOf(k, own)
 	}
 }
 
 // commonChecks are the checks that most real servers of a service have, if the
-// others have checks of their own in their place; nil otherwise.
+// others can be written as exceptions; nil otherwise.
 func commonChecks(s *Service) []check {
 	var best []check
 	most := 0
@@ -238,8 +238,7 @@ func commonChecks(s *Service) []check {
 		}
 	}
 	for _, rs := range s.RealServers {
-		own := s.Checks[rs.Address]
-		if !reflect.DeepEqual(own, best) && !reflect.DeepEqual(own, replaceKinds(best, own)) {
+		if _, ok := ownChecks(best, s.Checks[rs.Address]); !ok {
 			return nil
 		}
 	}
@@ -247,4 +246,15 @@ func commonChecks(s *Service) []check {
 		return nil
 	}
 	return best
+}
+
+// ownChecks are the fewest checks that a real server needs of its own to have all
+// of these where its service has the common ones; false when none would do.
+func ownChecks(common, all []check) ([]check, bool) {
+	for i := len(all); i >= 0; i-- {
+		if slices.EqualFunc(replaceKinds(common, all[i:]), all, func(a, b check) bool { return reflect.DeepEqual(a, b) }) {
+			return all[i:], true
+		}
+	}
+	return nil, false
 }
