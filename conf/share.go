@@ -2,6 +2,7 @@ package conf
 
 import (
 	"cmp"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -127,7 +128,7 @@ func (s *sharing) take(place *Block) (all []*sharedCheck) {
 }
 
 // telling are the keys that tell checks of one kind apart, the best one first.
-var telling = []string{"path", "virtual_host", "url", "name", "base", "database", "service", "port", "interval", "timeout"}
+var telling = []string{"path", "virtual_host", "url", "name", "base", "database", "service", "command", "port", "interval", "timeout"}
 
 // notInName are the characters that a name made of a value does not have.
 var notInName = regexp.MustCompile(`[^A-Za-z0-9]+`)
@@ -169,9 +170,16 @@ func tellingValue(c *Block, among []*Block) string {
 	return ""
 }
 
-// inName is a value as a part of a name.
+// inName is a value as a part of a name; of a path in a list its last part.
 func inName(v any) string {
 	const most = 40
-	name := notInName.ReplaceAllString(valueText(v), "-")
+	text := valueText(v)
+	if list, is := v.([]string); is {
+		text = ""
+		for _, word := range list {
+			text += path.Base(word) + "-"
+		}
+	}
+	name := notInName.ReplaceAllString(text, "-")
 	return strings.Trim(name[:min(len(name), most)], "-")
 }
