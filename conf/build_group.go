@@ -108,13 +108,8 @@ func (b *builder) notifyInstance(n *node) {
 // notify builds the notify block of an instance or group.
 func (b *builder) notify(n *node) Notify {
 	k := n.one("notify")
-	out := Notify{Mail: get[bool](k, "mail"), PriorityChanges: get[bool](k, "priority_changes"), User: get[string](k, "user")}
-	for name, to := range map[string]*[]string{
-		"master": &out.Master, "backup": &out.Backup, "fault": &out.Fault,
-		"stop": &out.Stop, "deleted": &out.Deleted, "any": &out.Any, "lower_priority": &out.LowerPriority,
-	} {
-		*to = b.command(k, name)
-	}
+	out := Notify{Mail: get[bool](k, "mail"), PriorityChanges: get[bool](k, "priority_changes")}
+	b.programs(k, notifyKeys, &out.Master, &out.Backup, &out.Fault, &out.Stop, &out.Deleted, &out.Any, &out.LowerPriority)
 	if out.Mail {
 		b.mailable(k, nil)
 	}

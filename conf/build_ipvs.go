@@ -198,13 +198,7 @@ func (b *builder) quorum(n *node, s *Service) {
 		return
 	}
 	s.Quorum, s.Hysteresis = int(get[int64](q, "up")), int(get[int64](q, "hysteresis"))
-	for _, hook := range []struct {
-		name string
-		to   *[]string
-	}{{"on_up", &s.OnQuorumUp}, {"on_down", &s.OnQuorumDown}} {
-		*hook.to = b.command(q, hook.name)
-	}
-	s.QuorumUser = get[string](q, "user")
+	b.programs(q, hookKeys, &s.OnQuorumUp, &s.OnQuorumDown)
 	if s.Hysteresis >= s.Quorum && s.Hysteresis > 0 && !q.bad("up", "hysteresis") {
 		b.warnf("hysteresis_too_large", q.at("hysteresis"), "", "hysteresis %d is not below up = %d: the quorum is lost only when nothing is left", s.Hysteresis, s.Quorum)
 	}

@@ -53,12 +53,13 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 
 // serverNotify sets who is told about one real server.
 func (b *builder) serverNotify(n *node, s *Service, a netip.AddrPort) {
-	out := ServerNotify{Up: b.command(n, "on_up"), Down: b.command(n, "on_down"), User: get[string](n, "user")}
+	var out ServerNotify
+	b.programs(n, hookKeys, &out.Up, &out.Down)
 	if n.has("mail") {
 		mail := get[bool](n, "mail")
 		out.Mail = &mail
 	}
-	if len(out.Up)+len(out.Down) == 0 && out.Mail == nil {
+	if len(out.Up.Args)+len(out.Down.Args) == 0 && out.Mail == nil {
 		return
 	}
 	if s.Servers == nil {

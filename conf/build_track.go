@@ -1,6 +1,7 @@
 package conf
 
 import (
+	"cmp"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -214,6 +215,29 @@ func (s *trackSet) reportUnused() {
 	for _, id := range s.order {
 		if n := s.defined[id]; !s.used[id] {
 			s.warnf("unused_track", n.def, `track "`+string(id.Kind)+`" "`+id.Name+`" {} in a vrrp_instance or vrrp_sync_group`, "%s is not used", n)
+		}
+	}
+}
+
+// programs reads the programs of a block by their keys, each with who runs it.
+func (b *builder) programs(n *node, keys []string, to ...*Program) {
+	user := map[string]string{}
+	for _, k := range n.all(programBlock.name) {
+		key := k.labels[0]
+		_, again := user[key]
+		switch {
+		case !slices.Contains(keys, key):
+			b.errorf("unknown_program", k.rngs[0], didYouMean(key, keys), "there is no program %q in %s", key, n)
+		case !n.has(key) && !n.bad(key):
+			b.errorf("no_program", k.rngs[0], "", "%s has no %s that anybody could run", n, key)
+		case again:
+			b.errorf("duplicate_program", k.rngs[0], "", "program %q appears twice in %s", key, n)
+		}
+		user[key] = get[string](k, "user")
+	}
+	for i, key := range keys {
+		if p := to[i]; n.has(key) {
+			p.Args, p.User = b.command(n, key), cmp.Or(user[key], get[string](n, "user"))
 		}
 	}
 }

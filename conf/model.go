@@ -172,10 +172,8 @@ type Service struct {
 	// KeepOnStop says whether the service stays in the table at a stop; nil = as
 	// Global.KeepTable.
 	KeepOnStop *bool
-	// OnQuorumUp and OnQuorumDown are commands with arguments.
-	OnQuorumUp, OnQuorumDown []string
-	// QuorumUser runs them; "" = who runs all programs.
-	QuorumUser string
+	// OnQuorumUp and OnQuorumDown run when the quorum is gained and lost.
+	OnQuorumUp, OnQuorumDown Program
 	// Alert tells people; nil = nobody.
 	Alert *Alert
 	// Servers say who is told about single real servers, by address.
@@ -209,9 +207,8 @@ func (c *Checks) UnmarshalJSON(text []byte) error {
 
 // ServerNotify says who is told when a real server comes up or goes down.
 type ServerNotify struct {
-	Up, Down []string // programs with arguments, at once
-	User     string   // that runs them; "" = that of all
-	Mail     *bool    // instead of the alert's; nil = as it
+	Up, Down Program // at once
+	Mail     *bool   // instead of the alert's; nil = as it
 }
 
 // IPVS holds what concerns the kernel's IPVS as a whole. Pointers are nil

@@ -2,6 +2,7 @@ package conf
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/vipd/vipd/vrrp"
@@ -81,19 +82,34 @@ type SyncGroup struct {
 	Notify Notify
 }
 
+// Program is a program with its arguments, which is run without a shell.
+type Program struct {
+	Args []string // empty = none
+	User string   `json:",omitempty"` // that runs it, "USER" or "USER:GROUP"; "" = that of all programs
+}
+
+// String returns the command line, and who runs it if that is somebody else than
+// usual.
+func (p Program) String() string {
+	text := strings.Join(p.Args, " ")
+	if p.User != "" {
+		text += " as " + p.User
+	}
+	return text
+}
+
 // Notify says who is told about changes of state.
 type Notify struct {
-	Master, Backup, Fault, Stop, Deleted []string
+	Master, Backup, Fault, Stop, Deleted Program
 	// Any runs on every change, with further arguments that tell which.
-	Any []string
+	Any Program
 	// LowerPriority runs when a master hears an advert that loses against its
 	// own.
-	LowerPriority []string
+	LowerPriority Program
 	// PriorityChanges runs Any, and writes to the pipes, when only the priority
 	// changes.
 	PriorityChanges bool
 	Mail            bool
-	User            string // that runs the programs; "" = that of all
 }
 
 // Pipe is a named pipe that gets a line for every change.

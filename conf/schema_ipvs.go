@@ -89,6 +89,7 @@ var quorumBlock = &block{
 		{name: "on_down", kind: kindStrings, help: "Command and arguments to run when the quorum is lost; with `alpha` and a fallback also at a start that finds no real server in use."},
 		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these commands."},
 	},
+	blocks: []*block{programBlock},
 }
 
 var tunnelBlock = &block{
@@ -139,7 +140,7 @@ var realServerBlock = &block{
 		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these commands."},
 		{name: "mail", kind: kindBool, defNote: "that of the service's `alert`", help: "Whether mails tell of this real server; the service needs an `alert`."},
 	},
-	blocks: []*block{tunnelBlock, inlineCheckBlock},
+	blocks: []*block{tunnelBlock, programBlock, inlineCheckBlock},
 }
 
 var syncBlock = &block{

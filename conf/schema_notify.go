@@ -22,6 +22,22 @@ var notifyBlock = &block{
 		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs these programs."},
 		{name: "mail", kind: kindBool, def: "false", help: "Send an e-mail on every change (`global.mail`)."},
 	},
+	blocks: []*block{programBlock},
+}
+
+// Keys of programs: of a change of state, and of what comes up or goes down.
+var (
+	notifyKeys = []string{"master", "backup", "fault", "stop", "deleted", "any", "lower_priority"}
+	hookKeys   = []string{"on_up", "on_down"}
+)
+
+// programBlock is in blocks with programs.
+var programBlock = &block{
+	name: "program", labels: []label{{"key", "of the program in this block"}},
+	help: "A program that somebody else runs than the others of this block.",
+	attrs: []*attr{
+		{name: "user", kind: kindString, required: true, help: "User that runs it."},
+	},
 }
 
 var scriptsBlock = &block{

@@ -112,7 +112,7 @@ func TestTracking(t *testing.T) {
 				Name: "edge", Members: []vrrp.RouterID{router("eth0", 4, 51), router("eth1", 4, 52)},
 				Tracks: []vrrp.Track{{ID: id("ping", "gw"), Reverse: true}, {ID: id("file", "drain"), Weight: 1}, {ID: id("process", "haproxy")}},
 			},
-			Notify: Notify{Any: []string{"/bin/true"}},
+			Notify: Notify{Any: Program{Args: []string{"/bin/true"}}},
 		},
 		{Group: vrrp.Group{Name: "both", Members: []vrrp.RouterID{router("eth3", 4, 53), router("eth3", 6, 53)}}},
 	}
@@ -134,7 +134,7 @@ func TestTracking(t *testing.T) {
 	if diff := cmp.Diff(wantTracking, c.Tracking, cmp.Comparer(func(a, b netip.Addr) bool { return a == b })); diff != "" {
 		t.Errorf("tracking:\n%s", diff)
 	}
-	if diff := cmp.Diff(map[string]Notify{"web": {Master: []string{"/bin/true", "up"}, Mail: true}}, c.Notify); diff != "" {
+	if diff := cmp.Diff(map[string]Notify{"web": {Master: Program{Args: []string{"/bin/true", "up"}}, Mail: true}}, c.Notify); diff != "" {
 		t.Errorf("notify:\n%s", diff)
 	}
 	wantMail := &Mail{To: []string{"ops@example.com"}, From: "vipd@example.com", Server: "mail.example.com:587", Timeout: 20 * time.Second, Style: MailDigest, Security: "starttls"}

@@ -154,6 +154,27 @@ func (m maker) option(name string, v *bool) {
 	}
 }
 
+// programs writes programs under their keys, and who runs them: one user for all
+// of them if that can be said, else for each of them that names one.
+func (m maker) programs(keys []string, all ...Program) {
+	var users []string
+	for i, p := range all {
+		m.set(keys[i], p.Args)
+		if len(p.Args) > 0 && !slices.Contains(users, p.User) {
+			users = append(users, p.User)
+		}
+	}
+	if len(users) == 1 {
+		m.set("user", users[0])
+		return
+	}
+	for i, p := range all {
+		if p.User != "" {
+			m.child(programBlock.name, keys[i]).set("user", p.User)
+		}
+	}
+}
+
 // written is the form of a value in documents.
 func written(v any) any {
 	switch v := v.(type) {

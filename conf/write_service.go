@@ -109,13 +109,11 @@ func (w *writer) pool(m maker, s *Service) {
 		}
 		p.set("engine", s.Engine)
 	}
-	if s.Quorum > 0 || len(s.OnQuorumUp)+len(s.OnQuorumDown) > 0 {
+	if s.Quorum > 0 || len(s.OnQuorumUp.Args)+len(s.OnQuorumDown.Args) > 0 {
 		q := m.child("quorum")
 		q.set("up", s.QuorumNeeded())
 		q.set("hysteresis", s.Hysteresis)
-		q.set("on_up", s.OnQuorumUp)
-		q.set("on_down", s.OnQuorumDown)
-		q.set("user", s.QuorumUser)
+		q.programs(hookKeys, s.OnQuorumUp, s.OnQuorumDown)
 	}
 	if s.Alert != nil {
 		alert(m.child("alert"), s.Alert)
@@ -208,9 +206,7 @@ func (w *writer) realServers(m maker, s *Service, forward ipvs.Forward) {
 		k.set("upper_threshold", rs.UpperThreshold)
 		k.set("lower_threshold", rs.LowerThreshold)
 		told := s.Servers[rs.Address]
-		k.set("on_up", told.Up)
-		k.set("on_down", told.Down)
-		k.set("user", told.User)
+		k.programs(hookKeys, told.Up, told.Down)
 		k.option("mail", told.Mail)
 		writeTunnel(k, rs.Tunnel)
 		own, _ := ownChecks(common, s.Checks[rs.Address])

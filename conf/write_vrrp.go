@@ -287,16 +287,9 @@ func writeTracks(m maker, tracks []vrrp.Track) {
 
 func writeNotify(m maker, n Notify) {
 	k := m.child("notify")
-	k.set("master", n.Master)
-	k.set("backup", n.Backup)
-	k.set("fault", n.Fault)
-	k.set("stop", n.Stop)
-	k.set("deleted", n.Deleted)
-	k.set("any", n.Any)
-	k.set("lower_priority", n.LowerPriority)
 	k.set("priority_changes", n.PriorityChanges)
-	k.set("user", n.User)
 	k.set("mail", n.Mail)
+	k.programs(notifyKeys, n.Master, n.Backup, n.Fault, n.Stop, n.Deleted, n.Any, n.LowerPriority)
 	m.prune("notify")
 }
 

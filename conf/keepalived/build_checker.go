@@ -72,7 +72,7 @@ func (r *reader) service(v *service, taken map[ipvs.ServiceKey]place) (conf.Serv
 		return s, false
 	}
 	r.serviceKernel(v, &s)
-	s.OnQuorumUp, s.OnQuorumDown, s.QuorumUser = r.hooks(v.up, v.down, "quorum_up", "quorum_down")
+	s.OnQuorumUp, s.OnQuorumDown = r.run(v.up, "quorum_up"), r.run(v.down, "quorum_down")
 	r.servers(v, &s)
 	r.alert(v, &s)
 	r.quorum(v, &s)
@@ -99,26 +99,6 @@ func (r *reader) quorum(v *service, s *conf.Service) {
 		r.warnf(v.at, "bad_value", "", "quorum %d is more than all real servers of %s weigh: it is %d, as in keepalived", s.Quorum, v.title, most)
 		s.Quorum = most
 	}
-}
-
-// hooks are the commands of two programs, nil for none, and the user that runs
-// both; "" = that of all.
-func (r *reader) hooks(up, down *program, whatUp, whatDown string) (onUp, onDown []string, user string) {
-	all := or(r.global.scriptUser, "")
-	runner := func(p *program) string { return cmp.Or(p.user, all) }
-	if up != nil {
-		onUp, user = r.found(up, whatUp), runner(up)
-	}
-	if down != nil {
-		if up != nil && runner(down) != user {
-			r.errorf(down.at, "not_supported", "one user for both", "%s and %s that run as different users, %q and %q, are not supported", whatUp, whatDown, user, runner(down))
-		}
-		onDown, user = r.found(down, whatDown), runner(down)
-	}
-	if user == all || len(onUp)+len(onDown) == 0 {
-		user = ""
-	}
-	return onUp, onDown, user
 }
 
 // alert says who gets mail about the service and its real servers.
@@ -281,9 +261,8 @@ func (r *reader) servers(v *service, s *conf.Service) {
 		}
 		taken[server.Address] = true
 		s.RealServers = append(s.RealServers, server)
-		var told conf.ServerNotify
-		told.Up, told.Down, told.User = r.hooks(rs.up, rs.down, "notify_up", "notify_down")
-		if len(told.Up)+len(told.Down) > 0 {
+		told := conf.ServerNotify{Up: r.run(rs.up, "notify_up"), Down: r.run(rs.down, "notify_down")}
+		if len(told.Up.Args)+len(told.Down.Args) > 0 {
 			if s.Servers == nil {
 				s.Servers = map[netip.AddrPort]conf.ServerNotify{}
 			}

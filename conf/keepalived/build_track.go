@@ -183,32 +183,34 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 	return out
 }
 
+// run is what becomes of a program: nobody is named to run it when that is who
+// runs all programs.
+func (r *reader) run(p *program, what string) conf.Program {
+	if p == nil {
+		return conf.Program{}
+	}
+	out := conf.Program{Args: r.found(p, what)}
+	if out.Args != nil && p.user != or(r.global.scriptUser, "") {
+		out.User = p.user
+	}
+	return out
+}
+
 // notify builds who is told, and reports whether anybody is.
 func (r *reader) notify(n notify, mail, mailer bool) (conf.Notify, bool) {
-	any, mail, runner := false, mail && mailer, ""
-	words := func(p *program) []string {
-		if p == nil {
-			return nil
-		}
-		command := r.found(p, "the notification")
-		if user := cmp.Or(p.user, or(r.global.scriptUser, "")); any && user != runner {
-			r.errorf(p.at, "not_supported", "one user for all programs of an instance or group",
-				"programs of one instance or group that run as different users, %q and %q, are not supported", runner, user)
-		} else {
-			runner = user
-		}
-		any = any || command != nil
-		return command
+	mail = mail && mailer
+	any := mail
+	run := func(p *program) conf.Program {
+		out := r.run(p, "the notification")
+		any = any || out.Args != nil
+		return out
 	}
 	out := conf.Notify{
-		LowerPriority: words(n.lower), PriorityChanges: or(first(n.priority, r.global.notifyPriority), false),
-		Master: words(n.master), Backup: words(n.backup), Fault: words(n.fault), Stop: words(n.stop), Deleted: words(n.deleted),
-		Any: words(n.any), Mail: mail,
+		LowerPriority: run(n.lower), PriorityChanges: or(first(n.priority, r.global.notifyPriority), false),
+		Master: run(n.master), Backup: run(n.backup), Fault: run(n.fault), Stop: run(n.stop), Deleted: run(n.deleted),
+		Any: run(n.any), Mail: mail,
 	}
-	if runner != or(r.global.scriptUser, "") {
-		out.User = runner
-	}
-	return out, any || mail || out.PriorityChanges
+	return out, any || out.PriorityChanges
 }
 
 // buildGroups builds the sync groups. Members that do not exist are ignored, as

@@ -31,7 +31,7 @@ func (r *reader) buildInstances(cfg *conf.Config) {
 		r.shared(i, held)
 		if n, any := r.notify(i.notify, or(first(i.notify.smtpAlert, r.global.smtpAlertVRRP, r.global.smtpAlert), false), cfg.Global.Mail != nil); any {
 			cfg.Notify[i.name] = n
-			c.TellLower = len(n.LowerPriority) > 0
+			c.TellLower = len(n.LowerPriority.Args) > 0
 		}
 		cfg.Routers = append(cfg.Routers, c)
 	}

@@ -103,7 +103,7 @@ virtual_server 192.0.2.1 80 {
 		t.Errorf("dump: %+v", d)
 	}
 	r := c.Routers[0]
-	if n := c.Notify["a"]; !n.PriorityChanges || len(n.LowerPriority) != 1 || !r.TellLower || !r.Deviations.SilentToLower {
+	if n := c.Notify["a"]; !n.PriorityChanges || len(n.LowerPriority.Args) != 1 || !r.TellLower || !r.Deviations.SilentToLower {
 		t.Errorf("notify: %+v, %+v", n, r)
 	}
 	if a := r.Announce; a.Refresh.Seconds() != 60 || a.RefreshRepeat != 1 || a.LowerRepeat != 2 || a.LowerDelay.Seconds() != 3 {
@@ -111,7 +111,7 @@ virtual_server 192.0.2.1 80 {
 	}
 	s := c.Services[0]
 	told := s.Servers[netip.MustParseAddrPort("10.0.0.1:80")]
-	if strings.Join(told.Up, " ") != "/bin/tell up" || strings.Join(told.Down, " ") != "/bin/tell down" || told.Mail == nil || *told.Mail || s.Alert == nil || !s.Alert.Mail {
+	if told.Up.String() != "/bin/tell up" || told.Down.String() != "/bin/tell down" || told.Mail == nil || *told.Mail || s.Alert == nil || !s.Alert.Mail {
 		t.Errorf("real server: %+v, %+v", told, s.Alert)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/healthcheck"
 )
@@ -50,7 +52,7 @@ func programsOf(c *conf.Config) (n int, users []string) {
 	for _, checks := range c.Services[0].Checks[netip.MustParseAddrPort("10.0.0.1:80")] {
 		n, users = n+1, append(users, checks.Settings.Params.(healthcheck.Script).User)
 	}
-	for _, command := range [][]string{c.Global.Pipes[0].Reader, c.Global.Startup.Command, c.Notify["one"].Any, c.Services[0].OnQuorumUp} {
+	for _, command := range [][]string{c.Global.Pipes[0].Reader, c.Global.Startup.Command, c.Notify["one"].Any.Args, c.Services[0].OnQuorumUp.Args} {
 		n += min(len(command), 1)
 	}
 	return n, users
@@ -98,6 +100,48 @@ func TestKeepalived_ScriptUser(t *testing.T) {
 			t.Errorf("%q: told %d times\n%s", tt.global, told, said)
 		}
 	}
+}
+
+// TestKeepalived_UserOfEachProgram: every program of one instance, virtual server
+// or real server may have a user of its own; script_user is nobody's own.
+func TestKeepalived_UserOfEachProgram(t *testing.T) {
+	c := usable(t, `global_defs {
+  script_user daemon
+}
+vrrp_instance one {
+  interface eth0
+  virtual_router_id 51
+  virtual_ipaddress {
+    192.0.2.100/24
+  }
+  notify_master /bin/told nobody
+  notify_backup /bin/told root adm
+  notify_fault /bin/told daemon
+  notify /bin/told
+}
+virtual_server 192.0.2.1 80 {
+  protocol TCP
+  quorum_up /bin/told nobody
+  quorum_down /bin/told
+  real_server 10.0.0.1 80 {
+    notify_up /bin/told
+    notify_down /bin/told nobody
+  }
+}
+`)
+	n, s := c.Notify["one"], c.Services[0]
+	told := s.Servers[netip.MustParseAddrPort("10.0.0.1:80")]
+	var got []string
+	for _, p := range []conf.Program{n.Master, n.Backup, n.Fault, n.Any, s.OnQuorumUp, s.OnQuorumDown, told.Up, told.Down} {
+		got = append(got, p.String())
+	}
+	want := []string{
+		"/bin/told as nobody", "/bin/told as root:adm", "/bin/told", "/bin/told", "/bin/told as nobody", "/bin/told", "/bin/told", "/bin/told as nobody",
+	}
+	if diff := cmp.Diff(want, got); diff != "" || c.Global.Scripts.User != "daemon" {
+		t.Errorf("all as %s (-want +got):\n%s", c.Global.Scripts.User, diff)
+	}
+	writtenAndRead(t, "users", c)
 }
 
 // TestKeepalived_ScriptUserOfItsOwn: a program with a user runs whatever the

@@ -202,7 +202,7 @@ func alertCall(s conf.Service, alert healthcheck.Alert, command []string) *hookC
 		},
 	}
 	for _, w := range command {
-		call.command = append(call.command, words.Replace(w))
+		call.program.Args = append(call.program.Args, words.Replace(w))
 	}
 	return call
 }

@@ -55,7 +55,7 @@ func TestAlertsRunPrograms(t *testing.T) {
 		}, func(c *hookCall) {
 			mu.Lock()
 			defer mu.Unlock()
-			ran = append(ran, strings.Join(c.command, " "))
+			ran = append(ran, c.program.String())
 			env := strings.Join(c.env, " ")
 			if !strings.Contains(env, "VIPD_SERVICE_ADDRESS=192.0.2.10:80") || !strings.Contains(env, "VIPD_SINCE=") {
 				t.Errorf("environment %s", env)

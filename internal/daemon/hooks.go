@@ -36,8 +36,7 @@ type hooks struct {
 type hookCall struct {
 	key            string // what it is about
 	service, state string
-	command        []string
-	user           string   // that runs it; "" = that of all programs
+	program        conf.Program
 	env            []string // VIPD_SERVICE and VIPD_STATE aside
 }
 
@@ -89,22 +88,22 @@ func (h *hooks) serverChanged(s *conf.Service, c poolChange) {
 func serverCall(s *conf.Service, server netip.AddrPort, up bool, reason string) *hookCall {
 	told := s.Servers[server]
 	call := &hookCall{
-		key: "real server " + s.Name + " " + server.String(), service: s.Name, state: "down", command: told.Down, user: told.User,
+		key: "real server " + s.Name + " " + server.String(), service: s.Name, state: "down", program: told.Down,
 		env: []string{"VIPD_REAL_SERVER=" + server.String(), "VIPD_REASON=" + reason},
 	}
 	if up {
-		call.state, call.command = "up", told.Up
+		call.state, call.program = "up", told.Up
 	}
 	return call
 }
 
 func hookFor(s *conf.Service, up bool, weight int) *hookCall {
 	call := &hookCall{
-		key: "quorum " + s.Name, service: s.Name, state: "down", command: s.OnQuorumDown, user: s.QuorumUser,
+		key: "quorum " + s.Name, service: s.Name, state: "down", program: s.OnQuorumDown,
 		env: []string{fmt.Sprintf("VIPD_WEIGHT=%d", weight)},
 	}
 	if up {
-		call.state, call.command = "up", s.OnQuorumUp
+		call.state, call.program = "up", s.OnQuorumUp
 	}
 	return call
 }
@@ -116,7 +115,7 @@ func (h *hooks) start(call *hookCall) {
 	if h.ended {
 		return
 	}
-	if len(call.command) == 0 {
+	if len(call.program.Args) == 0 {
 		delete(h.waiting, call.key) // what waits is no longer so
 		return
 	}
@@ -152,7 +151,7 @@ func (h *hooks) drain(key string) {
 func (c *hookCall) run(s conf.Scripts) error {
 	r := program.Run(context.Background(), c.programFor(s))
 	if r.Err != nil {
-		return fmt.Errorf("%s: %w %s", c.command[0], r.Err, strings.TrimSpace(r.Output))
+		return fmt.Errorf("%s: %w %s", c.program.Args[0], r.Err, strings.TrimSpace(r.Output))
 	}
 	return nil
 }
@@ -160,7 +159,7 @@ func (c *hookCall) run(s conf.Scripts) error {
 // programFor is what is run.
 func (c *hookCall) programFor(s conf.Scripts) program.Command {
 	return program.Command{
-		Args: c.command, Timeout: s.Timeout, User: cmp.Or(c.user, s.User),
+		Args: c.program.Args, Timeout: s.Timeout, User: cmp.Or(c.program.User, s.User),
 		Env: append([]string{"VIPD_SERVICE=" + c.service, "VIPD_STATE=" + c.state}, c.env...),
 	}
 }

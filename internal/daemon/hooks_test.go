@@ -27,7 +27,7 @@ func TestHooksAreBounded(t *testing.T) {
 	const deaths = 3 * maxHooks
 	script := fmt.Sprintf(`touch %[1]s/$1; echo $(ls %[1]s | wc -l) >>%[2]s; rm %[1]s/$1`, busy, told)
 	for i := range deaths {
-		h.start(&hookCall{key: fmt.Sprint("real server ", i), command: []string{"/bin/sh", "-c", script, "sh", fmt.Sprint(i)}})
+		h.start(&hookCall{key: fmt.Sprint("real server ", i), program: conf.Program{Args: []string{"/bin/sh", "-c", script, "sh", fmt.Sprint(i)}}})
 	}
 	h.work.Wait()
 	text, err := os.ReadFile(told)
@@ -50,7 +50,9 @@ func TestHooksAreBounded(t *testing.T) {
 // servers that are up: one that nothing was heard of is, but with alpha.
 func TestKeepalived_Omega(t *testing.T) {
 	told := filepath.Join(t.TempDir(), "told")
-	say := func(word string) []string { return []string{"/bin/sh", "-c", "echo " + word + " >>" + told} }
+	say := func(word string) conf.Program {
+		return conf.Program{Args: []string{"/bin/sh", "-c", "echo " + word + " >>" + told}}
+	}
 	up, down, quiet := netip.MustParseAddrPort("192.0.2.11:80"), netip.MustParseAddrPort("192.0.2.12:80"), netip.MustParseAddrPort("192.0.2.13:80")
 	for _, tt := range []struct {
 		omega, alpha bool
@@ -83,20 +85,19 @@ func TestKeepalived_Omega(t *testing.T) {
 	}
 }
 
-// TestUserOfHooks: a virtual server and each real server may name who runs their
-// programs.
+// TestUserOfHooks: every program of a virtual server and of a real server may name
+// who runs it.
 func TestUserOfHooks(t *testing.T) {
 	server := netip.MustParseAddrPort("10.0.0.1:80")
 	s := &conf.Service{
-		OnQuorumUp: []string{"/bin/up"}, QuorumUser: "nobody",
-		Servers: map[netip.AddrPort]conf.ServerNotify{server: {Down: []string{"/bin/down"}, User: "daemon:adm"}},
+		OnQuorumUp: conf.Program{Args: []string{"/bin/up"}, User: "nobody"}, OnQuorumDown: conf.Program{Args: []string{"/bin/down"}},
+		Servers: map[netip.AddrPort]conf.ServerNotify{server: {Down: conf.Program{Args: []string{"/bin/down"}, User: "daemon:adm"}}},
 	}
-	for want, call := range map[string]*hookCall{"nobody": hookFor(s, true, 1), "daemon:adm": serverCall(s, server, false, "")} {
+	for want, call := range map[string]*hookCall{
+		"nobody": hookFor(s, true, 1), "usual": hookFor(s, false, 0), "daemon:adm": serverCall(s, server, false, ""),
+	} {
 		if c := call.programFor(conf.Scripts{User: "usual"}); c.User != want {
 			t.Errorf("%s runs as %q, want %q", call.key, c.User, want)
 		}
-	}
-	if c := hookFor(&conf.Service{}, true, 1).programFor(conf.Scripts{User: "usual"}); c.User != "usual" {
-		t.Errorf("a program that names nobody runs as %q", c.User)
 	}
 }

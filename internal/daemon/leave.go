@@ -116,5 +116,5 @@ func (s *supervisor) stopBoundOfAll() time.Duration {
 // runsPrograms reports whether news about a virtual server or its real servers
 // are told to programs.
 func runsPrograms(s conf.Service) bool {
-	return len(s.OnQuorumUp)+len(s.OnQuorumDown)+len(s.Servers) > 0 || s.Alert != nil
+	return len(s.OnQuorumUp.Args)+len(s.OnQuorumDown.Args)+len(s.Servers) > 0 || s.Alert != nil
 }

@@ -223,7 +223,7 @@ func TestRecordingReplays(t *testing.T) {
 // last is told; omega tells the end.
 func TestHooks(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	command := []string{"/bin/sh", "-c", `echo "$VIPD_SERVICE $VIPD_STATE $VIPD_WEIGHT" >>` + out}
+	command := conf.Program{Args: []string{"/bin/sh", "-c", `echo "$VIPD_SERVICE $VIPD_STATE $VIPD_WEIGHT" >>` + out}}
 	cfg := &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) {
 		s.OnQuorumUp, s.OnQuorumDown, s.Omega = command, command, true
 	})}}
@@ -255,7 +255,7 @@ func TestHookThatFails(t *testing.T) {
 	h := newHooks(func(_, message string, _ map[string]any) { said = append(said, message) })
 	h.configure(conf.Scripts{Timeout: time.Minute})
 	cfg := &conf.Config{Services: []conf.Service{webService(func(s *conf.Service) {
-		s.OnQuorumUp = []string{"/bin/sh", "-c", "echo no such thing; exit 3"}
+		s.OnQuorumUp.Args = []string{"/bin/sh", "-c", "echo no such thing; exit 3"}
 	})}}
 	h.changed(&cfg.Services[0], poolChange{Service: "web", Change: ipvs.Change{Kind: ipvs.QuorumGained}})
 	h.work.Wait()

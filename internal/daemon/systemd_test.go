@@ -41,7 +41,7 @@ func TestStopAsksForItsTime(t *testing.T) {
 	if want := "STOPPING=1\nEXTEND_TIMEOUT_USEC=65600000"; err != nil || string(buf[:n]) != want {
 		t.Errorf("it hears %q, %v; want %q", buf[:n], err, want)
 	}
-	s.cfg.Services = []conf.Service{webService(func(s *conf.Service) { s.OnQuorumDown = []string{"true"} })}
+	s.cfg.Services = []conf.Service{webService(func(s *conf.Service) { s.OnQuorumDown.Args = []string{"true"} })}
 	if got := s.stopBoundOfAll(); got < 90*time.Second {
 		t.Errorf("with a program of a virtual server %v", got)
 	}

@@ -70,8 +70,8 @@ func (v *pool) topology(p *page) {
 	p.line("   omega is %s", switchWord(v.Omega))
 	p.line("   Inhibit on failure is %s", switchWord(v.Quiescent))
 	p.line("   quorum = %d, hysteresis = %d", max(v.Quorum, 1), v.Hysteresis)
-	p.script("   Quorum up notify script", v.OnQuorumUp)
-	p.script("   Quorum down notify script", v.OnQuorumDown)
+	p.script("   Quorum up notify script", v.OnQuorumUp.Args)
+	p.script("   Quorum down notify script", v.OnQuorumDown.Args)
 	p.line("   Using smtp notification = %s", yesNo(v.Service.Alert != nil && v.Service.Alert.Mail))
 	if f := v.Fallback; f != nil {
 		p.line("   sorry server = %s", v.endpoint(f.Address))
@@ -97,8 +97,8 @@ func (v *pool) server(p *page, rs ipvs.RealServer) {
 	p.line("   connection limit range = %d -> %d", rs.LowerThreshold, rs.UpperThreshold)
 	p.line("   Inhibit on failure is %s", switchWord(rs.Quiescent != nil && *rs.Quiescent || rs.Quiescent == nil && v.Quiescent))
 	told := v.Servers[rs.Address]
-	p.script("     RS up notify script", told.Up)
-	p.script("     RS down notify script", told.Down)
+	p.script("     RS up notify script", told.Up.Args)
+	p.script("     RS down notify script", told.Down.Args)
 	p.line("   Using smtp notification = %s", yesNo(told.Mail != nil && *told.Mail || told.Mail == nil && v.Service.Alert != nil && v.Service.Alert.Mail))
 	p.line("   initial weight = %d", rs.Weight)
 	p.line("   effective weight = %d", now.Weight)

@@ -13,6 +13,9 @@ import (
 	"github.com/vipd/vipd/ipvs"
 )
 
+// tell is a program that is run as usual.
+func tell(word string) conf.Program { return conf.Program{Args: []string{"/usr/bin/tell", word}} }
+
 // served is a virtual server with a check of its one real server.
 func served() State {
 	address := netip.MustParseAddrPort("127.0.0.3:8081")
@@ -29,8 +32,8 @@ func served() State {
 				Name: "web", Key: ipvs.ServiceKey{Protocol: ipvs.TCP, Address: netip.MustParseAddrPort("192.0.2.1:80")}, Scheduler: "rr",
 				RealServers: []ipvs.RealServer{{Address: address, Weight: 1}},
 			},
-			OnQuorumUp: []string{"/usr/bin/tell", "qup"}, OnQuorumDown: []string{"/usr/bin/tell", "qdown"},
-			Servers: map[netip.AddrPort]conf.ServerNotify{address: {Up: []string{"/usr/bin/tell", "up3"}, Down: []string{"/usr/bin/tell", "down3"}}},
+			OnQuorumUp: tell("qup"), OnQuorumDown: tell("qdown"),
+			Servers: map[netip.AddrPort]conf.ServerNotify{address: {Up: tell("up3"), Down: tell("down3")}},
 		}}},
 		Status: api.Status{Services: []api.Service{{
 			Name: "web", RealServers: []api.RealServer{{Address: address, Checks: []api.Check{{Status: status}}}},

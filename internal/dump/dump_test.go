@@ -30,7 +30,7 @@ func example() State {
 		Config: &conf.Config{
 			Routers: []vrrp.Config{c}, Global: conf.Global{Dump: &conf.Dump{Version: 1}, Mail: &conf.Mail{Name: "LVS_1", Server: "127.0.0.1:25"}},
 			Groups: []conf.SyncGroup{{Group: vrrp.Group{Name: "G", Members: []vrrp.RouterID{c.ID}}}},
-			Notify: map[string]conf.Notify{"VI_1": {Master: []string{"/bin/tell", "up"}, Mail: true}},
+			Notify: map[string]conf.Notify{"VI_1": {Master: conf.Program{Args: []string{"/bin/tell", "up"}}, Mail: true}},
 		},
 		Status: api.Status{Instances: []api.Instance{{RouterStatus: vrrp.RouterStatus{
 			Name: "VI_1", Interface: "va", Family: "ipv4", VRID: 51, State: vrrp.StateMaster, Priority: 105, BasePriority: 100,

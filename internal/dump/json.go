@@ -95,14 +95,14 @@ func (in *instance) json() jsonData {
 		VRID: in.ID.VRID, Base: in.Config.Priority, Effective: in.Instance.Priority, VIPSet: in.master(), Promote: true,
 		Interval: in.Config.AdvertInterval.Seconds(), MasterInterval: in.masterInterval().Seconds(), Accept: number(!in.NoAccept),
 		NoPreempt: !in.Config.Preempt, PreemptDelay: in.PreemptDelay.Seconds(), State: state, Want: state, Version: in.Config.Version,
-		Mail: in.notify.Mail, NotifyDeleted: len(in.notify.Deleted) > 0, VIPs: in.vips(false), EVIPs: in.vips(true),
+		Mail: in.notify.Mail, NotifyDeleted: len(in.notify.Deleted.Args) > 0, VIPs: in.vips(false), EVIPs: in.vips(true),
 		AuthType: map[vrrp.AuthType]int{vrrp.AuthPassword: 1, vrrp.AuthHeader: 2}[in.Config.Auth.Type],
 	}
-	for command, to := range map[*[]string]*string{
+	for program, to := range map[*conf.Program]*string{
 		&in.notify.Master: &out.MasterScript, &in.notify.Backup: &out.BackupScript, &in.notify.Fault: &out.FaultScript,
 		&in.notify.Stop: &out.StopScript, &in.notify.Any: &out.Script,
 	} {
-		*to = commandText(*command)
+		*to = commandText(program.Args)
 	}
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -102,8 +103,7 @@ type Notifier struct {
 // job is a change with the programs to run for it.
 type job struct {
 	change   Change
-	programs [][]string
-	user     string
+	programs []conf.Program
 }
 
 // queue holds the jobs of one instance or group.
@@ -139,7 +139,7 @@ func (n *Notifier) Tell(c Change, to conf.Notify) {
 		n.mail.add(c, n.settings)
 	}
 	if programs := programsFor(c, to); len(programs) > 0 {
-		n.enqueue(job{c, programs, to.User})
+		n.enqueue(job{c, programs})
 	}
 }
 
@@ -182,20 +182,20 @@ func (n *Notifier) Mail(c Change) {
 }
 
 // programsFor returns what to run for a change, in order.
-func programsFor(c Change, to conf.Notify) [][]string {
-	var all [][]string
-	own := map[State][]string{
+func programsFor(c Change, to conf.Notify) []conf.Program {
+	var all []conf.Program
+	own := map[State]conf.Program{
 		Master: to.Master, Backup: to.Backup, Fault: to.Fault, Stop: to.Stop, Deleted: to.Deleted, Lower: to.LowerPriority,
 	}[c.State]
 	if c.PriorityOnly { // as in keepalived it is for pipes
 		return nil
 	}
-	if len(own) > 0 {
+	if len(own.Args) > 0 {
 		all = append(all, own)
 	}
-	if len(to.Any) > 0 {
-		args := append([]string(nil), to.Any...)
-		all = append(all, append(args, c.Kind, c.Name, c.word(), strconv.Itoa(int(c.Priority))))
+	if any := to.Any; len(any.Args) > 0 {
+		any.Args = append(slices.Clip(any.Args), c.Kind, c.Name, c.word(), strconv.Itoa(int(c.Priority)))
+		all = append(all, any)
 	}
 	return all
 }
@@ -231,20 +231,19 @@ func (n *Notifier) deliver(key string, q *queue) {
 		q.jobs = q.jobs[1:]
 		scripts := n.settings.Scripts
 		n.mu.Unlock()
-		scripts.User = cmp.Or(j.user, scripts.User)
-		for _, args := range j.programs {
-			n.runProgram(j.change, args, scripts)
+		for _, p := range j.programs {
+			n.runProgram(j.change, p, scripts)
 		}
 	}
 }
 
-func (n *Notifier) runProgram(c Change, args []string, s conf.Scripts) {
-	r := program.Run(context.Background(), program.Command{Args: args, Timeout: s.Timeout, User: s.User, Env: []string{
+func (n *Notifier) runProgram(c Change, p conf.Program, s conf.Scripts) {
+	r := program.Run(context.Background(), program.Command{Args: p.Args, Timeout: s.Timeout, User: cmp.Or(p.User, s.User), Env: []string{
 		"VIPD_KIND=" + c.Kind, "VIPD_NAME=" + c.Name, "VIPD_STATE=" + string(c.State),
 		"VIPD_PRIORITY=" + strconv.Itoa(int(c.Priority)), "VIPD_REASON=" + c.Reason,
 	}})
 	if r.Err != nil {
-		n.report(fmt.Sprintf("%s %s %s: %s: %v: %s", c.Kind, c.Name, c.State, args[0], r.Err, r.Output))
+		n.report(fmt.Sprintf("%s %s %s: %s: %v: %s", c.Kind, c.Name, c.State, p.Args[0], r.Err, r.Output))
 	}
 }
 

@@ -43,6 +43,9 @@ func scriptFile(t *testing.T, body string) string {
 	return path
 }
 
+// run is a program that names nobody to run it.
+func run(args ...string) conf.Program { return conf.Program{Args: args} }
+
 func newNotifier(s Settings) (*Notifier, *problems) {
 	var p problems
 	n := New(p.add)
@@ -64,7 +67,7 @@ func TestProgramsInOrder(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	// The first one is the slowest.
 	script := scriptFile(t, `test "$1" = slow && sleep 0.3; shift; echo "$VIPD_KIND $VIPD_NAME $VIPD_STATE $VIPD_PRIORITY $VIPD_REASON|$*" >> `+out)
-	to := conf.Notify{Master: []string{script, "slow", "up"}, Backup: []string{script, "fast"}, Any: []string{script, "fast"}}
+	to := conf.Notify{Master: run(script, "slow", "up"), Backup: run(script, "fast"), Any: run(script, "fast")}
 	n, p := newNotifier(Settings{})
 	n.Tell(change("web", Master), to)
 	n.Tell(change("web", Backup), to)
@@ -89,14 +92,50 @@ func TestProgramsInOrder(t *testing.T) {
 	}
 }
 
+// Every program may name who runs it; else it is who runs all.
+func TestProgramsOfDifferentUsers(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	dir := t.TempDir()
+	for _, d := range []string{dir, filepath.Dir(dir)} {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	out := filepath.Join(dir, "out")
+	if err := os.WriteFile(out, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(out, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	say := func(user string) conf.Program {
+		return conf.Program{Args: []string{"/bin/sh", "-c", "echo $VIPD_STATE $(id -un) >>" + out}, User: user}
+	}
+	n, p := newNotifier(Settings{Scripts: conf.Scripts{User: "daemon"}})
+	to := conf.Notify{Master: say("nobody"), Backup: say(""), Any: say("root")}
+	n.Tell(change("web", Master), to)
+	n.Tell(change("web", Backup), to)
+	n.Close(20 * time.Second)
+	text, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff("MASTER nobody\nMASTER root\nBACKUP daemon\nBACKUP root\n", string(text)); diff != "" || p.text() != "" {
+		t.Errorf("%s (-want +got):\n%s", p.text(), diff)
+	}
+}
+
 // A slow instance does not hold up another one.
 func TestProgramsSideBySide(t *testing.T) {
 	t.Parallel()
 	out := filepath.Join(t.TempDir(), "out")
 	slow, fast := scriptFile(t, "sleep 1; echo slow >> "+out), scriptFile(t, "echo fast >> "+out)
 	n, _ := newNotifier(Settings{})
-	n.Tell(change("slow", Master), conf.Notify{Any: []string{slow}})
-	n.Tell(change("fast", Master), conf.Notify{Any: []string{fast}})
+	n.Tell(change("slow", Master), conf.Notify{Any: run(slow)})
+	n.Tell(change("fast", Master), conf.Notify{Any: run(fast)})
 	n.Close(20 * time.Second)
 	if text, _ := os.ReadFile(out); string(text) != "fast\nslow\n" {
 		t.Errorf("order %q", text)
@@ -113,7 +152,7 @@ func TestProgramsAreBounded(t *testing.T) {
 	for i := range maxWaiting + 20 {
 		c := change("web", Master)
 		c.Reason = fmt.Sprint(i)
-		n.Tell(c, conf.Notify{Master: []string{script}})
+		n.Tell(c, conf.Notify{Master: run(script)})
 	}
 	if err := os.WriteFile(gate, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -139,8 +178,8 @@ func TestProgramsThatFail(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	bad, hangs, good := scriptFile(t, "echo broken; exit 7"), scriptFile(t, "sleep 60"), scriptFile(t, "echo ran > "+out)
 	n, p := newNotifier(Settings{Scripts: conf.Scripts{Timeout: 300 * time.Millisecond}})
-	n.Tell(change("web", Master), conf.Notify{Master: []string{bad}, Any: []string{hangs}})
-	n.Tell(change("web", Backup), conf.Notify{Backup: []string{good}})
+	n.Tell(change("web", Master), conf.Notify{Master: run(bad), Any: run(hangs)})
+	n.Tell(change("web", Backup), conf.Notify{Backup: run(good)})
 	n.Close(20 * time.Second)
 	if _, err := os.Stat(out); err != nil {
 		t.Error(err)
@@ -156,7 +195,7 @@ func TestProgramsThatFail(t *testing.T) {
 func TestCloseIsBounded(t *testing.T) {
 	t.Parallel()
 	n, p := newNotifier(Settings{Scripts: conf.Scripts{Timeout: 5 * time.Second}})
-	n.Tell(change("web", Stop), conf.Notify{Stop: []string{scriptFile(t, "sleep 60")}})
+	n.Tell(change("web", Stop), conf.Notify{Stop: run(scriptFile(t, "sleep 60"))})
 	start := time.Now()
 	n.Close(200 * time.Millisecond)
 	if took := time.Since(start); took > 2*time.Second {

@@ -308,6 +308,10 @@ vrrp_sync_group "edge" {
   }
   notify {
     master = ["/usr/bin/true"]
+    backup = ["/usr/bin/true"]
+    fault  = ["/usr/bin/true"]
+    program "backup" { user = "nobody" }
+    program "fault"  { user = "daemon:adm" }
   }
 }
 

@@ -1,0 +1,13 @@
+version = 1
+
+vrrp_instance "web" {
+  interface       = "eth0"
+  vrid            = 51
+  virtual_address = ["192.168.0.10/24"]
+
+  notify {
+    master = ["/bin/true"]
+    program "master" { user = "www" }
+    program "master" { user = "daemon" }
+  }
+}
