@@ -31,7 +31,11 @@ func (k *keepalivedFlags) run(cmd *cobra.Command, opt daemon.Options, name strin
 		}
 		defer restore()
 	}
-	return explainRun(daemon.Run(cmd.Context(), opt))
+	err = daemon.Run(cmd.Context(), opt)
+	if err != nil && log != os.Stderr { // which nobody may see
+		fmt.Fprintln(log, "vipd:", err)
+	}
+	return explainRun(err)
 }
 
 // runs reports whether the process in a pid file is another keepalived or vipd.

@@ -55,6 +55,34 @@ func TestKeywordsComplete(t *testing.T) {
 	}
 }
 
+// TestKeywordsSupported: no keyword of use core or common is less than supported,
+// and of the rare ones at least four of five are.
+func TestKeywordsSupported(t *testing.T) {
+	count := map[string]map[Status]int{"core": {}, "common": {}, "rare": {}, "obsolete": {}}
+	names := listed(t)
+	for _, k := range Keywords() {
+		use, is := names[k.Path]
+		if !is {
+			continue // the old form of a mail check
+		}
+		of, known := count[use]
+		if !known {
+			t.Fatalf("%s is of use %q", k.Path, use)
+		}
+		of[k.Status]++
+		if (use == "core" || use == "common") && k.Status != Supported {
+			t.Errorf("%s, which is %s, is %s: %s", k.Path, use, k.Status, k.Why)
+		}
+	}
+	rare := count["rare"]
+	if all := rare[Supported] + rare[Accepted] + rare[Rejected]; rare[Supported]*5 < all*4 {
+		t.Errorf("%d of %d rare keywords are supported", rare[Supported], all)
+	}
+	if len(count["core"]) == 0 || len(count["common"]) == 0 || len(rare) == 0 {
+		t.Errorf("the list has no classes of use: %v", count)
+	}
+}
+
 // TestKeywordsPage keeps the page in step with the table.
 func TestKeywordsPage(t *testing.T) {
 	names := listed(t)

@@ -3,6 +3,7 @@ package daemon
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -17,10 +18,17 @@ import (
 // watchObserver returns an observer and what it sends.
 func watchObserver(t *testing.T) (*observer, chan api.Event, chan vrrp.RouterID) {
 	t.Helper()
-	events, heard := make(chan api.Event, 100), make(chan vrrp.RouterID, 100)
 	c1, c2 := net.Pipe()
 	near := link.New(c1, func(context.Context, string, json.RawMessage) (any, error) { return nil, nil })
-	far := link.New(c2, func(_ context.Context, method string, body json.RawMessage) (any, error) {
+	events, heard := supervise(t, near, c2)
+	return newObserver(near), events, heard
+}
+
+// supervise is the other end of a role's link; it returns what the role sends.
+func supervise(t *testing.T, near *link.Peer, end net.Conn) (chan api.Event, chan vrrp.RouterID) {
+	t.Helper()
+	events, heard := make(chan api.Event, 100), make(chan vrrp.RouterID, 100)
+	far := link.New(end, func(_ context.Context, method string, body json.RawMessage) (any, error) {
 		switch method {
 		case noticeEvent:
 			e, err := decode[api.Event](body)
@@ -36,7 +44,18 @@ func watchObserver(t *testing.T) (*observer, chan api.Event, chan vrrp.RouterID)
 	go near.Run(t.Context())
 	go far.Run(t.Context())
 	t.Cleanup(func() { near.Close(); far.Close() })
-	return newObserver(near), events, heard
+	return events, heard
+}
+
+// What the kernel refuses a router role is told to the supervisor: its log may be
+// the only one there is.
+func TestUnprotectedRouterSaysSo(t *testing.T) {
+	c1, c2 := net.Pipe()
+	r := newRouterRole(c1, Options{unprotected: errors.New("permission denied")})
+	events, _ := supervise(t, r.peer, c2)
+	if e := <-events; e.Level != "warn" || e.Kind != "role" || e.Message != "protect role router: permission denied" {
+		t.Errorf("event %+v", e)
+	}
 }
 
 func TestTransitionEvent(t *testing.T) {

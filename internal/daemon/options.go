@@ -52,6 +52,9 @@ type Options struct {
 	Program func(path string) error
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
+
+	// unprotected is why the kernel does not protect the process of the router role.
+	unprotected error
 }
 
 // SocketPath returns the control socket below a runtime directory.

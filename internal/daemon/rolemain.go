@@ -31,9 +31,8 @@ func RunRole(ctx context.Context, name string, start RoleStart, opt Options) err
 	if err != nil {
 		return err
 	}
-	var unprotected error
 	if name == roleRouter {
-		unprotected = protectRouter()
+		opt.unprotected = protectRouter()
 	}
 	if name == roleChecker {
 		beFrugal(checkerGC)
@@ -53,9 +52,6 @@ func RunRole(ctx context.Context, name string, start RoleStart, opt Options) err
 		_ = setRealTime(start.RealTime) // its configuration tells if it may not
 	}
 	showName(name)
-	if unprotected != nil { // a container may forbid it
-		newLogger(opt.Log, "info", "text").Warn("protect role", "role", name, "error", unprotected)
-	}
 	if err := run(ctx, name, conn, opt); err != nil {
 		return fmt.Errorf("role %s: %w", name, err)
 	}

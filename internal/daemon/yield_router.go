@@ -204,5 +204,8 @@ func newRouterRole(conn io.ReadWriteCloser, opt Options) *routerRole {
 	r := &routerRole{opt: opt, done: make(chan struct{})}
 	r.peer = link.New(conn, r.handle)
 	r.observer = newObserver(r.peer)
+	if opt.unprotected != nil { // a container may forbid it
+		r.observer.send("warn", "role", "protect role router: "+opt.unprotected.Error(), nil)
+	}
 	return r
 }
