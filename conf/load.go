@@ -24,8 +24,14 @@ type Options struct {
 	AllFiles bool
 	// Program tells why a program will not or must not be run, nil if it can.
 	Program func(path string) error
-	// Account tells whether the machine knows a user.
+	// Account tells whether the machine knows a user, "USER" or "USER:GROUP".
 	Account func(name string) bool
+	// Interfaces are those of the machine in a network namespace, "" being the one
+	// that the daemon is started in. Without it interfaces are not looked for.
+	Interfaces func(namespace string) []string
+	// MailHost tells why a mail server is not known by its name. Without it names
+	// are not looked up.
+	MailHost func(host string) error
 	// Known is what earlier loads of vipd's own language have left; this one takes
 	// from it and leaves in it. nil = every load begins with nothing.
 	Known *Known

@@ -5,12 +5,18 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"syscall"
 )
 
-// HasAccount tells whether this machine knows a user.
+// HasAccount tells whether this machine knows a user, and the group in
+// "USER:GROUP".
 func HasAccount(name string) bool {
+	name, group, _ := strings.Cut(name, ":")
 	_, err := user.Lookup(name)
+	if err == nil && group != "" {
+		_, err = user.LookupGroup(group)
+	}
 	return err == nil
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -128,9 +129,13 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 	opt.Files, opt.Format, opt.Director = []string{k.file}, conf.FormatKeepalived, k.id
 	opt.Keepalived, opt.Adjust, opt.AllFiles, opt.KeepAddresses = true, k.adjust, k.allFiles, k.keepVIPs
 	opt.WatchAddresses, opt.NoRespawn, opt.LogConfig = k.addresses, k.mortal, k.dump
+	onlyTest := cmd.Flags().Changed("config-test")
+	if opt.Interfaces = k.interfaces(c); onlyTest { // a daemon is not to wait for DNS
+		opt.MailHost = c.mailHost
+	}
 	cfg, diags := opt.Load()
 	switch {
-	case cmd.Flags().Changed("config-test"):
+	case onlyTest:
 		return k.report(diags)
 	case cfg == nil:
 		return unusable(diags)
@@ -147,6 +152,14 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 		return detach(pid)
 	}
 	return k.run(cmd, opt, name)
+}
+
+// interfaces tells what interfaces there are where the daemon works.
+func (k *keepalivedFlags) interfaces(c *common) func(namespace string) []string {
+	if c.interfaces == nil {
+		return nil
+	}
+	return func(namespace string) []string { return c.interfaces(cmp.Or(k.namespace, namespace)) }
 }
 
 // alongside names a daemon that others may run beside, by its network namespace

@@ -190,7 +190,7 @@ func ourVerdict(t *testing.T, s slip) (status int, said string) {
 	if err := os.WriteFile(file, []byte(s.file()), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	status = execute([]string{keepalivedName, "-f", file, "--config-test=" + report})
+	status = asKeepalived([]string{"-f", file, "--config-test=" + report})
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)

@@ -57,6 +57,9 @@ type common struct {
 	stateDir   string
 	json       bool
 	rehearsal  int // form of a handover that is rehearsed, 0 for none
+	// interfaces and mailHost are this machine's; nil = not judged.
+	interfaces func(namespace string) []string
+	mailHost   func(host string) error
 }
 
 func main() {
@@ -83,7 +86,9 @@ func arguments(line []string) []string {
 }
 
 // execute runs one command line and returns the exit code.
-func execute(args []string) int { return executeWith(&common{}, args) }
+func execute(args []string) int {
+	return executeWith(&common{interfaces: daemon.Interfaces, mailHost: daemon.MailHost}, args)
+}
 
 func executeWith(c *common, args []string) int {
 	root := rootCommand(c)

@@ -9,9 +9,9 @@ import (
 )
 
 const (
-	// usualScriptUser runs programs where no script_user is written and the machine
-	// knows it.
-	usualScriptUser = "keepalived_script"
+	// UsualScriptUser runs programs where no script_user is written and the machine
+	// knows that user.
+	UsualScriptUser = "keepalived_script"
 	// notifyTimeout bounds a program that is told about a change.
 	notifyTimeout = 60 * time.Second
 	// verifyInterval is how often the kernel's table is compared.
@@ -25,7 +25,7 @@ const (
 // build puts the model together. Settings that are not written get keepalived's
 // defaults.
 func (r *reader) build() *conf.Config {
-	if usual := usualScriptUser; r.global.scriptUser == nil && r.opts.Account(usual) {
+	if usual := UsualScriptUser; r.global.scriptUser == nil && r.opts.Account(usual) {
 		r.global.scriptUser = &usual
 	}
 	cfg := &conf.Config{
@@ -45,6 +45,7 @@ func (r *reader) build() *conf.Config {
 	r.buildStatic(cfg)
 	r.buildServices(cfg)
 	r.buildSync(cfg)
+	r.missingLinks()
 	if r.runs && !or(r.global.scriptSecurity, false) {
 		r.notef(place{file: r.firstFile()}, CodeInsecure, "enable_script_security in global_defs",
 			"programs are run but script security is not enabled; vipd runs only what nobody else can change, always")

@@ -104,7 +104,11 @@ func (r *reader) fullPath(f *trackFile) string {
 // a note, as keepalived finds it out when it starts only.
 func (r *reader) found(p *program, what string) []string {
 	if p.user == "" && r.global.scriptUser == nil && or(r.global.scriptSecurity, false) {
-		r.warnf(p.at, "no_script_user", "script_user in global_defs, or a user "+usualScriptUser, "%s is ignored: nobody is named to run it, as enable_script_security demands", what)
+		r.warnf(p.at, "no_script_user", "script_user in global_defs, or a user "+UsualScriptUser, "%s is ignored: nobody is named to run it, as enable_script_security demands", what)
+		return nil
+	}
+	if user := cmp.Or(p.user, or(r.global.scriptUser, "")); user != "" && !r.opts.Account(user) {
+		r.notef(p.at, CodeBadProgram, "", "%s is ignored: this machine has no user %s to run it", what, user)
 		return nil
 	}
 	candidates := []string{p.command[0]}

@@ -78,6 +78,9 @@ func (r *reader) instance(i *instance) (vrrp.Config, bool) {
 		r.errorf(i.at, "missing_value", "interface NAME; default_interface in global_defs serves all", "vrrp_instance %s has no interface", i.name)
 		return c, false
 	}
+	if i.iface == nil {
+		r.needs(c.ID.Interface, i.at)
+	}
 	if !c.Preempt && or(i.master, false) {
 		r.warnf(i.at, "no_effect", "state BACKUP", "nopreempt has no effect in %s: its state is MASTER", i.name)
 		c.Preempt = true

@@ -32,13 +32,14 @@ const (
 	leastUsable = 70
 )
 
-// outside is a machine that has every program, and no user for them.
+// outside is a machine that has every program and user, but not the one that runs
+// them where none is named.
 func outside() conf.Options {
 	return conf.Options{
 		Hostname: "lb1.example.com",
 		Env:      func(string) (string, bool) { return "", false },
 		Program:  func(string) error { return nil },
-		Account:  func(string) bool { return false },
+		Account:  func(name string) bool { return name != UsualScriptUser },
 	}
 }
 

@@ -31,6 +31,8 @@ type reader struct {
 	certificate, certificateKey *string    // of SSL
 	runs                        bool       // some program
 	autoRules                   int        // rules that got their preference here
+	links                       []link     // interfaces that are named
+	lateLinks                   bool       // some of them may come later: dynamic_interfaces
 
 	// What the statements of an open block belong to.
 	inst    *instance

@@ -78,7 +78,7 @@ func TestKeepalived_ScriptUser(t *testing.T) {
 		{"script_user nobody", true, 6, "nobody"},
 	} {
 		o := outside()
-		o.Account = func(name string) bool { return tt.account && name == "keepalived_script" }
+		o.Account = func(name string) bool { return tt.account || name != "keepalived_script" }
 		c, diags := loadOn(strings.Replace(everyProgram, "GLOBAL", tt.global, 1), o)
 		said := remarks(t, diags)
 		if c == nil {

@@ -89,6 +89,7 @@ func (r *reader) addressWord(k *statement, i int, known *keyword, v *vip) {
 		if v.options.Interface = value; value == "" {
 			r.warnf(k.where(i), "missing_value", "dev INTERFACE", "dev needs the name of an interface; it is ignored")
 		}
+		r.needs(value, k.where(i+1))
 	case "label":
 		if v.options.Label = value; len(value) > maxLabel {
 			r.warnf(k.where(i+1), "long_label", "", "label %s has more than %d characters; the address goes without it", value, maxLabel)

@@ -38,7 +38,7 @@ func checkBlocks() []*keyword {
 				does("misc_path", command(ofCheck(func(c *check) **program { return &c.path }))),
 				does("misc_timeout", seconds(ofCheck(func(c *check) **time.Duration { return &c.scriptTimeout }))),
 				does("misc_dynamic", toggle(ofCheck(func(c *check) **bool { return &c.dynamic }))),
-				does("user", text(ofCheck(func(c *check) **string { return &c.user }))),
+				does("user", account(ofCheck(func(c *check) **string { return &c.user }))),
 			)),
 			checkBlock("FILE_CHECK", healthcheck.KindFile, many(
 				does("track_file", text(ofCheck(func(c *check) **string { return &c.file }))),

@@ -117,14 +117,7 @@ func globalIdentity() []*keyword {
 		does("smtp_alert", toggle(global(func(g *globals) **bool { return &g.smtpAlert }))),
 		does("smtp_alert_vrrp", toggle(global(func(g *globals) **bool { return &g.smtpAlertVRRP }))),
 		does("smtp_alert_checker", toggle(global(func(g *globals) **bool { return &g.smtpAlertChecker }))),
-		does("script_user", func(r *reader, s *statement) {
-			if user, ok := r.value(s, 1); ok {
-				if group := s.arg(2); group != "" {
-					user += ":" + group
-				}
-				r.global.scriptUser = &user
-			}
-		}),
+		does("script_user", account(global(func(g *globals) **string { return &g.scriptUser }))),
 		does("enable_script_security", on(global(func(g *globals) **bool { return &g.scriptSecurity }))),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
 		does("smtp_connect_timeout", seconds(global(func(g *globals) **time.Duration { return &g.mailTimeout }))).note("bounds the whole of sending a mail"),
@@ -183,8 +176,13 @@ func readMailServer(r *reader, s *statement) {
 	if !ok {
 		return
 	}
-	if a, err := netip.ParseAddr(host); err == nil && a.Is6() {
+	switch a, err := netip.ParseAddr(host); {
+	case err == nil && a.Is6():
 		host = "[" + host + "]"
+	case err != nil && r.opts.MailHost != nil:
+		if why := r.opts.MailHost(host); why != nil {
+			r.warnf(s.where(1), "unknown_host", "", "the address of the mail server is not known: %v; no mail can be sent until it is", why)
+		}
 	}
 	port := "25"
 	if len(s.words) > 2 {
@@ -335,7 +333,7 @@ func globalWithout() []*keyword {
 		many(does("checker_log_all_failures", toggle(global(func(g *globals) **bool { return &g.logFailures })))),
 		many(
 			does("max_auto_priority", nil).note("always so: the router role has real-time priority from the start and not only once it was late"),
-			does("dynamic_interfaces", nil).note("always so: an interface that is not there yet is waited for"),
+			does("dynamic_interfaces", func(r *reader, _ *statement) { r.lateLinks = true }).note("always so: an interface that is not there yet is waited for"),
 			does("reload_check_config", nil).note("always so: a reload with a bad file changes nothing"),
 			does("vrrp_iptables", nil).note("packets to addresses with no_accept are dropped, by nftables and in chains of vipd's own"),
 			does("set_supplementary_groups", nil).note("always so: programs get all groups of their user"),

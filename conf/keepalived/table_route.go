@@ -220,6 +220,7 @@ func (r *routeReader) hop(word string, i int, value string) bool {
 		*via = r.gateway(r.k, i)
 	case "dev", "oif":
 		*iface = value
+		r.needs(value, r.k.where(i))
 	case "weight":
 		if n, ok := r.number(r.k, i, 1, 256); ok {
 			*weight = n

@@ -102,8 +102,10 @@ func (r *ruleReader) take(word string, i int, _ bool) {
 		r.mark(i)
 	case "dev", "iif":
 		r.out.In = value
+		r.needs(value, r.k.where(i))
 	case "oif":
 		r.out.Out = value
+		r.needs(value, r.k.where(i))
 	case "inet", "inet6":
 		r.out.Family = map[string]vrrp.Family{"inet": vrrp.IPv4, "inet6": vrrp.IPv6}[word]
 	case "type":

@@ -37,6 +37,9 @@ func (r *reader) tracks(s *statement, kind vrrp.TrackKind) []track {
 				r.invalid(k, i, "is not understood")
 			}
 		}
+		if kind == vrrp.TrackInterface {
+			r.needs(t.name, t.at)
+		}
 		out = append(out, t)
 	}
 	return out
@@ -92,7 +95,7 @@ func scriptBlock() *keyword {
 			func(r *reader) *bool { return &r.script.reverse })),
 		does("rise", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.rise }))),
 		does("fall", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.fall }))),
-		does("user", text(ofScript(func(t *trackScript) **string { return &t.user }))),
+		does("user", account(ofScript(func(t *trackScript) **string { return &t.user }))),
 		does("init_fail", on(ofScript(func(t *trackScript) **bool { return &t.initFail }))),
 	))
 }

@@ -35,7 +35,10 @@ func instanceBlock() *keyword {
 
 func instanceIdentity() []*keyword {
 	return many(
-		does("interface", text(ofInstance(func(i *instance) **string { return &i.iface }))),
+		does("interface", func(r *reader, s *statement) {
+			text(ofInstance(func(i *instance) **string { return &i.iface }))(r, s)
+			r.needs(s.arg(1), s.where(1))
+		}),
 		does("virtual_router_id", func(r *reader, s *statement) {
 			r.inst.vridAt = s.where(1)
 			integer(1, 255, ofInstance(func(i *instance) **int { return &i.vrid }))(r, s)

@@ -214,10 +214,7 @@ func command(to field[program]) func(*reader, *statement) {
 			return
 		}
 		if len(s.words) > 2 {
-			p.user = s.arg(2)
-			if len(s.words) > 3 {
-				p.user += ":" + strings.TrimPrefix(s.arg(3), ":")
-			}
+			p.user = accountOf(s, 2)
 			if strings.ContainsAny(p.user, "/.=") || strings.HasPrefix(p.user, "-") {
 				r.warnf(s.where(2), "unquoted_command", "put the whole command into quotes",
 					"keepalived takes %q for the user to run as; it is taken for an argument here", s.arg(2))

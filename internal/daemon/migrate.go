@@ -52,11 +52,20 @@ func (m Migration) program() func(string) error {
 	}
 }
 
+// account judges users: nil where those of this machine are meant. Nobody knows
+// whether the other one has the user that runs programs if none is named.
+func (m Migration) account() func(string) bool {
+	if !m.Elsewhere {
+		return nil
+	}
+	return func(name string) bool { return name != keepalived.UsualScriptUser || conf.HasAccount(name) }
+}
+
 // Migrate converts files to vipd's own language. The text is read back and
 // compared with what running the files would give.
 func (m Migration) Migrate(files []string) Converted {
 	from, names, format := newRecording(), newResolver(), m.Format
-	opt := Options{Files: files, Format: format, Program: m.program()}
+	opt := Options{Files: files, Format: format, Program: m.program(), Account: m.account()}
 	want, diags := loadConfig(opt, from, names)
 	if want == nil {
 		return Converted{Diagnostics: diags}

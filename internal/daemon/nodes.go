@@ -32,7 +32,7 @@ func ParseNodeFiles(args []string) (nodes []NodeFile, ok bool) {
 // nodes are nil when the diagnostics hold an error.
 func loadNodes(files []NodeFile, m Migration) (nodes []conf.Node, diags conf.Diagnostics) {
 	for _, f := range files {
-		cfg, remarks := Options{Files: []string{f.File}, Format: m.Format, Director: f.Name, Program: m.program()}.Load()
+		cfg, remarks := Options{Files: []string{f.File}, Format: m.Format, Director: f.Name, Program: m.program(), Account: m.account()}.Load()
 		diags = append(diags, remarks...)
 		if cfg != nil {
 			nodes = append(nodes, conf.Node{Name: f.Name, Config: cfg})

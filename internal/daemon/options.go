@@ -50,6 +50,11 @@ type Options struct {
 	Rehearsal int
 	// Program tells why a program will not or must not be run; nil = conf.CheckProgram.
 	Program func(path string) error
+	// Account tells whether there is a user, nil = conf.HasAccount; Interfaces and
+	// MailHost are as in conf.Options.
+	Account    func(name string) bool
+	Interfaces func(namespace string) []string
+	MailHost   func(host string) error
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
 
@@ -84,6 +89,10 @@ func loadConfig(opt Options, from *recording, names *resolver) (*conf.Config, co
 		AllFiles: opt.AllFiles,
 		Known:    from.known,
 		Program:  opt.Program,
+		Account:  opt.Account,
+
+		Interfaces: opt.Interfaces,
+		MailHost:   opt.MailHost,
 	})
 	if cfg != nil && opt.Adjust != nil {
 		opt.Adjust(cfg)
