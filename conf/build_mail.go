@@ -89,7 +89,7 @@ func (b *builder) pipes(n *node) []Pipe {
 // hook builds a program of the daemon's own life.
 func (b *builder) hook(n *node, name string) Hook {
 	for _, k := range n.all(name) {
-		return Hook{Command: b.command(k, "command"), Timeout: get[time.Duration](k, "timeout")}
+		return Hook{Command: b.command(k, "command"), User: get[string](k, "user"), Timeout: get[time.Duration](k, "timeout")}
 	}
 	return Hook{}
 }

@@ -35,7 +35,7 @@ func (b *builder) instances(nodes []*node, tracks *trackSet) {
 		c.Tracks = tracks.tracks(n)
 		b.notifyInstance(n)
 		b.origins(n)
-		c.TellLower = len(b.cfg.Notify[n.labels[0]].LowerPriority) > 0
+		c.TellLower = len(b.cfg.Notify[n.labels[0]].LowerPriority.Args) > 0
 		b.checkTracks(n, c)
 		b.checkInterval(n, c)
 		b.checkPriority(n, c)

@@ -152,6 +152,7 @@ type Dump struct {
 // Hook is a program of the daemon's own life; without Command there is none.
 type Hook struct {
 	Command []string
+	User    string        // that runs it; "" = that of all programs
 	Timeout time.Duration // 0 = 10 s
 }
 

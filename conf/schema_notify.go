@@ -100,6 +100,7 @@ var bufferBlock = &block{
 func hookBlock(name, help string) *block {
 	return &block{name: name, once: true, help: help, attrs: []*attr{
 		{name: "command", kind: kindStrings, required: true, help: "Program and arguments."},
+		{name: "user", kind: kindString, defNote: "that of `scripts`", help: "User that runs it."},
 		{name: "timeout", kind: kindDuration, def: `"10s"`, min: int64(100 * time.Millisecond), max: int64(time.Hour), help: "Longest time."},
 	}}
 }

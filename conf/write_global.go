@@ -101,6 +101,7 @@ func (w *writer) hooks(m maker) {
 		if len(h.Command) > 0 {
 			k := m.child(h.name)
 			k.set("command", h.Command)
+			k.set("user", h.User)
 			k.set("timeout", h.Timeout)
 		}
 	}

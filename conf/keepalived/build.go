@@ -113,7 +113,8 @@ func (r *reader) hook(p *program, timeout *time.Duration, what string) conf.Hook
 	if p == nil {
 		return conf.Hook{}
 	}
-	return conf.Hook{Command: r.found(p, what), Timeout: or(timeout, hookTimeout)}
+	run := r.run(p, what)
+	return conf.Hook{Command: run.Args, User: run.User, Timeout: or(timeout, hookTimeout)}
 }
 
 // buildSync builds the connection synchronisation: the global setting, or the

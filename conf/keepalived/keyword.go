@@ -140,6 +140,9 @@ func find(known []*keyword, name string) *keyword {
 func (r *reader) one(s *statement, k *keyword) {
 	switch k.status {
 	case Accepted:
+		if k.apply != nil { // looks at the value
+			k.apply(r, s)
+		}
 		say := r.notef
 		if k.gone {
 			say = r.warnf

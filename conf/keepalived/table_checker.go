@@ -91,11 +91,14 @@ func serviceKernel() []*keyword {
 	out := many(
 		does("ip_family", func(r *reader, s *statement) {
 			six := s.arg(1) == "inet6"
-			if !six && s.arg(1) != "inet" {
+			switch {
+			case !six && s.arg(1) != "inet":
 				r.invalid(s, 1, "is neither inet nor inet6")
-				return
+			case r.svc.addr.IsValid() && six != r.svc.addr.Addr().Is6():
+				r.invalid(s, 1, "is not the family of "+r.svc.addr.Addr().String())
+			default:
+				r.svc.six = &six
 			}
-			r.svc.six = &six
 		}),
 		does("protocol", text(ofService(func(v *service) **string { return &v.protocol }))),
 		does("lb_algo", scheduler), does("lvs_sched", scheduler),

@@ -101,7 +101,7 @@ func scriptBlock() *keyword {
 }
 
 func trackFileBlock(name string) *keyword {
-	number := integer(-1<<31+1, 1<<31-1, func(r *reader) **int { return &r.file.weight })
+	number := integer(vrrp.MinWeight-1, vrrp.MaxWeight+1, func(r *reader) **int { return &r.file.weight })
 	return block(name, func(r *reader, s *statement) {
 		name, _ := r.value(s, 1)
 		r.file = &trackFile{name: name, at: s.where(0)}

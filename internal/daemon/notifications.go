@@ -115,7 +115,7 @@ func (n *notifications) sameState(c stateChange, state notify.State) {
 	to := n.cfg.Notify[c.Name]
 	change := notify.Change{Kind: notify.Instance, Name: c.Name, State: state, Priority: c.Priority, Reason: string(c.Reason), At: c.At}
 	switch {
-	case c.Lower && len(to.LowerPriority) > 0:
+	case c.Lower && len(to.LowerPriority.Args) > 0:
 		change.State = notify.Lower
 	case !c.Lower && to.PriorityChanges:
 		change.PriorityOnly = true

@@ -1,6 +1,7 @@
 package daemon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func runHook(opt Options, user string, h conf.Hook, name string) {
 	if len(h.Command) == 0 {
 		return
 	}
-	r := program.Run(context.Background(), program.Command{Args: h.Command, Timeout: h.Timeout, User: user})
+	r := program.Run(context.Background(), program.Command{Args: h.Command, Timeout: h.Timeout, User: cmp.Or(h.User, user)})
 	if r.Err != nil {
 		newLogger(opt.Log, "info", "text").Warn("run "+name+" program", "program", h.Command[0], "error", r.Err, "output", r.Output)
 	}

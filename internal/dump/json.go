@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/vrrp"
 )
 

@@ -110,7 +110,6 @@ virtual_server "group" {
     on_up      = ["/usr/bin/true", "up"]
     on_down    = ["/usr/bin/true", "down"]
     user       = "nobody"
-    program "on_down" { user = "daemon" }
   }
   alert {
     down     = ["/usr/bin/true", "{service}"]
@@ -130,7 +129,6 @@ virtual_server "group" {
     on_up   = ["/usr/bin/true", "up"]
     on_down = ["/usr/bin/true", "down"]
     user    = "daemon:adm"
-    program "on_up" { user = "nobody" }
     mail    = true
     weight          = 5
     quiescent       = true

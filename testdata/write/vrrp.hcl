@@ -83,6 +83,7 @@ global {
   buffer "processes" { size = 500000 }
   startup {
     command = ["/usr/bin/true", "up"]
+    user    = "nobody"
     timeout = "20s"
   }
   reload_at {
@@ -90,10 +91,12 @@ global {
     repeat = true
   }
   files_changed {
+    user    = "nobody"
     command = ["/usr/local/sbin/copy", "vipd.hcl"]
     timeout = "20s"
   }
   shutdown {
+    user    = "nobody"
     command = ["/usr/bin/true", "down"]
     timeout = "5s"
   }
