@@ -22,12 +22,17 @@ import (
 
 const instance = "vrrp_instance a {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress { 192.0.2.1 }\n"
 
-// asKeepalived runs vipd as keepalived on a machine with two interfaces and no
-// name servers, and returns its exit code.
+// asKeepalived runs vipd as keepalived on a machine with two interfaces,
+// and returns its exit code.
 func asKeepalived(args []string) int {
 	c := &common{
 		interfaces: func(string) []string { return []string{"lo", "eth0", "eth1"} },
-		mailHost:   func(string) error { return errors.New("no such host") },
+		mailHost: func(host string) error {
+			if strings.HasSuffix(host, ".invalid") {
+				return errors.New("no such host")
+			}
+			return nil
+		},
 	}
 	return executeWith(c, append([]string{keepalivedName}, args...))
 }

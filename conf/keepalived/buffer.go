@@ -34,7 +34,7 @@ func bufferKeywords() []*keyword {
 		pair("process_monitor_rcv_bufs", func(g *globals) *buffer { return &g.processBuffer }),
 		many(
 			does("vrrp_rx_bufs_policy", readReceivePolicy),
-			does("vrrp_rx_bufs_multiplier", integer(1, math.MaxUint16, global(func(g *globals) **int { return &g.receive.multiplier }))),
+			does("vrrp_rx_bufs_multiplier", once(integer(1, math.MaxUint16, global(func(g *globals) **int { return &g.receive.multiplier })))),
 		),
 		without("the IPVS of the kernel waits with its answers until they are read", "lvs_netlink_cmd_rcv_bufs", "lvs_netlink_cmd_rcv_bufs_force"),
 		without("the checker learns from the router which addresses are here", "lvs_netlink_monitor_rcv_bufs", "lvs_netlink_monitor_rcv_bufs_force"),

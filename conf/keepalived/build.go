@@ -106,8 +106,12 @@ func (g *globals) process(usual string, i int) conf.Process {
 	return p
 }
 
-// hookTimeout bounds startup_script and shutdown_script.
-const hookTimeout = 10 * time.Second
+// hookTimeout bounds startup_script and shutdown_script; maxHookTimeout is the
+// largest bound that may be written.
+const (
+	hookTimeout    = 10 * time.Second
+	maxHookTimeout = 1000 * time.Second
+)
 
 func (r *reader) hook(p *program, timeout *time.Duration, what string) conf.Hook {
 	if p == nil {

@@ -173,6 +173,9 @@ func (r *reader) resolve(tracks []track, own string) []vrrp.Track {
 		if !defined {
 			r.warnf(t.at, "unknown_track", "", "there is no %s %s to track; it is ignored", t.kind, t.name)
 		}
+		if gone {
+			r.warnf(t.at, "unknown_track", "", "the %s %s that is ignored is not tracked, as in keepalived", t.kind, t.name)
+		}
 		if !defined || gone {
 			continue
 		}

@@ -256,6 +256,11 @@ func (r *reader) delivery(i *instance, c *vrrp.Config) {
 		r.warnf(i.at, "no_peers", "", "%s has no usable unicast_peer: its adverts go to the group", i.name)
 	}
 	if len(i.peers) == 0 && !c.Delivery.NeedPeers {
+		for _, word := range []string{"unicast_src_ip", "unicast_ttl", "check_unicast_src"} {
+			if at, is := i.words[word]; is && !i.hasPeers {
+				r.warnf(at, "no_peers", "unicast_peer { … }", "%s has %s and no unicast_peer: its adverts go to the group", i.name, word)
+			}
+		}
 		return
 	}
 	c.Delivery.Group = netip.Addr{}

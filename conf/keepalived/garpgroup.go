@@ -16,20 +16,20 @@ type garpGroup struct {
 
 func garpGroupBlock() *keyword {
 	of := func(pick func(*garpGroup) **time.Duration) func(*reader, *statement) {
-		return seconds(func(r *reader) **time.Duration { return pick(r.garpGroups[len(r.garpGroups)-1]) })
+		return between(time.Microsecond, longest, func(r *reader) **time.Duration { return pick(r.garpGroups[len(r.garpGroups)-1]) })
 	}
 	return block("garp_group", func(r *reader, _ *statement) { r.garpGroups = append(r.garpGroups, &garpGroup{}) }, nil, many(
 		does("garp_interval", of(func(g *garpGroup) **time.Duration { return &g.interval })),
 		does("gna_interval", of(func(g *garpGroup) **time.Duration { return &g.naInterval })),
 		does("interface", func(r *reader, s *statement) {
 			if name, ok := r.value(s, 1); ok {
-				r.joinGARP(name)
+				r.joinGARP(name, s.where(1))
 			}
 		}),
 		free("interfaces", func(r *reader, s *statement) {
 			for _, line := range s.kids {
-				for _, w := range line.words {
-					r.joinGARP(w.text)
+				for i, w := range line.words {
+					r.joinGARP(w.text, line.where(i))
 				}
 			}
 		}),
@@ -37,7 +37,8 @@ func garpGroupBlock() *keyword {
 }
 
 // joinGARP adds an interface to the open garp_group.
-func (r *reader) joinGARP(name string) {
+func (r *reader) joinGARP(name string, at place) {
+	r.needs(name, at)
 	g := r.garpGroups[len(r.garpGroups)-1]
 	g.interfaces = append(g.interfaces, name)
 }

@@ -167,6 +167,10 @@ func (r *reader) one(s *statement, k *keyword) {
 			r.warnf(s.where(0), "missing_block", "", "%s has no block", k.name)
 		}
 		r.walk(s.kids, k.kids, s)
+	case k.free != nil && !s.block && len(s.words) > 1:
+		r.warnf(s.where(1), "missing_block", "", "%s has no block; what stands beside it is ignored", k.name)
+	case k.free != nil && !s.block: // keepalived does not mind
+		r.notef(s.where(0), "missing_block", "", "%s has no block", k.name)
 	case k.free == nil && s.block:
 		r.warnf(s.where(0), "unexpected_block", "", "%s does not take a block; what is in it is ignored", k.name)
 	}

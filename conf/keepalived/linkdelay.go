@@ -13,6 +13,7 @@ const longestLinkDelay = 255 * time.Second
 // of its coming up, by default the same.
 func linkDelays(r *reader, s *statement) {
 	for _, line := range s.kids {
+		r.needs(line.name(), line.where(0))
 		down, ok := r.seconds(line, 1)
 		up := down
 		if ok && line.arg(2) != "" {

@@ -98,7 +98,7 @@ func connectKeywords(kind healthcheck.Kind) []*keyword {
 // scheduleKeywords say when a check is made and what its results mean.
 func scheduleKeywords() []*keyword {
 	return concat(
-		timingKeywords(func(r *reader) *timing { return &r.chk.timing }),
+		timingKeywords(0, func(r *reader) *timing { return &r.chk.timing }),
 		many(does("log_all_failures", toggle(ofCheck(func(c *check) **bool { return &c.logFailures })))),
 	)
 }

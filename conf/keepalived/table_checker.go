@@ -211,14 +211,15 @@ func servicePool() []*keyword {
 	)
 }
 
-// timingKeywords may stand in a virtual server, a real server and a check.
-func timingKeywords(of func(*reader) *timing) []*keyword {
+// timingKeywords may stand in a virtual server, a real server and a check, which
+// alone may do without any retry.
+func timingKeywords(leastRetry int, of func(*reader) *timing) []*keyword {
 	d := func(pick func(*timing) **time.Duration) func(*reader, *statement) {
 		return seconds(func(r *reader) **time.Duration { return pick(of(r)) })
 	}
 	return many(
 		does("delay_loop", between(time.Microsecond, longest, func(r *reader) **time.Duration { return &of(r).interval })),
-		does("retry", integer(0, 1_000_000, func(r *reader) **int { return &of(r).retry })),
+		does("retry", integer(leastRetry, 1_000_000, func(r *reader) **int { return &of(r).retry })),
 		does("delay_before_retry", d(func(t *timing) **time.Duration { return &t.pause })),
 		does("warmup", d(func(t *timing) **time.Duration { return &t.warmup })),
 		does("alpha", toggle(func(r *reader) **bool { return &of(r).alpha })),
@@ -230,7 +231,7 @@ const longestTimer = math.MaxUint32 * time.Microsecond
 
 // serviceTiming are those of a virtual server, where alpha takes no value.
 func serviceTiming() []*keyword {
-	out := timingKeywords(func(r *reader) *timing { return &r.svc.timing })
+	out := timingKeywords(1, func(r *reader) *timing { return &r.svc.timing })
 	find(out, "alpha").apply = on(func(r *reader) **bool { return &r.svc.alpha })
 	return out
 }
@@ -272,7 +273,7 @@ func serverBlock() *keyword {
 			does("lthreshold", integer(0, 1<<31-1, ofServer(func(v *server) **int { return &v.lower }))),
 			does("inhibit_on_failure", toggle(ofServer(func(v *server) **bool { return &v.quiescent }))),
 		),
-		timingKeywords(func(r *reader) *timing { return &r.rs.timing }), connectTimeout(func(r *reader) *timing { return &r.rs.timing }),
+		timingKeywords(1, func(r *reader) *timing { return &r.rs.timing }), connectTimeout(func(r *reader) *timing { return &r.rs.timing }),
 		hostKeyword(func(r *reader) *timing { return &r.rs.timing }),
 		many(
 			does("notify_up", command(ofServer(func(v *server) **program { return &v.up }))),

@@ -45,6 +45,9 @@ func globalProcesses() []*keyword {
 // processors reads a list of numbers of processors.
 func (r *reader) processors(s *statement) []int {
 	var out []int
+	if len(s.words) == 1 {
+		r.warnf(s.where(0), "missing_value", "numbers of processors, from 0 on", "%s names no processor", s.name())
+	}
 	for i := 1; i < len(s.words); i++ {
 		n, err := strconv.Atoi(s.arg(i))
 		if err != nil || n < 0 || n > 1023 {

@@ -1,6 +1,7 @@
 package keepalived
 
 import (
+	"math"
 	"net/mail"
 	"net/netip"
 	"strings"
@@ -51,7 +52,7 @@ func init() {
 		)),
 		placeKeywords(),
 		without("it is for kernels before 3.13", "namespace_with_ipsets"),
-		many(does("child_wait_time", seconds(global(func(g *globals) **time.Duration { return &g.childWait })))),
+		many(does("child_wait_time", whole(seconds(global(func(g *globals) **time.Duration { return &g.childWait }))))),
 		without(obsolete, "real_server_group"),
 	)
 }
@@ -96,7 +97,7 @@ func (r *reader) mailAddress(s *statement, i int) (string, bool) {
 func globalIdentity() []*keyword {
 	return many(
 		does("router_id", text(global(func(g *globals) **string { return &g.routerID }))).note("in the subject of mail"),
-		does("lvs_id", text(global(func(g *globals) **string { return &g.routerID }))).note("old name of router_id"),
+		does("lvs_id", renamed("router_id", text(global(func(g *globals) **string { return &g.routerID })))).note("old name of router_id"),
 		free("notification_email", func(r *reader, s *statement) {
 			for _, k := range s.kids {
 				if to, ok := r.mailAddress(k, 0); ok {
@@ -120,11 +121,11 @@ func globalIdentity() []*keyword {
 		does("script_user", account(global(func(g *globals) **string { return &g.scriptUser }))),
 		does("enable_script_security", on(global(func(g *globals) **bool { return &g.scriptSecurity }))),
 		does("default_interface", text(global(func(g *globals) **string { return &g.defaultInterface }))),
-		does("smtp_connect_timeout", seconds(global(func(g *globals) **time.Duration { return &g.mailTimeout }))).note("bounds the whole of sending a mail"),
+		does("smtp_connect_timeout", whole(atLeast(time.Second, global(func(g *globals) **time.Duration { return &g.mailTimeout })))).note("bounds the whole of sending a mail"),
 		does("startup_script", command(global(func(g *globals) **program { return &g.startup }))),
 		does("shutdown_script", command(global(func(g *globals) **program { return &g.shutdown }))),
-		does("startup_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.startupTimeout }))),
-		does("shutdown_script_timeout", seconds(global(func(g *globals) **time.Duration { return &g.shutdownTimeout }))),
+		does("startup_script_timeout", whole(between(time.Second, maxHookTimeout, global(func(g *globals) **time.Duration { return &g.startupTimeout })))),
+		does("shutdown_script_timeout", whole(between(time.Second, maxHookTimeout, global(func(g *globals) **time.Duration { return &g.shutdownTimeout })))),
 		does("vrrp_notify_priority_changes", toggle(global(func(g *globals) **bool { return &g.notifyPriority }))),
 		does("fifo_write_vrrp_states_on_reload", on(global(func(g *globals) **bool { return &g.statesOnReload }))),
 		does("state_dump_file", text(global(func(g *globals) **string { return &g.dataFile }))),
@@ -207,7 +208,7 @@ func globalVRRP() []*keyword {
 		does("vrrp_higher_prio_send_advert", toggle(global(func(g *globals) **bool { return &g.rules.sendHigher }))),
 		does("vrrp_owner_ignore_adverts", toggle(global(func(g *globals) **bool { return &g.rules.deafOwner }))),
 		does("vrrp_skip_check_adv_addr", on(global(func(g *globals) **bool { return &g.rules.skipCheck }))),
-		does("vrrp_startup_delay", seconds(global(func(g *globals) **time.Duration { return &g.startupDelay }))),
+		does("vrrp_startup_delay", between(time.Millisecond, longest, global(func(g *globals) **time.Duration { return &g.startupDelay }))),
 	)
 }
 
@@ -218,11 +219,15 @@ func globalGARP() []*keyword {
 	n := func(pick func(*garp) **int) func(*reader, *statement) {
 		return integer(0, 1000, global(func(g *globals) **int { return pick(&g.garp) }))
 	}
+	pause := func(pick func(*garp) **time.Duration) func(*reader, *statement) {
+		return between(time.Microsecond, longest, global(func(g *globals) **time.Duration { return pick(&g.garp) }))
+	}
+	extra := readExtra(1, func(r *reader) *garp { return &r.global.garp })
 	return concat(garpKeywords("vrrp_", g, n), many(
-		does("vrrp_garp_interval", g(func(g *garp) **time.Duration { return &g.interval })).note("0 is taken for no pause; keepalived 2.2 calls it an error"),
-		does("vrrp_gna_interval", g(func(g *garp) **time.Duration { return &g.naInterval })),
-		does("vrrp_garp_extra_if", readExtra(func(r *reader) *garp { return &r.global.garp })),
-		does("vrrp_vmac_garp_intvl", readExtra(func(r *reader) *garp { return &r.global.garp })).note("old name of vrrp_garp_extra_if"),
+		does("vrrp_garp_interval", pause(func(g *garp) **time.Duration { return &g.interval })),
+		does("vrrp_gna_interval", pause(func(g *garp) **time.Duration { return &g.naInterval })),
+		does("vrrp_garp_extra_if", extra),
+		does("vrrp_vmac_garp_intvl", renamed("vrrp_garp_extra_if", extra)).note("old name of vrrp_garp_extra_if"),
 		does("vrrp_min_garp", toggle(global(func(g *globals) **bool { return &g.garp.minimal }))),
 	))
 }
@@ -230,11 +235,11 @@ func globalGARP() []*keyword {
 // garpKeywords are the settings of announcements, global ones with a prefix.
 func garpKeywords(prefix string, g func(func(*garp) **time.Duration) func(*reader, *statement), n func(func(*garp) **int) func(*reader, *statement)) []*keyword {
 	return many(
-		does(prefix+"garp_master_delay", g(func(g *garp) **time.Duration { return &g.delay })),
-		does(prefix+"garp_master_repeat", n(func(g *garp) **int { return &g.repeat })),
-		does(prefix+"garp_master_refresh", g(func(g *garp) **time.Duration { return &g.refresh })),
-		does(prefix+"garp_master_refresh_repeat", n(func(g *garp) **int { return &g.refreshRepeat })),
-		does(prefix+"garp_lower_prio_delay", g(func(g *garp) **time.Duration { return &g.lowerDelay })),
+		does(prefix+"garp_master_delay", whole(g(func(g *garp) **time.Duration { return &g.delay }))),
+		does(prefix+"garp_master_repeat", notZero(n(func(g *garp) **int { return &g.repeat }))),
+		does(prefix+"garp_master_refresh", whole(g(func(g *garp) **time.Duration { return &g.refresh }))),
+		does(prefix+"garp_master_refresh_repeat", notZero(n(func(g *garp) **int { return &g.refreshRepeat }))),
+		does(prefix+"garp_lower_prio_delay", whole(g(func(g *garp) **time.Duration { return &g.lowerDelay }))),
 		does(prefix+"garp_lower_prio_repeat", n(func(g *garp) **int { return &g.lowerRepeat })),
 	)
 }
@@ -261,6 +266,9 @@ func readFlushOnStop(r *reader, s *statement) {
 
 // readTimeouts reads "tcp S tcpfin S udp S".
 func readTimeouts(r *reader, s *statement) {
+	if len(s.words) == 1 {
+		r.warnf(s.where(0), "missing_value", "tcp, tcpfin or udp, and seconds", "lvs_timeouts says nothing")
+	}
 	for i := 1; i < len(s.words); i += 2 {
 		d, ok := r.seconds(s, i+1)
 		if !ok {
@@ -332,8 +340,17 @@ func globalWithout() []*keyword {
 			"bfd_cpu_affinity", "bfd_rlimit_rttime", "bfd_rlimit_rtime"),
 		many(does("checker_log_all_failures", toggle(global(func(g *globals) **bool { return &g.logFailures })))),
 		many(
-			does("max_auto_priority", nil).note("always so: the router role has real-time priority from the start and not only once it was late"),
-			does("dynamic_interfaces", func(r *reader, _ *statement) { r.lateLinks = true }).note("always so: an interface that is not there yet is waited for"),
+			does("max_auto_priority", func(r *reader, s *statement) {
+				if len(s.words) > 1 {
+					r.number(s, 1, -1, 99)
+				}
+			}).note("always so: the router role has real-time priority from the start and not only once it was late"),
+			does("dynamic_interfaces", func(r *reader, s *statement) {
+				if len(s.words) > 1 && s.arg(1) != "allow_if_changes" {
+					r.invalid(s, 1, "is not allow_if_changes")
+				}
+				r.lateLinks = true
+			}).note("always so: an interface that is not there yet is waited for"),
 			does("reload_check_config", nil).note("always so: a reload with a bad file changes nothing"),
 			does("vrrp_iptables", nil).note("packets to addresses with no_accept are dropped, by nftables and in chains of vipd's own"),
 			does("set_supplementary_groups", nil).note("always so: programs get all groups of their user"),
@@ -359,7 +376,11 @@ func globalWithout() []*keyword {
 		many(does("log_unknown_vrids", nil).note("always so: a line for each sender, at most every ten seconds, with how many were not written")),
 		many(does("vmac_prefix", text(global(func(g *globals) **string { return &g.vmacPrefix })))),
 		without("addresses have no virtual MAC interfaces of their own", "vmac_addr_prefix"),
-		many(does("random_seed", nil).note("what comes after it is the same every time, though not the same as in keepalived")),
+		many(does("random_seed", func(r *reader, s *statement) {
+			if _, ok := r.value(s, 1); ok {
+				r.number(s, 1, 0, math.MaxUint32)
+			}
+		}).note("what comes after it is the same every time, though not the same as in keepalived")),
 		reloadKeywords(),
 		many(does("data_use_instance", toggle(global(func(g *globals) **bool { return &g.namedDumps })))),
 		without("the configuration is read once, by one process", "config_save_dir", "tmp_config_directory"),

@@ -50,7 +50,9 @@ func weight(low, high int, to field[int], reverse func(*reader) *bool) func(*rea
 	number := integer(low, high, to)
 	return func(r *reader, s *statement) {
 		number(r, s)
-		*reverse(r) = s.arg(2) == "reverse"
+		if *reverse(r) = s.arg(2) == "reverse"; !*reverse(r) && len(s.words) > 2 && s.arg(2) != "noreverse" {
+			r.invalid(s, 2, "is not reverse")
+		}
 	}
 }
 
@@ -89,8 +91,8 @@ func scriptBlock() *keyword {
 		r.scripts = append(r.scripts, r.script)
 	}, nil, many(
 		does("script", command(ofScript(func(t *trackScript) **program { return &t.program }))),
-		does("interval", atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.interval }))),
-		does("timeout", atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.timeout }))),
+		does("interval", whole(atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.interval })))),
+		does("timeout", whole(atLeast(time.Second, ofScript(func(t *trackScript) **time.Duration { return &t.timeout })))),
 		does("weight", weight(vrrp.MinWeight, vrrp.MaxWeight, ofScript(func(t *trackScript) **int { return &t.weight }),
 			func(r *reader) *bool { return &r.script.reverse })),
 		does("rise", integer(1, 1_000_000, ofScript(func(t *trackScript) **int { return &t.rise }))),

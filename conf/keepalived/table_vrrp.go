@@ -161,12 +161,12 @@ func instanceGARP() []*keyword {
 	n := func(pick func(*garp) **int) func(*reader, *statement) {
 		return integer(0, 1000, ofInstance(func(i *instance) **int { return pick(&i.garp) }))
 	}
-	extra := readExtra(func(r *reader) *garp { return &r.inst.garp })
-	return concat(garpKeywords("", g, n), many(does("garp_extra_if", extra), does("vmac_garp_intvl", extra).note("old name of garp_extra_if")))
+	extra := readExtra(0, func(r *reader) *garp { return &r.inst.garp })
+	return concat(garpKeywords("", g, n), many(does("garp_extra_if", extra), does("vmac_garp_intvl", renamed("garp_extra_if", extra)).note("old name of garp_extra_if")))
 }
 
 // readExtra reads "[all] SECONDS".
-func readExtra(of func(*reader) *garp) func(*reader, *statement) {
+func readExtra(least int, of func(*reader) *garp) func(*reader, *statement) {
 	return func(r *reader, s *statement) {
 		i := 1
 		if s.arg(1) == "all" {
@@ -175,7 +175,7 @@ func readExtra(of func(*reader) *garp) func(*reader, *statement) {
 		if _, ok := r.value(s, i); !ok {
 			return
 		}
-		if n, ok := r.number(s, i, 0, 86400); ok {
+		if n, ok := r.number(s, i, least, 86400); ok {
 			every := time.Duration(n) * time.Second
 			of(r).extra, of(r).extraAll = &every, i == 2
 		}
@@ -214,11 +214,22 @@ func instanceWithout() []*keyword {
 		),
 		many(does("promote_secondaries", nil).note("always so: without it, an address that ends would take others with it")),
 		without("links are watched through netlink, at once", "linkbeat_use_polling"),
-		without("keepalived has never implemented it", "debug"),
+		debugKeyword(),
 		many(does("lvs_sync_daemon_interface", text(ofInstance(func(i *instance) **string { return &i.syncInterface }))).note("old form of lvs_sync_daemon")),
-		many(does("kernel_rx_buf_size", integer(1, math.MaxInt32, ofInstance(func(i *instance) **int { return &i.receiveBuffer })))),
+		many(does("kernel_rx_buf_size", once(integer(1, math.MaxInt32, ofInstance(func(i *instance) **int { return &i.receiveBuffer }))))),
 		without(obsolete, "sync_instance"),
 	)
+}
+
+// debugKeyword has no effect, but values that it may have.
+func debugKeyword() []*keyword {
+	list := without("keepalived has never implemented it", "debug")
+	list[0].apply = func(r *reader, s *statement) {
+		if _, ok := r.value(s, 1); ok {
+			r.number(s, 1, 0, 4)
+		}
+	}
+	return list
 }
 
 // readVMAC reads "[[name] IFNAME] [MAC] [netlink_notify_msg] [group ID]".
@@ -232,6 +243,8 @@ func readVMAC(r *reader, s *statement) {
 			i++
 		case strings.Count(word, ":") == 5:
 			r.errorf(s.where(i), "not_supported", "", "use_vmac with the address %s is not supported: it is that of RFC 9568 section 7.3", word)
+		case v.Name != "":
+			r.invalid(s, i, "is a second name")
 		case conf.BadInterface(word) != "":
 			r.warnf(s.where(i), "bad_interface", "", "%q cannot be an interface name: %s; it is ignored, as keepalived does", word, conf.BadInterface(word))
 		default:

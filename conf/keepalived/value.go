@@ -115,6 +115,44 @@ func (r *reader) seconds(s *statement, i int) (time.Duration, bool) {
 	return time.Duration(math.Round(f*1e6)) * time.Microsecond, true
 }
 
+// whole remarks on a time with a fraction, which counts here.
+func whole(read func(*reader, *statement)) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		if d, err := strconv.ParseFloat(s.arg(1), 64); err == nil && d != math.Trunc(d) {
+			r.warnf(s.where(1), "fraction", "", "%s %s: keepalived 2.2 takes whole seconds and would ignore it; here it counts", s.name(), s.arg(1))
+		}
+		read(r, s)
+	}
+}
+
+// once remarks on words after the value.
+func once(read func(*reader, *statement)) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		if len(s.words) > 2 {
+			r.warnf(s.where(2), "extra_value", "", "%s takes one value; %q is ignored", s.name(), s.arg(2))
+		}
+		read(r, s)
+	}
+}
+
+// renamed remarks on the old name of a keyword.
+func renamed(now string, read func(*reader, *statement)) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		r.warnf(s.where(0), "old_name", now, "%s is the old name of %s", s.name(), now)
+		read(r, s)
+	}
+}
+
+// notZero remarks on a 0 that counts as 1, here as in keepalived.
+func notZero(read func(*reader, *statement)) func(*reader, *statement) {
+	return func(r *reader, s *statement) {
+		if s.arg(1) == "0" {
+			r.warnf(s.where(1), "bad_value", "", "%s 0 is 1, as in keepalived", s.name())
+		}
+		read(r, s)
+	}
+}
+
 var bools = map[string]bool{"on": true, "true": true, "yes": true, "off": false, "false": false, "no": false}
 
 // toggle reads a switch; without a value it is on.
