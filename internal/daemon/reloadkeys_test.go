@@ -29,7 +29,7 @@ var otherValue = map[string]conf.Expr{
 	"track_ping targets": `["192.0.2.1", "192.0.2.2", "192.0.2.4"]`, "track_script command": `["/usr/bin/false"]`, "track_file path": `"/run/other"`,
 	"track_process program": `"/usr/sbin/other"`, "startup command": `["/usr/bin/false"]`, "shutdown command": `["/usr/bin/false"]`, "files_changed command": `["/usr/bin/false"]`,
 	"mail to": `["other@example.com"]`, "mail from": `"other@example.com"`, "mail server": `"other.example.com:25"`,
-	"buffer size": "54321", "reload_at file": `"/run/other"`, "mail username": `"other"`, "mail password_file": `"/etc/other"`,
+	"buffer size": "54321", "reload_at file": `"/run/other"`, "mail username": `"other"`, "program user": `"other"`, "mail password_file": `"/etc/other"`,
 	"route type": `"prohibit"`, "hop via": `"192.0.2.9"`, "hop interface": `"eth6"`, "rule priority": "1234", "rule action": `"prohibit"`, "rule table": "77",
 	"rule goto": "30000", "rule l3_master": "false", "tunnel port": "7777", "tunnel type": `"ipip"`, "virtual_server forward": `"direct"`,
 	"virtual_server family": `"ipv4"`, "virtual_server protocol": `"sctp"`, "real_server upper_threshold": "4000000", "connection_sync interface": `"eth6"`,
