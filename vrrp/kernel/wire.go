@@ -19,6 +19,7 @@ type Wire struct {
 	ports []*port
 	own   map[virtual]string // interfaces of virtual routers that have one
 	turn  int                // the port whose turn it is to receive
+	many  arrivals           // of more ports than are asked in turn
 	buf   []byte
 }
 
@@ -65,8 +66,10 @@ func (w *Wire) Ready() <-chan struct{} { return w.ready }
 // TryReceive implements runner.Wire. The ports take turns packet by packet.
 func (w *Wire) TryReceive(p *vrrp.Received) bool {
 	for range w.ports {
-		port := w.ports[w.turn]
-		w.turn = (w.turn + 1) % len(w.ports)
+		port, found := w.next()
+		if !found {
+			return false
+		}
 		if port.rx == nil {
 			continue
 		}
@@ -77,6 +80,17 @@ func (w *Wire) TryReceive(p *vrrp.Received) bool {
 		}
 	}
 	return false
+}
+
+// next returns the port to ask now, if any can have something.
+func (w *Wire) next() (*port, bool) {
+	if w.many.fd > 0 {
+		i, found := w.many.next()
+		return w.ports[i], found
+	}
+	port := w.ports[w.turn]
+	w.turn = (w.turn + 1) % len(w.ports)
+	return port, true
 }
 
 // claims tells whether a packet is meant for the port that got it, and says on
@@ -153,6 +167,7 @@ func (w *Wire) Listen(want []runner.Port) error {
 		}
 		errs = append(errs, p.resize())
 	}
+	w.many.follow(w.ports)
 	return errors.Join(errs...)
 }
 
@@ -207,10 +222,12 @@ func (w *Wire) Relink(iface string) error {
 			errs = append(errs, p.relink(w.ready), p.resize())
 		}
 	}
+	w.many.follow(w.ports)
 	return errors.Join(errs...)
 }
 
 func (w *Wire) close() {
+	w.many.close()
 	for _, p := range w.ports {
 		p.close()
 	}

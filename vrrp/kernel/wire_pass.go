@@ -113,6 +113,7 @@ func passedWire(ports []Port, fds []int) (*Wire, error) {
 		w.close()
 		return nil, errPassed
 	}
+	w.many.follow(w.ports)
 	return w, nil
 }
 

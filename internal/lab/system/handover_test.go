@@ -179,7 +179,7 @@ func TestHandOverCutShort(t *testing.T) {
 		v.Signal(syscall.SIGTERM)
 		lab.Steady(t, "it goes on serving", 500*time.Millisecond, func() error { return p.owners.Only(p.lb1) })
 		v.Signal(syscall.SIGTERM)
-		if status, err := v.Wait(time.Second); status != 0 || err != nil {
+		if status, err := v.Wait(slack); status != 0 || err != nil {
 			t.Errorf("exit status %d, %v", status, err)
 		}
 		if p.lb1.Holds(addr(vip)) {
@@ -191,7 +191,7 @@ func TestHandOverCutShort(t *testing.T) {
 		v := p.lb1.Vipd(strings.Replace(config(`hand_over = "immediate"`), `"100ms"`, `"5s"`, 1) + "\n")
 		p.ownedBy(p.lb1, settle)
 		v.Signal(syscall.SIGTERM)
-		if status, err := v.Wait(time.Second); status != 0 || err != nil {
+		if status, err := v.Wait(slack); status != 0 || err != nil {
 			t.Errorf("exit status %d, %v", status, err)
 		}
 	})
