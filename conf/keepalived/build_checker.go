@@ -272,7 +272,19 @@ func (r *reader) servers(v *service, s *conf.Service) {
 			s.Checks[server.Address] = checks
 		}
 	}
+	allQuiescent(s)
 	r.sorry(v, s, taken)
+}
+
+// allQuiescent says of the virtual server what all of its real servers say.
+func allQuiescent(s *conf.Service) {
+	if len(s.RealServers) == 0 || slices.ContainsFunc(s.RealServers, func(rs ipvs.RealServer) bool { return rs.Quiescent == nil || !*rs.Quiescent }) {
+		return
+	}
+	s.Quiescent = true
+	for i := range s.RealServers {
+		s.RealServers[i].Quiescent = nil
+	}
 }
 
 // sorry builds the fallback.
