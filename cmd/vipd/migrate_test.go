@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/vipd/vipd/conf"
 )
 
@@ -85,6 +87,137 @@ func TestMigrateElsewhere(t *testing.T) {
 	both, report, code := migrate(t, "--elsewhere", "lb1="+file, "lb2="+file)
 	if code != 0 || !strings.Contains(both, `["/opt/nowhere/check"]`) {
 		t.Errorf("two nodes elsewhere: exit %d\n%s\n%s", code, both, report)
+	}
+}
+
+// farmConf has checks that are the same again and again.
+const farmConf = `virtual_server 192.0.2.10 80 {
+  delay_loop 6
+  lb_kind DR
+  protocol TCP
+  real_server 192.0.2.21 80 {
+    inhibit_on_failure
+    TCP_CHECK {
+      connect_timeout 3
+    }
+  }
+  real_server 192.0.2.22 80 {
+    inhibit_on_failure
+    TCP_CHECK {
+      connect_timeout 3
+    }
+  }
+}
+virtual_server 192.0.2.11 80 {
+  delay_loop 6
+  lb_kind DR
+  protocol TCP
+  real_server 192.0.2.21 80 {
+    TCP_CHECK {
+      connect_timeout 3
+    }
+  }
+}
+virtual_server 192.0.2.12 80 {
+  delay_loop 6
+  lb_kind DR
+  protocol TCP
+  real_server 192.0.2.31 80 {
+    HTTP_GET {
+      url {
+        path /blue
+        status_code 200
+      }
+    }
+  }
+  real_server 192.0.2.32 80 {
+    HTTP_GET {
+      url {
+        path /green
+        status_code 200
+      }
+    }
+  }
+}
+`
+
+// farmHCL is what a person would write.
+const farmHCL = `# farm.conf:7
+check "tcp" "tcp" {
+  interval       = "6s"
+  retry_interval = "1s"
+  warmup         = "6s"
+}
+
+# farm.conf:1
+virtual_server "192.0.2.10_80" {
+  address = "192.0.2.10:80"
+  forward = "direct"
+  checks  = ["tcp"]
+
+  real_server "192.0.2.21:80" {} # farm.conf:5
+  real_server "192.0.2.22:80" {} # farm.conf:11
+}
+
+# farm.conf:18
+virtual_server "192.0.2.11_80" {
+  address   = "192.0.2.11:80"
+  forward   = "direct"
+  quiescent = false
+  checks    = ["tcp"]
+
+  real_server "192.0.2.21:80" {} # farm.conf:22
+}
+
+# farm.conf:28
+virtual_server "192.0.2.12_80" {
+  address   = "192.0.2.12:80"
+  forward   = "direct"
+  quiescent = false
+
+  check_defaults "http" {
+    interval       = "6s"
+    timeout        = "5s"
+    retry_interval = "3s"
+    warmup         = "6s"
+    headers        = ["User-Agent: KeepAliveClient"]
+    status         = "200"
+    version        = "1.0"
+  }
+
+  # farm.conf:32
+  real_server "192.0.2.31:80" {
+    # farm.conf:33
+    check "http" {
+      path = "/blue"
+    }
+  }
+
+  # farm.conf:40
+  real_server "192.0.2.32:80" {
+    # farm.conf:41
+    check "http" {
+      path = "/green"
+    }
+  }
+}
+`
+
+// TestMigrateSaysThingsOnce: what is repeated in the file is said once, and every
+// block says where it comes from.
+func TestMigrateSaysThingsOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "farm.conf")
+	if err := os.WriteFile(file, []byte(farmConf), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	text, report, code := migrate(t, file)
+	_, services, _ := strings.Cut(text, "}\n\n# farm") // the daemon's own settings come first
+	if diff := cmp.Diff(farmHCL, "# farm"+services); diff != "" || code != 0 {
+		t.Errorf("exit %d, %s (-want +got):\n%s", code, report, diff)
+	}
+	both, report, code := migrate(t, "lb1="+file, "lb2="+file)
+	if code != 0 || !strings.HasSuffix(both, farmHCL) {
+		t.Errorf("two nodes: exit %d, %s\n%s", code, report, both)
 	}
 }
 
