@@ -37,6 +37,7 @@ var placedCases = map[string]placed{
 	"kept":         {flags: "-V"},
 	"own names":    {flags: "-p /run/a.pid -r /run/b.pid -c /run/c.pid"},
 	"routers only": {flags: "-P"},
+	"no snmp here": {flags: "-x -A /run/agentx"},
 }
 
 // placedConf is the rest of the configuration: IF stands for an interface.
