@@ -62,9 +62,8 @@ type sharing struct {
 
 // sharedCheck is what checks say in several places.
 type sharedCheck struct {
-	block    *Block // the first one
-	services map[*Block]bool
-	taken    bool
+	services map[*Block]bool // that have it
+	block    *Block          // the first one that was taken out of its place
 }
 
 // use is a virtual or real server and the checks that were taken out of it.
@@ -91,7 +90,7 @@ func (s *sharing) count(place, service *Block) {
 		}
 		text := saying(c)
 		if s.all[text] == nil {
-			s.all[text] = &sharedCheck{block: c, services: map[*Block]bool{}}
+			s.all[text] = &sharedCheck{services: map[*Block]bool{}}
 		}
 		s.all[text].services[service] = true
 	}
@@ -114,14 +113,15 @@ func (s *sharing) take(place *Block) (all []*sharedCheck) {
 		if i < 0 {
 			break
 		}
-		c := s.all[saying(place.Blocks[i])]
-		if len(c.services) < 2 || len(c.block.Attrs) < least || slices.Contains(all, c) {
+		b := place.Blocks[i]
+		c := s.all[saying(b)]
+		if len(c.services) < 2 || len(b.Attrs) < least || slices.Contains(all, c) {
 			break
 		}
 		place.Blocks = slices.Delete(place.Blocks, i, i+1)
 		all = append(all, c)
-		if !c.taken {
-			c.taken, s.taken = true, append(s.taken, c)
+		if c.block == nil {
+			c.block, s.taken = b, append(s.taken, c)
 		}
 	}
 	return all

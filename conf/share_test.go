@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/vipd/vipd/healthcheck"
 )
@@ -260,4 +261,36 @@ virtual_server "a" {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+}
+
+// TestSharingNeverChangesMeaning: whatever checks virtual servers have, they have
+// them after repetition was taken out as well, in the same order.
+func TestSharingNeverChangesMeaning(t *testing.T) {
+	checks := rapid.SampledFrom([]string{
+		"check \"tcp\" {}", "check \"tcp\" {\n timeout = \"1s\"\n}", "check \"tcp\" {\n timeout = \"1s\"\n fall = 3\n port = 81\n}",
+		"check \"http\" {\n timeout = \"1s\"\n fall = 3\n path = \"/a\"\n}", "check \"http\" {\n timeout = \"1s\"\n fall = 3\n path = \"/b\"\n}",
+		"check \"http\" {\n timeout = \"1s\"\n fall = 3\n paths = [\"/a\", \"/b\"]\n}", "check \"ping\" {\n fall = 3\n rise = 2\n}",
+		"check \"script\" {\n command = [\"/bin/true\", \"{service}\"]\n fall = 3\n}",
+	})
+	some := rapid.SliceOfN(checks, 0, 3)
+	rapid.Check(t, func(rt *rapid.T) {
+		text := "version = 1\n"
+		for s := range rapid.IntRange(1, 4).Draw(rt, "services") {
+			text += fmt.Sprintf("virtual_server \"%d\" {\n address = \"192.0.2.%d:80\"\n forward = \"direct\"\n%s\n", s, s, strings.Join(some.Draw(rt, "checks"), "\n"))
+			for i := range rapid.IntRange(1, 4).Draw(rt, "servers") {
+				text += fmt.Sprintf("real_server \"192.0.2.%d\" {\n%s\n}\n", 10+i, strings.Join(some.Draw(rt, "own"), "\n"))
+			}
+			text += "}\n"
+		}
+		want := readBack(t, []byte(text), "")
+		written := Write([]Node{{"", want}})
+		if diff := cmp.Diff(want, readBack(t, written, ""), sameModel...); diff != "" {
+			rt.Fatalf("written and read (-want +got):\n%s\n%s", diff, written)
+		}
+		d := Compose([]Node{{"", want}})
+		d.ShareChecks()
+		if !SameInEffect(want, readBack(t, d.Bytes(), "")) {
+			rt.Fatalf("\n%s\nbecame\n%s", text, d.Bytes())
+		}
+	})
 }
