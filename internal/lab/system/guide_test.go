@@ -5,6 +5,7 @@ package system
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -17,6 +18,7 @@ type guide struct {
 	*unit
 	file   string
 	blocks [][]string
+	pieces []string // of configuration, in their order
 }
 
 // checkout is where the guides find bin/ and packaging/.
@@ -29,6 +31,9 @@ func (u *unit) guide(file string) *guide {
 		u.t.Fatal(err)
 	}
 	g := &guide{unit: u, file: file}
+	for _, found := range regexp.MustCompile("(?s)```hcl\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+		g.pieces = append(g.pieces, found[1])
+	}
 	within := false
 	for line := range strings.Lines(string(text)) {
 		command, is := strings.CutPrefix(strings.TrimRight(line, "\n"), "    ")

@@ -3,6 +3,7 @@
 package system
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -52,6 +53,9 @@ func testLdirectordUnit(t *testing.T) {
 	b.served(u, whole)
 
 	override := g.next("[Service]", 3)
+	back := g.next("systemctl disable --now vipd", 1)
+	g.instead(b)
+
 	g.run("mkdir", "-p", "/etc/systemd/system/vipd.service.d")
 	g.typed("cat >/etc/systemd/system/vipd.service.d/override.conf <<'END'\n"+strings.Join(override, "\n")+"\nEND", "systemctl daemon-reload", "systemctl restart vipd")
 	if p := g.sd.Show("vipd", "ExecStart"); !strings.Contains(p["ExecStart"], "ldirectord.cf") {
@@ -59,10 +63,26 @@ func testLdirectordUnit(t *testing.T) {
 	}
 	b.served(u, whole)
 
-	g.typed(g.next("systemctl disable --now vipd", 1)...)
+	g.typed(back...)
 	g.enabled("ldirectord", "vipd")
 	b.weights(service, whole)
 	g.done()
+}
+
+// instead: what haresources said becomes an instance of the converted file.
+func (g *guide) instead(b *balancer) {
+	g.t.Helper()
+	if len(g.pieces) != 1 {
+		g.t.Fatalf("%d pieces of configuration, one is tried", len(g.pieces))
+	}
+	g.typed("cat >>/etc/vipd/vipd.hcl <<'END'\n" + g.pieces[0] + "\nEND")
+	g.typed(g.next("vipd check", 1)...)
+	lab.WaitFor(g.t, "the address is there", patience, func() error {
+		if !b.lb.Holds(addr("192.168.0.200")) {
+			return errors.New("it is not")
+		}
+		return nil
+	})
 }
 
 // inForeground types what runs until it is interrupted.
