@@ -23,9 +23,12 @@ func TestKeepalived_FramesByteIdentical(t *testing.T) {
 	for _, c := range []cell{
 		pairing(peerKeepalived, 2, 4, "multicast", "none"),
 		pairing(peerKeepalived, 2, 4, "multicast", "PASS"),
+		pairing(peerKeepalived, 2, 4, "multicast", "AH"),
 		pairing(peerKeepalived, 3, 4, "multicast", "none"),
 		pairing(peerKeepalived, 3, 4, "unicast", "none"),
 		pairing(peerKeepalived, 3, 6, "multicast", "none"),
+		pairing(peerKeepalived, 3, 4, vmac, "none"),
+		pairing(peerKeepalived, 3, 6, vmac, "none"),
 	} {
 		t.Run(strings.ReplaceAll(c.String(), " ", "_"), func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +83,11 @@ func (c cell) framesOf(t *testing.T) (theirs, ours []string) {
 	theirs = record("keepalived")
 	k.Kill()
 	virtual, _, _ := c.addresses()
+	if c.virtual() {
+		if out, err := h.Run("ip", "link", "del", fmt.Sprintf("vrrp.%d", vrid)); err != nil {
+			t.Errorf("remove the interface of keepalived: %v: %s", err, out)
+		}
+	}
 	for _, v := range virtual {
 		if out, err := h.Run("ip", "address", "del", v, "dev", "eth0"); err != nil && !strings.Contains(out, "Cannot assign") {
 			// keepalived adds host addresses where no prefix length is configured
@@ -97,7 +105,8 @@ func (c cell) announced() int {
 }
 
 // sameForAll returns a frame of a virtual router in hexadecimal, without what
-// the kernel numbers or labels as it likes; "" for other frames.
+// the kernel numbers or labels as it likes, and without the number of an
+// authentication header and what is computed of it; "" for other frames.
 func sameForAll(frame []byte) string {
 	const identification, headerSum, flowLabel = ethernet + 4, ethernet + 10, ethernet + 1
 	if _, ok := advertIn(frame); !ok && !announcement(frame) {
@@ -108,6 +117,9 @@ func sameForAll(frame []byte) string {
 	case unix.ETH_P_IP:
 		copy(b[identification:], []byte{0, 0})
 		copy(b[headerSum:], []byte{0, 0})
+		if b[ethernet+9] == unix.IPPROTO_AH {
+			clear(b[ethernet+20+8:][:4+12])
+		}
 	case unix.ETH_P_IPV6:
 		b[flowLabel] &= 0xf0
 		copy(b[flowLabel+1:], []byte{0, 0})

@@ -55,7 +55,7 @@ func TestSafety_1_5_HostAddressIsNeverTouched(t *testing.T) {
 		t.Errorf("addresses = %+v, want the host's", a)
 	}
 	v.Signal(syscall.SIGTERM)
-	if status, err := v.Wait(time.Second); status != 0 || err != nil {
+	if status, err := v.Wait(bound); status != 0 || err != nil {
 		t.Errorf("exit status %d, %v", status, err)
 	}
 	if !p.lb1.Holds(addr(vip)) {
