@@ -30,6 +30,17 @@ const (
 	HMACReceiveOnly                 // does not sign, and verifies the signatures there are
 )
 
+// String returns the word for the mode in configurations.
+func (m HMACMode) String() string {
+	switch m {
+	case HMACPermissive:
+		return "permissive"
+	case HMACReceiveOnly:
+		return "receive-only"
+	}
+	return "enforce"
+}
+
 // HMAC signs adverts with shared keys.
 type HMAC struct {
 	Keys   []HMACKey
@@ -43,7 +54,7 @@ type HMAC struct {
 
 // Format implements fmt.Formatter: numbers and mode, no keys.
 func (h HMAC) Format(f fmt.State, _ rune) {
-	fmt.Fprintf(f, "hmac with %d keys, key %d signs, mode %d", len(h.Keys), h.Active, h.Mode)
+	fmt.Fprintf(f, "hmac with %d keys, key %d signs, mode %s", len(h.Keys), h.Active, h.Mode)
 }
 
 // HMACKey is a key and the number that names it on the wire.

@@ -137,18 +137,18 @@ func TestHMACModes(t *testing.T) {
 	} {
 		c := settings(signed(mode(tt.mode)), priority(1))
 		if why := newRig(t, c).feedSigned(bare, signedAt); why != tt.bare {
-			t.Errorf("mode %d, no trailer: %q, want %q", tt.mode, why, tt.bare)
+			t.Errorf("mode %v, no trailer: %q, want %q", tt.mode, why, tt.bare)
 		}
 		if why := newRig(t, c).feedSigned(signedFour, signedAt); why != "" {
-			t.Errorf("mode %d, good trailer: %q", tt.mode, why)
+			t.Errorf("mode %v, good trailer: %q", tt.mode, why)
 		}
 		if why := newRig(t, c).feedSigned(wrong, signedAt); why != vrrp.DropAuthFailed {
-			t.Errorf("mode %d, bad trailer: %q", tt.mode, why)
+			t.Errorf("mode %v, bad trailer: %q", tt.mode, why)
 		}
 		g := newMaster(t, c)
 		g.wait(time.Second)
 		if got := len(g.out.Actions[0].(*vrrp.SendAdvert).Payload) == 12+28; got != tt.signs {
-			t.Errorf("mode %d signs: %v", tt.mode, got)
+			t.Errorf("mode %v signs: %v", tt.mode, got)
 		}
 	}
 	// A router without keys ignores what follows the message.

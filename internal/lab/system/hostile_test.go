@@ -92,22 +92,28 @@ func longestSilence(adverts []lab.Advert, from, to time.Time) (longest time.Dura
 	return max(longest, to.Sub(last))
 }
 
-// flood sends the packets in turn from a host, and returns how many there were.
-func (a assault) flood(t *testing.T, from *lab.Host) (sent int) {
+// packetsOf sends and receives packets of a protocol without their Ethernet header.
+func packetsOf(t *testing.T, h *lab.Host, protocol int) (conn *packet.Conn) {
 	t.Helper()
-	var conn *packet.Conn
-	err := from.Do(func() error {
+	err := h.Do(func() error {
 		ifi, err := net.InterfaceByName("eth0")
 		if err != nil {
 			return err
 		}
-		conn, err = packet.Listen(ifi, packet.Datagram, a.protocol, nil)
+		conn, err = packet.Listen(ifi, packet.Datagram, protocol, nil)
 		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// flood sends the packets in turn from a host, and returns how many there were.
+func (a assault) flood(t *testing.T, from *lab.Host) (sent int) {
+	t.Helper()
+	conn := packetsOf(t, from, a.protocol)
 	to := &packet.Addr{HardwareAddr: a.group}
 	began := time.Now()
 	for time.Since(began) < hostileFor {
@@ -184,6 +190,9 @@ func hostileAH(t *testing.T) (packets [][]byte) {
 	return [][]byte{replayed, forged, withSum(truncated), plain(2, time.Second), plain(2, 2*time.Second), plain(3, time.Second)}
 }
 
+// groupMAC is the Ethernet address of 224.0.0.18 (RFC 1112 §6.4).
+var groupMAC = net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
+
 // assault is what an attacker sends to a family.
 type assault struct {
 	addresses string // virtual
@@ -200,7 +209,6 @@ type assault struct {
 // backup, no advert is missing, and each cause has one line in the log.
 // (keepalived stops to advertise after one bad packet per half second.)
 func TestKeepalived_Q3_HostileFlood(t *testing.T) {
-	groupMAC := net.HardwareAddr{0x01, 0x00, 0x5e, 0x00, 0x00, 0x12}
 	for name, a := range map[string]assault{
 		"IPv4": {`"192.0.2.100/24"`, 3, 100 * time.Millisecond, "", unix.ETH_P_IP, groupMAC, hostile(netip.MustParseAddr("192.0.2.66")), 6},
 		"IPv6": {`"fe80::100/64"`, 3, 100 * time.Millisecond, "", unix.ETH_P_IPV6, net.HardwareAddr{0x33, 0x33, 0x00, 0x00, 0x00, 0x12}, hostileSix(netip.MustParseAddr("fe80::66")), 6},
