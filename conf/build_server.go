@@ -42,7 +42,7 @@ func (b *builder) servers(n *node, s *Service, checks *checkSet) {
 			}
 			s.HostNames[server.Address] = host
 		}
-		b.checkPorts(rs, server, mine)
+		b.checkTargets(rs, server, mine)
 		if len(mine) > 0 {
 			s.Checks[server.Address] = mine
 		}
@@ -78,12 +78,18 @@ func (b *builder) duplicateServer(at hcl.Range, host, message string) {
 	b.errorf("duplicate_server", at, "", "%s", message)
 }
 
-// checkPorts reports checks without a port to go to.
-func (b *builder) checkPorts(n *node, rs ipvs.RealServer, checks []healthcheck.Check) {
+// checkTargets reports checks without a port to go to, and those that cannot
+// come from where they should.
+func (b *builder) checkTargets(n *node, rs ipvs.RealServer, checks []healthcheck.Check) {
 	for _, c := range checks {
-		if key := healthcheck.KeyFor(c, rs.Address); key.Target.Port() == 0 && c.Settings.Kind != healthcheck.KindPing && !c.Settings.Kind.Local() {
+		target, source := healthcheck.KeyFor(c, rs.Address).Target, c.Settings.Network.Source
+		if target.Port() == 0 && c.Settings.Kind != healthcheck.KindPing && !c.Settings.Kind.Local() {
 			b.errorf("check_without_port", n.rngs[0], "give the check a port, or the real server",
 				"real server %s has no port that its %s check could use", rs.Address.Addr(), c.Settings.Kind)
+		}
+		if source.IsValid() && source.Is4() != target.Addr().Is4() {
+			b.errorf("mixed_families", n.rngs[0], "give the real server a check of its own, with a source of its family",
+				"the %s check cannot reach %s from its source %s", c.Settings.Kind, target.Addr(), source)
 		}
 	}
 }

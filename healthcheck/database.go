@@ -11,9 +11,12 @@ type SQL struct {
 	Expect         string `json:",omitzero"` // RE2 over the first column of the first row
 }
 
-func (q SQL) validate(_ Settings, p *problems) {
+func (q SQL) validate(s Settings, p *problems) {
 	if strings.ContainsRune(q.User+q.Password+q.Database, 0) {
 		p.add("user", "", "user, password or database contains a NUL")
+	}
+	if s.Kind == KindMySQL && q.User == "" && s.TLS.Mode != TLSOff {
+		p.add("tls", "give it a user, who needs no rights", "tls of kind mysql is part of a login")
 	}
 	p.needs("password", q.Password != "", "user", q.User != "")
 	p.needs("database", q.Database != "", "user", q.User != "")

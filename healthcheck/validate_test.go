@@ -35,6 +35,8 @@ func TestValidateSettings(t *testing.T) {
 	}{
 		{"unknown kind", "telepathy", nil, []string{`kind: unknown kind of check "telepathy"`}},
 		{"no timeout", KindTCP, func(s *Settings) { s.Timeout = 0 }, []string{"timeout: timeout 0s is shorter than 10ms"}},
+		{"greeting inside of TLS", KindMySQL, func(s *Settings) { s.TLS.Mode = TLSOn }, []string{"tls: tls of kind mysql is part of a login"}},
+		{"ready inside of TLS", KindPostgreSQL, func(s *Settings) { s.TLS.Mode = TLSOn }, nil},
 		{"method", KindHTTP, web(func(s *HTTP) { s.Method = "DELETE" }), []string{`method: method "DELETE" is not supported`}},
 		{"method in lower case", KindHTTP, web(func(s *HTTP) { s.Method = "get" }), []string{`method: method "get" is not supported`}},
 		{"head", KindHTTP, web(func(s *HTTP) { s.Method = "HEAD" }), nil},

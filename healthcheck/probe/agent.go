@@ -12,14 +12,14 @@ import (
 // the words of HAProxy's agent-check.
 func prepareAgent(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.Agent)
-	return streamed(s, o, nil, func(_ context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(_ context.Context, t *stream) (string, error) {
 		if err := t.send(string(p.Send)); err != nil {
 			return "", err
 		}
-		// The line's end may be that of the connection.
-		text, err := t.line()
-		if err == io.EOF {
-			err = nil
+		t.a.phase = phaseAnswer
+		text, err := t.partial()
+		if err == io.EOF && text != "" {
+			err = nil // the line's end may be that of the connection
 		}
 		if err != nil {
 			return "", err

@@ -32,7 +32,7 @@ func connect(ctx context.Context, a *attempt) (net.Conn, error) {
 func connectUDP(ctx context.Context, a *attempt) (net.Conn, error) {
 	a.phase = phaseAnswer // there is no connection to wait for
 	n := a.key.Settings.Network
-	d := net.Dialer{Control: control(n)}
+	d := net.Dialer{Control: controlUDP(n)}
 	conn, err := d.DialUDP(ctx, "udp", localAddress(n, a.key.Target), a.key.Target)
 	if err != nil {
 		return nil, err
@@ -53,6 +53,12 @@ func localAddress(n healthcheck.Network, target netip.AddrPort) netip.AddrPort {
 	return netip.AddrPortFrom(netip.IPv6Unspecified(), n.Port)
 }
 
+// spoken is an address as it may stand in a message: a zone means something on
+// this host alone (RFC 4007 section 6), and IPv4 is written as such.
+func spoken(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().Unmap().WithZone(""), a.Port())
+}
+
 // control returns what sets a socket's interface and mark, nil when nothing is
 // to be set.
 func control(n healthcheck.Network) func(network, address string, c syscall.RawConn) error {
@@ -65,6 +71,30 @@ func control(n healthcheck.Network) func(network, address string, c syscall.RawC
 			return failed
 		}
 		return err
+	}
+}
+
+// controlUDP is like control, and has the kernel tell of all ICMP errors. It
+// keeps to itself those that may pass, such as that a host does not answer or a
+// router knows no way, unless a socket asks (ip(7), ipv6(7)).
+func controlUDP(n healthcheck.Network) func(network, address string, c syscall.RawConn) error {
+	ordinary := control(n)
+	return func(network, address string, c syscall.RawConn) error {
+		level, option := unix.IPPROTO_IP, unix.IP_RECVERR
+		if network == "udp6" {
+			level, option = unix.IPPROTO_IPV6, unix.IPV6_RECVERR
+		}
+		var err error
+		if failed := c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, 1) }); failed != nil {
+			return failed
+		}
+		if err != nil {
+			return ourOption("hear of ICMP errors", err)
+		}
+		if ordinary == nil {
+			return nil
+		}
+		return ordinary(network, address, c)
 	}
 }
 

@@ -49,7 +49,7 @@ func (t *stream) want(prefix, said, command string) (line string, err error) {
 // mode starttls: before and after STARTTLS, RFC 3207) and QUIT.
 func prepareSMTP(s healthcheck.Settings, o Options) (check, error) {
 	hello := "EHLO " + s.Params.(healthcheck.SMTP).Hello
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		greeting, err := t.want("220", "connecting", "")
 		if err != nil {
 			return "", err
@@ -77,7 +77,7 @@ func prepareSMTP(s healthcheck.Settings, o Options) (check, error) {
 // user, and says QUIT (RFC 1939, RFC 2595).
 func preparePOP3(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.Mailbox)
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		greeting, err := t.line()
 		if err := positive(greeting, err, "connecting"); err != nil {
 			return "", err
@@ -124,7 +124,7 @@ func positive(line string, err error, said string) error {
 // user, and logs out (RFC 9051).
 func prepareIMAP(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.Mailbox)
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		greeting, err := t.line()
 		switch {
 		case err != nil:
@@ -176,7 +176,7 @@ func imapQuoted(text string) string {
 // prepareNNTP prepares a check that is content with a server that lets us
 // read or post (RFC 3977 section 5.1).
 func prepareNNTP(s healthcheck.Settings, o Options) (check, error) {
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		greeting, err := t.want("20", "connecting", "")
 		if err != nil {
 			return "", err

@@ -29,14 +29,16 @@ func internal(err error) *failure { return &failure{healthcheck.ClassInternal, e
 // ours are the errors of system calls that tell about this machine and not
 // about the real server: limits, missing rights, no local address left.
 var ours = []syscall.Errno{
-	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
-	syscall.EPERM, syscall.EACCES, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT,
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL, syscall.EADDRINUSE,
+	syscall.EPERM, syscall.EAFNOSUPPORT, syscall.EPROTONOSUPPORT,
 }
 
 // network are the errors of a path that does not lead to the real server, or
-// ends suddenly.
+// ends suddenly. EACCES is what the kernel makes of ICMPv6 "administratively
+// prohibited", with which firewalls reject (icmpv6_err_convert in
+// net/ipv6/icmp.c), and of a route that prohibits.
 var network = []syscall.Errno{
-	syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
+	syscall.EACCES, syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE,
 	syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.ENETDOWN,
 }
 
@@ -83,9 +85,17 @@ func (a *attempt) classifyErrno(errno syscall.Errno) *failure {
 	case slices.Contains(ours, errno):
 		return internal(fmt.Errorf("wait for %s: %w", a.phase.waiting, errno))
 	case slices.Contains(network, errno):
-		return &failure{healthcheck.ClassNetwork, fmt.Sprintf("%s while waiting for the %s", errno, a.phase.waiting)}
+		return &failure{healthcheck.ClassNetwork, fmt.Sprintf("%s while waiting for the %s", networkText(errno), a.phase.waiting)}
 	}
 	return &failure{a.phase.class, errno.Error()}
+}
+
+// networkText says what a network did to us.
+func networkText(errno syscall.Errno) string {
+	if errno == syscall.EACCES { // "permission denied" sounds like ours
+		return "prohibited by a firewall or a route"
+	}
+	return errno.Error()
 }
 
 // maxReason bounds a reason: servers have a say in it.

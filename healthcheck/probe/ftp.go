@@ -20,7 +20,7 @@ func prepareFTP(s healthcheck.Settings, o Options) (check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		reason, err := t.want("220", "connecting", "")
 		if err == nil && t.starts() {
 			if _, err = t.want("234", "AUTH TLS", "AUTH TLS"); err == nil {
@@ -81,7 +81,8 @@ func (t *stream) ftpRetrieve(ctx context.Context, p healthcheck.FTP, expect *reg
 	at.key.Target = withPort(t.a.key.Target, port)
 	conn, err := connect(ctx, &at)
 	if err != nil {
-		return "", fmt.Errorf("data connection to port %d: %w", port, err)
+		why := at.classify(ctx, err)
+		return "", &failure{why.class, fmt.Sprintf("data connection to port %d: %s", port, why.reason)}
 	}
 	defer conn.Close()
 	defer limit(ctx, conn)()

@@ -40,7 +40,7 @@ func prepareGRPC(s healthcheck.Settings, o Options) (check, error) {
 		defer conn.Close()
 		host := p.Authority
 		if host == "" {
-			host = a.key.Target.String()
+			host = spoken(a.key.Target).String()
 		}
 		resp, err := h.ask(ctx, a, client, h2Request{http.MethodPost, host, grpcPath, header}, message)
 		if err != nil {

@@ -1,9 +1,13 @@
 package probe
 
 import (
+	"crypto/tls"
 	"net"
+	"net/netip"
 	"runtime"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unicode"
@@ -46,13 +50,16 @@ func streams() map[string]func(*healthcheck.Settings) {
 	return all
 }
 
-// hostile are servers that nobody should wait for, or believe.
-func hostile(t *testing.T) map[string]func(net.Conn) {
+// hostile are servers that nobody should wait for, or believe. They note the most
+// that was taken from one of them.
+func hostile(most *atomic.Int64) map[string]func(net.Conn) {
 	forever := func(block string) func(net.Conn) {
 		return func(c net.Conn) {
 			text := []byte(strings.Repeat(block, 64<<10/len(block)))
-			for {
+			for taken := int64(0); ; taken += int64(len(text)) {
 				if _, err := c.Write(text); err != nil {
+					for before := most.Load(); taken > before && !most.CompareAndSwap(before, taken); before = most.Load() {
+					}
 					return
 				}
 			}
@@ -95,36 +102,36 @@ func hostile(t *testing.T) map[string]func(net.Conn) {
 	}
 }
 
+// encrypted are those of them that are met inside of TLS as well.
+var encrypted = []string{"says nothing", "closes", "drips", "sends for ever", "sends lines for ever", "announces 4 GB"}
+
+// maxTaken bounds what a probe lets a server send, buffers of the kernel included.
+const maxTaken = 32 << 20
+
 // TestHostileServers lets every kind of check that reads from a stream meet
 // every kind of hostile server: it must be a failure, in time, for a reason
 // that fits on a line, and leave nothing behind.
 func TestHostileServers(t *testing.T) {
 	before := runtime.NumGoroutine()
+	var most atomic.Int64
+	cert := newAuthority(t).issue(time.Now().Add(time.Hour), nil, "a")
 	t.Run("all", func(t *testing.T) {
-		for server, serve := range hostile(t) {
+		for server, serve := range hostile(&most) {
 			t.Run(server, func(t *testing.T) {
 				t.Parallel()
-				target := listen(t, serve)
-				p := New(Options{})
-				for check, change := range streams() {
-					r := p.Run(t.Context(), keyOf("", target, func(s *healthcheck.Settings) {
-						change(s)
-						s.Timeout = 100 * time.Millisecond
-					}))
-					fine := check == "tcp" && r.Class == healthcheck.ClassBody
-					if r.OK() || r.Class == healthcheck.ClassInternal {
-						t.Errorf("%s: %s %q", check, r.Class, r.Reason)
-					}
-					if r.Duration > 10*time.Second && !fine {
-						t.Errorf("%s took %v", check, r.Duration)
-					}
-					if r.Reason == "" || strings.ContainsFunc(r.Reason, func(c rune) bool { return !unicode.IsPrint(c) }) || len(r.Reason) > 4*maxReason+3 {
-						t.Errorf("%s: reason %q", check, r.Reason)
-					}
-				}
+				meet(t, listen(t, serve), healthcheck.TLSOff)
 			})
+			if slices.Contains(encrypted, server) {
+				t.Run(server+" inside of TLS", func(t *testing.T) {
+					t.Parallel()
+					meet(t, listen(t, func(c net.Conn) { serve(tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})) }), healthcheck.TLSOn)
+				})
+			}
 		}
 	})
+	if got := most.Load(); got > maxTaken {
+		t.Errorf("%d MB were taken from a server that sends for ever", got>>20)
+	}
 	for end := time.Now().Add(30 * time.Second); runtime.NumGoroutine() > before+2; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			buf := make([]byte, 64<<10)
@@ -133,15 +140,38 @@ func TestHostileServers(t *testing.T) {
 	}
 }
 
+// meet probes a hostile server by every kind of check that can be encrypted as it
+// is.
+func meet(t *testing.T, target netip.AddrPort, mode healthcheck.TLSMode) {
+	t.Helper()
+	p := New(Options{})
+	for check, change := range streams() {
+		k := keyOf("", target, func(s *healthcheck.Settings) {
+			change(s)
+			s.Timeout = 100 * time.Millisecond
+		})
+		if mode == healthcheck.TLSOn {
+			k.Settings.TLS.Mode = mode
+		}
+		if len(k.Settings.Validate()) > 0 {
+			continue
+		}
+		r := p.Run(t.Context(), k)
+		if r.OK() || r.Class == healthcheck.ClassInternal {
+			t.Errorf("%s: %s %q", check, r.Class, r.Reason)
+		}
+		if r.Duration > 10*time.Second {
+			t.Errorf("%s took %v", check, r.Duration)
+		}
+		if r.Reason == "" || strings.ContainsFunc(r.Reason, func(c rune) bool { return !unicode.IsPrint(c) }) || len(r.Reason) > 4*maxReason+3 {
+			t.Errorf("%s: reason %q", check, r.Reason)
+		}
+	}
+}
+
 // TestHostileDatagrams lets every kind of check over UDP meet servers that never
 // answer, and those that answer what nobody should believe.
 func TestHostileDatagrams(t *testing.T) {
-	packets := map[string]healthcheck.Params{
-		"dns":    healthcheck.DNS{Name: "a.", Type: "A", Code: "NOERROR", Transport: "udp"},
-		"radius": healthcheck.RADIUS{User: "u", Secret: "s", NASIdentifier: "n"},
-		"sip":    healthcheck.SIP{User: "a", Transport: "udp", Status: "200"},
-		"udp":    healthcheck.UDP{Send: "x", Expect: "never"},
-	}
 	many := func(answer string) []string { return []string{answer, answer, answer, answer, answer} }
 	for server, answer := range map[string]func(string) []string{
 		"says nothing":       func(string) []string { return nil },
@@ -158,7 +188,7 @@ func TestHostileDatagrams(t *testing.T) {
 			t.Parallel()
 			target := datagrams(t, answer)
 			p := New(Options{})
-			for kind, params := range packets {
+			for kind, params := range packets() {
 				r := p.Run(t.Context(), keyOf(healthcheck.Kind(kind), target, func(s *healthcheck.Settings) {
 					s.Params, s.Timeout = params, 100*time.Millisecond
 				}))

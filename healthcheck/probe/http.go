@@ -223,7 +223,7 @@ func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reas
 	keep := false
 	defer func() {
 		if release() && keep {
-			w.kept.put(a.key.Target, r, c)
+			w.kept.put(a.key.Target, r, c, keepFor(a.key))
 			return
 		}
 		c.Close()
@@ -248,6 +248,10 @@ func (w *web) talk(ctx context.Context, a *attempt, c *webConn, r request) (reas
 	keep = w.kept != nil && whole && !resp.Close && c.in.Buffered() == 0
 	return statusText(resp.StatusCode), "", nil
 }
+
+// keepFor is how long a connection may be idle: the probe after the next one
+// must find it, with some delay.
+func keepFor(k healthcheck.Key) time.Duration { return 2 * (k.Timing.Interval + k.Settings.Timeout) }
 
 func statusText(code int) string { return fmt.Sprintf("HTTP status %d", code) }
 

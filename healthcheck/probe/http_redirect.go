@@ -62,7 +62,7 @@ func usualPort(secure bool) uint16 {
 // hostOf writes an address as a Host field: without zone, and without the
 // port when it is the scheme's own (RFC 9110 section 4.2.1).
 func hostOf(target netip.AddrPort, secure bool) string {
-	target = netip.AddrPortFrom(target.Addr().WithZone("").Unmap(), target.Port())
+	target = spoken(target)
 	switch {
 	case target.Port() != usualPort(secure):
 		return target.String()

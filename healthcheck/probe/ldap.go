@@ -63,29 +63,44 @@ func prepareLDAP(s healthcheck.Settings, o Options) (check, error) {
 // ldapSession makes an LDAP session of a connection, encrypted if settings say
 // so.
 func ldapSession(ctx context.Context, a *attempt, conn net.Conn, s healthcheck.Settings, o Options) (*ldap.Conn, error) {
-	if s.TLS.Mode == healthcheck.TLSOn {
-		secure, err := handshake(ctx, a, conn, clientConfig(s, o, ""))
-		if err != nil {
+	if s.TLS.Mode == healthcheck.TLSStart {
+		if err := ldapStartTLS(a, conn); err != nil {
 			return nil, err
 		}
-		conn = secure
 	}
-	session := ldap.NewConn(boundConn(conn), s.TLS.Mode == healthcheck.TLSOn)
+	secure := s.TLS.Mode != healthcheck.TLSOff
+	if secure {
+		var err error
+		if conn, err = handshake(ctx, a, conn, clientConfig(s, o, "")); err != nil {
+			return nil, err
+		}
+	}
+	session := ldap.NewConn(boundConn(conn), secure)
 	session.SetTimeout(s.Timeout)
 	session.Start()
-	if s.TLS.Mode != healthcheck.TLSStart {
-		return session, nil
-	}
-	a.phase = phaseTLS
-	config := clientConfig(s, o, "")
-	if config.ServerName == "" {
-		config.ServerName = a.key.Target.Addr().Unmap().String()
-	}
-	if err := session.StartTLS(config); err != nil {
-		session.Close()
-		return nil, tlsFailure(err)
-	}
 	return session, nil
+}
+
+// startTLSName is the request for TLS (RFC 4511 section 4.14.1).
+const startTLSName = "1.3.6.1.4.1.1466.20037"
+
+// ldapStartTLS asks for TLS, before the library gets the connection: it keeps to
+// itself why a handshake fails.
+func ldapStartTLS(a *attempt, conn net.Conn) error {
+	a.phase = phaseTLS
+	request := ber.NewSequence("message")
+	request.AppendChild(ber.NewInteger(ber.ClassUniversal, ber.TypePrimitive, ber.TagInteger, 1, "ID"))
+	extended := ber.Encode(ber.ClassApplication, ber.TypeConstructed, ldap.ApplicationExtendedRequest, nil, "request")
+	extended.AppendChild(ber.NewString(ber.ClassContext, ber.TypePrimitive, 0, startTLSName, "name"))
+	request.AppendChild(extended)
+	if _, err := conn.Write(request.Bytes()); err != nil {
+		return err
+	}
+	answer, err := ber.ReadPacket(boundConn(conn))
+	if err != nil {
+		return err
+	}
+	return ldap.GetLDAPError(answer)
 }
 
 // bind authenticates, anonymously without a user.

@@ -23,7 +23,7 @@ import (
 func prepareMySQL(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.SQL)
 	if p.User == "" {
-		return streamed(s, o, nil, func(_ context.Context, t *stream) (string, error) { return mysqlGreeting(t.in) }), nil
+		return streamed(s, o, func(_ context.Context, t *stream) (string, error) { return mysqlGreeting(t.in) }), nil
 	}
 	expect, err := optional(p.Expect)
 	if err != nil {
@@ -65,7 +65,7 @@ func mysqlLogin(ctx context.Context, a *attempt, conn net.Conn, s healthcheck.Se
 	if s.TLS.Mode == healthcheck.TLSOn {
 		c.TLS = clientConfig(s, o, "")
 		if c.TLS.ServerName == "" {
-			c.TLS.ServerName = a.key.Target.Addr().Unmap().String()
+			c.TLS.ServerName = addressName(a.key)
 		}
 	}
 	c.DialFunc = func(context.Context, string, string) (net.Conn, error) { return boundConn(conn), nil }

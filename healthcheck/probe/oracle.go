@@ -32,7 +32,7 @@ func prepareOracle(s healthcheck.Settings, o Options) (check, error) {
 		data = "(DESCRIPTION=(CONNECT_DATA=(SERVICE_NAME=" + p.Service + ")(CID=(PROGRAM=vipd)(HOST=vipd)(USER=vipd))))"
 	}
 	packet := string(tnsConnectPacket(data))
-	return streamed(s, o, nil, func(_ context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(_ context.Context, t *stream) (string, error) {
 		const resends = 2 // a listener that wants the same again and again is none
 		for range resends {
 			if err := t.send(packet); err != nil {

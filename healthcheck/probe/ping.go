@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
 	"syscall"
 
 	"golang.org/x/net/icmp"
@@ -118,7 +119,8 @@ func openEcho(ctx context.Context, f echoFamily, target netip.Addr, n healthchec
 	// else every probe under way would read the replies to all others.
 	d := net.Dialer{Control: control(n)}
 	raw, err := d.DialIP(ctx, f.raw, n.Source.Unmap(), target)
-	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
+	var call *os.SyscallError
+	if errors.As(err, &call) && call.Syscall == "socket" && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES)) {
 		return nil, false, &failure{healthcheck.ClassInternal,
 			"ping needs net.ipv4.ping_group_range to include our group, or CAP_NET_RAW"}
 	}

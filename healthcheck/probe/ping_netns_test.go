@@ -21,10 +21,10 @@ func inNamespace(t *testing.T, pingGroups string, test func()) {
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread must not be reused
 		why := enterNamespace(pingGroups)
+		defer func() { done <- why }() // also when the test gives up
 		if why == "" {
 			test()
 		}
-		done <- why
 	}()
 	if why := <-done; why != "" {
 		t.Skip(why)

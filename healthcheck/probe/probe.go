@@ -90,8 +90,8 @@ func (p *Prober) Run(ctx context.Context, k healthcheck.Key) healthcheck.Result 
 	a := newAttempt(k)
 	ctx, cancel := context.WithTimeout(ctx, k.Settings.Timeout)
 	defer cancel()
-	if !k.Target.IsValid() {
-		return a.finish(internal(errors.New("probe has no target address")), time.Now())
+	if why := unreachable(&k); why != nil {
+		return a.finish(internal(why), time.Now())
 	}
 	c, err := p.prepare(k.Settings)
 	if err != nil {
@@ -102,6 +102,19 @@ func (p *Prober) Run(ctx context.Context, k healthcheck.Key) healthcheck.Result 
 		return a.finish(a.classify(ctx, err), time.Now())
 	}
 	return a.finish(&failure{healthcheck.ClassOK, reason}, time.Now())
+}
+
+// unreachable tells why a target cannot be probed from anywhere, or from where
+// settings say.
+func unreachable(k *healthcheck.Key) error {
+	source := k.Settings.Network.Source
+	switch {
+	case !k.Target.IsValid():
+		return errors.New("probe has no target address")
+	case source.IsValid() && source.Unmap().Is4() != k.Target.Addr().Unmap().Is4():
+		return fmt.Errorf("source %s is of another family than %s", source, k.Target.Addr())
+	}
+	return nil
 }
 
 // prepare returns the check for settings, compiled at their first use.

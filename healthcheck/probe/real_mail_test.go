@@ -84,17 +84,28 @@ service anvil {
 
 func TestRealOpenSMTPD(t *testing.T) {
 	s := newRealServer(t, "smtpd")
-	target := closedPort(t)
+	plain, submission, smtps := closedPort(t), closedPort(t), closedPort(t)
+	cert, key, p := s.certificate()
 	conf := s.file("smtpd.conf", `
-listen on 127.0.0.1 port `+portText(target)+`
+pki localhost cert "`+cert+`"
+pki localhost key "`+key+`"
+listen on 127.0.0.1 port `+portText(plain)+`
+listen on 127.0.0.1 port `+portText(submission)+` tls-require pki localhost
+listen on 127.0.0.1 port `+portText(smtps)+` smtps pki localhost
 action "drop" maildir "DIR/mail"
 match for local action "drop"
 `)
-	s.start(listening(target), "smtpd", "-d", "-f", conf)
-	probeAll(t, New(Options{}), []row{
-		{name: "smtp", kind: healthcheck.KindSMTP, target: target, class: healthcheck.ClassOK, reason: "220 …"},
-		{name: "no STARTTLS", kind: healthcheck.KindSMTP, target: target, tls: upgraded, class: healthcheck.ClassStatus,
+	s.start(listening(plain), "smtpd", "-d", "-f", conf)
+	const ok, smtp = healthcheck.ClassOK, healthcheck.KindSMTP
+	probeAll(t, p, []row{
+		{name: "smtp", kind: smtp, target: plain, class: ok, reason: "220 …"},
+		{name: "no STARTTLS", kind: smtp, target: plain, tls: upgraded, class: healthcheck.ClassStatus,
 			reason: `unexpected answer to STARTTLS: "50…`},
+		{name: "submission with STARTTLS", kind: smtp, target: submission, tls: upgraded, class: ok, reason: "220 …"},
+		{name: "certificate of another", kind: smtp, target: submission, class: healthcheck.ClassTLS,
+			tls:    healthcheck.TLS{Mode: healthcheck.TLSStart, ServerName: "mx.example.com", Verify: true},
+			reason: "certificate not accepted: x509: certificate is valid for localhost…"},
+		{name: "smtp with TLS", kind: smtp, target: smtps, tls: verified, class: ok, reason: "220 …"},
 	})
 }
 
@@ -147,4 +158,50 @@ seccomp_sandbox=NO
 		{name: "nobody", kind: healthcheck.KindFTP, target: target, class: status, reason: `unexpected answer to USER: "530 …`,
 			params: with(func(p *healthcheck.FTP) { p.User = "nobody" })},
 	})
+}
+
+// TestRealVsftpdTLS: the server takes a data connection only if it goes on with
+// the session of the first connection, as it is by default.
+func TestRealVsftpdTLS(t *testing.T) {
+	for name, mode := range map[string]healthcheck.TLS{"implicit_ssl=YES": verified, "implicit_ssl=NO": upgraded} {
+		t.Run(name, func(t *testing.T) {
+			s := newRealServer(t, "vsftpd")
+			target := closedPort(t)
+			cert, key, p := s.certificate()
+			s.file("root/health.txt", "Still alive\n")
+			s.file("empty/.keep", "")
+			conf := s.file("vsftpd.conf", `
+listen=YES
+listen_address=127.0.0.1
+listen_port=`+portText(target)+`
+background=NO
+anonymous_enable=YES
+local_enable=NO
+anon_root=DIR/root
+secure_chroot_dir=DIR/empty
+nopriv_user=nobody
+ftp_username=ftp
+seccomp_sandbox=NO
+ssl_enable=YES
+allow_anon_ssl=YES
+force_anon_logins_ssl=YES
+force_anon_data_ssl=YES
+require_ssl_reuse=YES
+ssl_ciphers=HIGH
+rsa_cert_file=`+cert+`
+rsa_private_key_file=`+key+`
+`+name+`
+`)
+			s.start(listening(target), "vsftpd", conf)
+			file := healthcheck.FTP{User: "anonymous", Password: "vipd@", Path: "health.txt", Expect: "alive"}
+			other := mode
+			other.ServerName = "ftp.example.com"
+			probeAll(t, p, []row{
+				{name: "login", kind: healthcheck.KindFTP, target: target, tls: mode, class: healthcheck.ClassOK, reason: "220 …"},
+				{name: "file", kind: healthcheck.KindFTP, target: target, tls: mode, params: file, class: healthcheck.ClassOK, reason: "file of 12 bytes"},
+				{name: "certificate of another", kind: healthcheck.KindFTP, target: target, tls: other, class: healthcheck.ClassTLS,
+					reason: "certificate not accepted: x509: certificate is valid for localhost…"},
+			})
+		})
+	}
 }

@@ -48,6 +48,7 @@ zone:
 		return d
 	}
 	const ok = healthcheck.ClassOK
+	const question = "\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03www\x07example\x03com\x00\x00\x01\x00\x01" // A
 	probeAll(t, New(Options{}), []row{
 		{name: "a", kind: healthcheck.KindDNS, target: target, class: ok, reason: "DNS answer www.example.com. 60 IN A 192.0.2.80",
 			params: ask("www.example.com", "A", func(d *healthcheck.DNS) { d.Expect = `IN A 192\.0\.2\.80$` })},
@@ -62,6 +63,7 @@ zone:
 			params: ask("no.example.com", "A", nil)},
 		{name: "expected error", kind: healthcheck.KindDNS, target: target, class: ok, reason: "DNS answer REFUSED with 0 records",
 			params: ask("example.org", "A", func(d *healthcheck.DNS) { d.Code = "REFUSED" })},
+		{name: "datagram", kind: healthcheck.KindUDP, target: target, class: ok, reason: "answer of 82 bytes", params: healthcheck.UDP{Send: question, Expect: "^\x124"}},
 	})
 }
 
@@ -157,16 +159,17 @@ http {
     ssl_certificate CERT;
     ssl_certificate_key KEY;
   }
+  server { listen 127.0.0.1:CLEAR http2; }
 }
 `
 
 func TestRealNginx(t *testing.T) {
 	s := newRealServer(t, "nginx")
-	plain, secure := closedPort(t), closedPort(t)
+	plain, secure, clear := closedPort(t), closedPort(t), closedPort(t)
 	cert, key, p := s.certificate()
 	s.file("root/health", "Still alive\n")
 	s.file("root/state.json", `{"checks": [{"state": "green"}], "up": true}`)
-	conf := s.file("nginx.conf", strings.NewReplacer("PLAIN", portText(plain), "SECURE", portText(secure), "CERT", cert, "KEY", key).Replace(nginxConf))
+	conf := s.file("nginx.conf", strings.NewReplacer("PLAIN", portText(plain), "SECURE", portText(secure), "CLEAR", portText(clear), "CERT", cert, "KEY", key).Replace(nginxConf))
 	s.start(listening(plain), "nginx", "-c", conf)
 	with := func(change func(*healthcheck.HTTP)) healthcheck.HTTP {
 		h := healthcheck.Defaults(healthcheck.KindHTTP).Params.(healthcheck.HTTP)
@@ -208,6 +211,7 @@ func TestRealNginx(t *testing.T) {
 		})},
 		{name: "https", kind: https, target: secure, params: with(at("/health")), tls: verified, class: ok, reason: "HTTP status 200"},
 		{name: "http/2", kind: https, target: secure, params: two, tls: verified, class: ok, reason: "HTTP/2 status 200"},
+		{name: "http/2 without TLS", kind: http, target: clear, params: two, class: ok, reason: "HTTP/2 status 200"},
 		{name: "http/2 where there is none", kind: http, target: plain, params: two, class: healthcheck.ClassProtocol, reason: "/health: the server does not speak HTTP/2…"},
 		{name: "http/2 path fails", kind: https, target: secure, tls: verified, class: status, reason: "HTTP status 404, expected 200-299",
 			params: with(func(h *healthcheck.HTTP) { at("/gone")(h); h.Version = healthcheck.HTTP2 })},

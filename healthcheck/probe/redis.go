@@ -13,7 +13,7 @@ import (
 // PING and, if a role is wanted, asks for it.
 func prepareRedis(s healthcheck.Settings, o Options) (check, error) {
 	p := s.Params.(healthcheck.Redis)
-	return streamed(s, o, nil, func(_ context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(_ context.Context, t *stream) (string, error) {
 		if p.Password != "" {
 			words := []string{"AUTH", p.User, p.Password}
 			if p.User == "" {

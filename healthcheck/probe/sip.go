@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/textproto"
 	"strconv"
 	"strings"
@@ -30,7 +31,7 @@ func prepareSIP(s healthcheck.Settings, o Options) (check, error) {
 	if s.TLS.Mode != healthcheck.TLSOff {
 		via = "TLS"
 	}
-	return streamed(s, o, nil, func(_ context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(_ context.Context, t *stream) (string, error) {
 		call := rand.Text()
 		if err := t.send(sipRequest(t.a, t.conn.LocalAddr(), p, via, call)); err != nil {
 			return "", err
@@ -85,18 +86,22 @@ func judgeSIP(code int, p healthcheck.SIP, status healthcheck.StatusSet) (string
 func sipRequest(a *attempt, local net.Addr, p healthcheck.SIP, via, call string) string {
 	domain := p.Domain
 	if domain == "" {
-		domain = a.key.Target.String()
+		domain = spoken(a.key.Target).String()
 	}
 	uri := "sip:" + p.User + "@" + domain
+	here := local.String()
+	if address, err := netip.ParseAddrPort(here); err == nil {
+		here = spoken(address).String()
+	}
 	return strings.Join([]string{
 		"OPTIONS " + uri + " SIP/2.0",
-		"Via: SIP/2.0/" + via + " " + local.String() + ";rport;branch=z9hG4bK" + call,
+		"Via: SIP/2.0/" + via + " " + here + ";rport;branch=z9hG4bK" + call,
 		"Max-Forwards: 70",
 		"From: <" + uri + ">;tag=" + call[:8],
 		"To: <" + uri + ">",
 		"Call-ID: " + call,
 		"CSeq: 1 OPTIONS",
-		"Contact: <sip:vipd@" + local.String() + ">",
+		"Contact: <sip:vipd@" + here + ">",
 		"User-Agent: vipd",
 		"Accept: application/sdp",
 		"Content-Length: 0",

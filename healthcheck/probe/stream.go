@@ -30,10 +30,10 @@ const (
 
 // streamed makes a check of a dialogue over TCP: it connects, starts TLS
 // unless that is up to the dialogue, and closes the connection afterwards.
-func streamed(s healthcheck.Settings, o Options, alpn []string, talk func(context.Context, *stream) (string, error)) check {
+func streamed(s healthcheck.Settings, o Options, talk func(context.Context, *stream) (string, error)) check {
 	var config *tls.Config
 	if s.TLS.Mode != healthcheck.TLSOff {
-		config = clientConfig(s, o, "", alpn...)
+		config = clientConfig(s, o, "")
 	}
 	return func(ctx context.Context, a *attempt) (string, error) {
 		conn, err := connect(ctx, a)
@@ -43,6 +43,9 @@ func streamed(s healthcheck.Settings, o Options, alpn []string, talk func(contex
 		defer conn.Close()
 		defer limit(ctx, conn)()
 		t := &stream{a: a, conn: conn, tls: config}
+		if s.Kind == healthcheck.KindFTP && config != nil {
+			t.tls = resumable(config)
+		}
 		t.reset()
 		if s.TLS.Mode == healthcheck.TLSOn {
 			if err := t.startTLS(ctx); err != nil {
@@ -95,14 +98,21 @@ func (t *stream) command(format string, args ...any) (string, error) {
 
 // line reads one line without its end.
 func (t *stream) line() (string, error) {
+	text, err := t.partial()
+	if err != nil {
+		return "", err
+	}
+	return text, nil
+}
+
+// partial is like line, and returns with an error what came before it: to some
+// protocols the end of the connection is that of a line.
+func (t *stream) partial() (string, error) {
 	text, err := t.in.ReadSlice('\n')
 	if errors.Is(err, bufio.ErrBufferFull) {
 		return "", &failure{healthcheck.ClassProtocol, fmt.Sprintf("the server sends a line of more than %d bytes: %q…", maxLine, text[:maxExcerpt])}
 	}
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(text), "\r\n"), nil
+	return strings.TrimRight(string(text), "\r\n"), err
 }
 
 // unexpected is the failure of a server that says something else than the

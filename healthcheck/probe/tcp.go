@@ -34,7 +34,7 @@ func prepareTCP(s healthcheck.Settings, o Options) (check, error) {
 	if err != nil {
 		return nil, err
 	}
-	return streamed(s, o, nil, func(ctx context.Context, t *stream) (string, error) {
+	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		if err := t.send(string(p.Send)); err != nil {
 			return "", err
 		}

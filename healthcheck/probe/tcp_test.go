@@ -116,8 +116,6 @@ func TestCancelledProbeIsOurDoing(t *testing.T) {
 	}
 }
 
-// TestTimeIsUpWhateverALibrarySays gives what libraries say of a connection
-// that was closed under them because the time was up.
 // TestDrippedSIP: a header that does not end is no malformed one.
 func TestDrippedSIP(t *testing.T) {
 	target := listen(t, func(c net.Conn) { _, _ = c.Write([]byte("SIP/2.0 200 OK\r\nVia: a")); hang(c) })
@@ -128,6 +126,8 @@ func TestDrippedSIP(t *testing.T) {
 	expect(t, New(Options{}), k, healthcheck.ClassTimeout, "no answer within 300ms")
 }
 
+// TestTimeIsUpWhateverALibrarySays gives what libraries say of a connection
+// that was closed under them because the time was up.
 func TestTimeIsUpWhateverALibrarySays(t *testing.T) {
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
@@ -165,6 +165,8 @@ func TestClassify(t *testing.T) {
 		{syscall.EHOSTUNREACH, healthcheck.ClassNetwork, "no route to host while waiting for the connection"},
 		{syscall.ENETUNREACH, healthcheck.ClassNetwork, "network is unreachable while waiting for the connection"},
 		{syscall.ECONNRESET, healthcheck.ClassNetwork, "connection reset by peer while waiting for the connection"},
+		{syscall.EACCES, healthcheck.ClassNetwork, "prohibited by a firewall or a route while waiting for the connection"},
+		{syscall.EADDRINUSE, healthcheck.ClassInternal, "wait for connection: address already in use"},
 		{syscall.EMFILE, healthcheck.ClassInternal, "wait for connection: too many open files"},
 		{syscall.EADDRNOTAVAIL, healthcheck.ClassInternal, "wait for connection: cannot assign requested address"},
 		{syscall.EPERM, healthcheck.ClassInternal, "wait for connection: operation not permitted"},

@@ -16,8 +16,9 @@ import (
 // the protocols alpn, if any. Its ServerName is host where the settings have
 // none, and empty when the target's address has to stand in.
 //
-// Session tickets are not kept: a resumed session would not show the server's
-// certificate, and a check pays for a whole handshake so that it tests one.
+// Session tickets are not kept from one probe to the next: a resumed session
+// would not show the server's certificate, and a check pays for a whole
+// handshake so that it tests one.
 func clientConfig(s healthcheck.Settings, o Options, host string, alpn ...string) *tls.Config {
 	name := s.TLS.ServerName
 	if name == "" {
@@ -32,9 +33,23 @@ func clientConfig(s healthcheck.Settings, o Options, host string, alpn ...string
 		NextProtos:         alpn,
 		MinVersion:         tls.VersionTLS12,
 	}
+	if s.TLS.MinDays > 0 {
+		c.VerifyConnection = func(now tls.ConnectionState) error {
+			return judgeExpiry(now.PeerCertificates[0].NotAfter, time.Now(), s.TLS.MinDays)
+		}
+	}
 	if s.TLS.Certificate != "" {
 		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return ownCertificate(s.TLS) }
 	}
+	return c
+}
+
+// resumable returns a configuration with which a further connection of the same
+// probe goes on with the session of the first one. FTP servers want that of a
+// data connection, so that no stranger takes it.
+func resumable(c *tls.Config) *tls.Config {
+	c = c.Clone()
+	c.ClientSessionCache = tls.NewLRUClientSessionCache(1)
 	return c
 }
 
@@ -54,32 +69,27 @@ func hostname(host string) string {
 	return u.Hostname()
 }
 
+// addressName is the server name of a target that has none: its address.
+func addressName(k healthcheck.Key) string { return spoken(k.Target).Addr().String() }
+
 // handshake starts TLS on conn. An address as server name is verified against
 // the certificate's addresses and not sent (RFC 6066 section 3).
 func handshake(ctx context.Context, a *attempt, conn net.Conn, c *tls.Config) (*tls.Conn, error) {
 	defer a.enter(phaseTLS, &a.result.TLS)()
 	if c.ServerName == "" {
 		c = c.Clone()
-		c.ServerName = a.key.Target.Addr().Unmap().String()
+		c.ServerName = addressName(a.key)
 	}
 	secure := tls.Client(conn, c)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		return nil, tlsFailure(err)
 	}
-	if err := judgeExpiry(secure, a); err != nil {
-		return nil, err
-	}
 	return secure, nil
 }
 
 // judgeExpiry refuses a certificate that ends too soon.
-func judgeExpiry(conn *tls.Conn, a *attempt) error {
-	days := a.key.Settings.TLS.MinDays
-	if days == 0 {
-		return nil
-	}
-	end := conn.ConnectionState().PeerCertificates[0].NotAfter
-	left := end.Sub(a.result.At)
+func judgeExpiry(end, now time.Time, days int) error {
+	left := end.Sub(now)
 	if left >= time.Duration(days)*24*time.Hour {
 		return nil
 	}

@@ -65,6 +65,29 @@ func TestHTTPSVerification(t *testing.T) {
 	}
 }
 
+// TestCertificateThatEndsSoon: whether it is verified or not.
+func TestCertificateThatEndsSoon(t *testing.T) {
+	ca := newAuthority(t)
+	end := time.Now().Add(10*24*time.Hour + time.Hour)
+	good := securePage(t, ca.issue(end, nil, "www.example.com"), hello)
+	expired := securePage(t, ca.issue(time.Now().Add(-time.Minute), nil, "www.example.com"), hello)
+	for _, verify := range []bool{false, true} {
+		within := func(days int) func(*healthcheck.Settings) {
+			return func(s *healthcheck.Settings) {
+				verifying("www.example.com")(s)
+				s.TLS.Verify, s.TLS.MinDays = verify, days
+			}
+		}
+		p := ca.prober()
+		expect(t, p, keyOf(healthcheck.KindHTTPS, good, within(10)), healthcheck.ClassOK, "HTTP status 200")
+		expect(t, p, keyOf(healthcheck.KindHTTPS, good, within(11)), healthcheck.ClassTLS,
+			"certificate ends on "+end.UTC().Format(time.DateOnly)+", in 10 days; 11 are wanted")
+		if !verify {
+			expect(t, p, keyOf(healthcheck.KindHTTPS, expired, within(1)), healthcheck.ClassTLS, "certificate ended on…")
+		}
+	}
+}
+
 // TestHTTPSNames looks at what the server learns from the hello and from the
 // request.
 func TestHTTPSNames(t *testing.T) {

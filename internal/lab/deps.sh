@@ -30,6 +30,10 @@ if [ "${1:-}" != demo ]; then
 	need vsftpd vsftpd
 	need nsd nsd
 	need smtpd opensmtpd
+	need etcd etcd-server
+	need tinyproxy tinyproxy-bin
+	need sipp sip-tester
+	[ -x /usr/lib/nagios/plugins/check_tcp ] || missing="$missing monitoring-plugins-basic"
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 fi
 # Installed, it would take this machine's interfaces for its own.
