@@ -28,7 +28,7 @@ var tried = map[healthcheck.Kind][2]string{
 	healthcheck.KindHTTPS:      {"nginx", "TestRealNginx"},
 	healthcheck.KindHTTPProxy:  {"tinyproxy", "TestRealTinyproxy"},
 	healthcheck.KindGRPC:       {"etcd", "TestRealEtcd"},
-	healthcheck.KindSMTP:       {"OpenSMTPD", "TestRealOpenSMTPD"},
+	healthcheck.KindSMTP:       {"OpenSMTPD and, with TLS, Dovecot", "TestRealDovecot"},
 	healthcheck.KindPOP3:       {"Dovecot", "TestRealDovecot"},
 	healthcheck.KindIMAP:       {"Dovecot", "TestRealDovecot"},
 	healthcheck.KindFTP:        {"vsftpd", "TestRealVsftpd"},

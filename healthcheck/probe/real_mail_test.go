@@ -11,9 +11,10 @@ import (
 func TestRealDovecot(t *testing.T) {
 	s := newRealServer(t, "dovecot")
 	cert, key, p := s.certificate()
-	imap, imaps, pop3, pop3s := closedPort(t), closedPort(t), closedPort(t), closedPort(t)
+	imap, imaps, pop3, pop3s, submission, submissions := closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t)
 	conf := s.file("dovecot.conf", `
-protocols = imap pop3
+protocols = imap pop3 submission
+submission_relay_host = 127.0.0.1
 listen = 127.0.0.1
 base_dir = DIR/run
 state_dir = DIR/run
@@ -51,6 +52,15 @@ service pop3-login {
     ssl = yes
   }
 }
+service submission-login {
+  inet_listener submission {
+    port = `+portText(submission)+`
+  }
+  inet_listener submissions {
+    port = `+portText(submissions)+`
+    ssl = yes
+  }
+}
 service anvil {
   chroot =
 }
@@ -75,6 +85,12 @@ service anvil {
 		{name: "pop3 with STLS", kind: healthcheck.KindPOP3, target: pop3, tls: upgraded, class: ok, reason: "+OK…"},
 		{name: "pop3 with a wrong password", kind: healthcheck.KindPOP3, target: pop3, params: wrong, class: status,
 			reason: "unexpected answer to PASS: \"-ERR…"},
+		{name: "submission", kind: healthcheck.KindSMTP, target: submission, class: ok, reason: "220 …"},
+		{name: "submission with TLS", kind: healthcheck.KindSMTP, target: submissions, tls: verified, class: ok, reason: "220 …"},
+		{name: "submission with STARTTLS", kind: healthcheck.KindSMTP, target: submission, tls: upgraded, class: ok, reason: "220 …"},
+		{name: "certificate of another", kind: healthcheck.KindSMTP, target: submission, class: healthcheck.ClassTLS,
+			tls:    healthcheck.TLS{Mode: healthcheck.TLSStart, ServerName: "mx.example.com", Verify: true},
+			reason: "certificate not accepted: x509: certificate is valid for localhost…"},
 		{name: "imap on the port of pop3", kind: healthcheck.KindIMAP, target: pop3, class: healthcheck.ClassProtocol,
 			reason: "unexpected answer to connecting: \"+OK…"},
 		{name: "imap login", kind: healthcheck.KindIMAP, target: imap, params: login, tls: upgraded, class: ok, reason: "* OK […"},
@@ -84,28 +100,17 @@ service anvil {
 
 func TestRealOpenSMTPD(t *testing.T) {
 	s := newRealServer(t, "smtpd")
-	plain, submission, smtps := closedPort(t), closedPort(t), closedPort(t)
-	cert, key, p := s.certificate()
+	target := closedPort(t)
 	conf := s.file("smtpd.conf", `
-pki localhost cert "`+cert+`"
-pki localhost key "`+key+`"
-listen on 127.0.0.1 port `+portText(plain)+`
-listen on 127.0.0.1 port `+portText(submission)+` tls-require pki localhost
-listen on 127.0.0.1 port `+portText(smtps)+` smtps pki localhost
+listen on 127.0.0.1 port `+portText(target)+`
 action "drop" maildir "DIR/mail"
 match for local action "drop"
 `)
-	s.start(listening(plain), "smtpd", "-d", "-f", conf)
-	const ok, smtp = healthcheck.ClassOK, healthcheck.KindSMTP
-	probeAll(t, p, []row{
-		{name: "smtp", kind: smtp, target: plain, class: ok, reason: "220 …"},
-		{name: "no STARTTLS", kind: smtp, target: plain, tls: upgraded, class: healthcheck.ClassStatus,
+	s.start(listening(target), "smtpd", "-d", "-f", conf)
+	probeAll(t, New(Options{}), []row{
+		{name: "smtp", kind: healthcheck.KindSMTP, target: target, class: healthcheck.ClassOK, reason: "220 …"},
+		{name: "no STARTTLS", kind: healthcheck.KindSMTP, target: target, tls: upgraded, class: healthcheck.ClassStatus,
 			reason: `unexpected answer to STARTTLS: "50…`},
-		{name: "submission with STARTTLS", kind: smtp, target: submission, tls: upgraded, class: ok, reason: "220 …"},
-		{name: "certificate of another", kind: smtp, target: submission, class: healthcheck.ClassTLS,
-			tls:    healthcheck.TLS{Mode: healthcheck.TLSStart, ServerName: "mx.example.com", Verify: true},
-			reason: "certificate not accepted: x509: certificate is valid for localhost…"},
-		{name: "smtp with TLS", kind: smtp, target: smtps, tls: verified, class: ok, reason: "220 …"},
 	})
 }
 

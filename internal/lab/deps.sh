@@ -26,6 +26,7 @@ if [ "${1:-}" != demo ]; then
 	need mariadbd mariadb-server-core
 	need my_print_defaults mariadb-client-core
 	need dovecot "dovecot-imapd dovecot-pop3d"
+	[ -x /usr/lib/dovecot/submission-login ] || missing="$missing dovecot-submissiond"
 	need freeradius freeradius
 	need vsftpd vsftpd
 	need nsd nsd
