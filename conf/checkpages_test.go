@@ -32,7 +32,7 @@ var tried = map[healthcheck.Kind][2]string{
 	healthcheck.KindPOP3:       {"Dovecot", "TestRealDovecot"},
 	healthcheck.KindIMAP:       {"Dovecot", "TestRealDovecot"},
 	healthcheck.KindFTP:        {"vsftpd", "TestRealVsftpd"},
-	healthcheck.KindNNTP:       {"the dialogue of RFC 3977", "TestDialogues"},
+	healthcheck.KindNNTP:       {"sn", "TestRealNews"},
 	healthcheck.KindDNS:        {"NSD", "TestRealNSD"},
 	healthcheck.KindLDAP:       {"OpenLDAP", "TestRealOpenLDAP"},
 	healthcheck.KindMySQL:      {"MariaDB", "TestRealMariaDB"},

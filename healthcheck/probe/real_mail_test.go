@@ -3,16 +3,13 @@ package probe
 import (
 	"net/netip"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/vipd/vipd/healthcheck"
 )
 
-func TestRealDovecot(t *testing.T) {
-	s := newRealServer(t, "dovecot")
-	cert, key, p := s.certificate()
-	imap, imaps, pop3, pop3s, submission, submissions := closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t)
-	conf := s.file("dovecot.conf", `
+const dovecotConf = `
 protocols = imap pop3 submission
 submission_relay_host = 127.0.0.1
 listen = 127.0.0.1
@@ -20,8 +17,8 @@ base_dir = DIR/run
 state_dir = DIR/run
 log_path = /dev/stderr
 ssl = yes
-ssl_cert = <`+cert+`
-ssl_key = <`+key+`
+ssl_cert = <CERT
+ssl_key = <KEY
 disable_plaintext_auth = no
 mail_location = maildir:DIR/mail/%u
 passdb {
@@ -36,35 +33,45 @@ first_valid_uid = 1
 auth_failure_delay = 0
 service imap-login {
   inet_listener imap {
-    port = `+portText(imap)+`
+    port = PORT_IMAP
   }
   inet_listener imaps {
-    port = `+portText(imaps)+`
+    port = PORT_IMAPS
     ssl = yes
   }
 }
 service pop3-login {
   inet_listener pop3 {
-    port = `+portText(pop3)+`
+    port = PORT_POP3
   }
   inet_listener pop3s {
-    port = `+portText(pop3s)+`
+    port = PORT_POP3S
     ssl = yes
   }
 }
 service submission-login {
   inet_listener submission {
-    port = `+portText(submission)+`
+    port = PORT_SUBMISSION
   }
   inet_listener submissions {
-    port = `+portText(submissions)+`
+    port = PORT_SUBMISSIONS
     ssl = yes
   }
 }
 service anvil {
   chroot =
 }
-`)
+`
+
+func TestRealDovecot(t *testing.T) {
+	s := newRealServer(t, "dovecot")
+	cert, key, p := s.certificate()
+	imap, imaps, pop3, pop3s, submission, submissions := closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t), closedPort(t)
+	words := []string{"CERT", cert, "KEY", key}
+	for name, target := range map[string]netip.AddrPort{"IMAP": imap, "IMAPS": imaps, "POP3": pop3, "POP3S": pop3s, "SUBMISSION": submission, "SUBMISSIONS": submissions} {
+		words = append(words, "PORT_"+name+"\n", portText(target)+"\n")
+	}
+	conf := s.file("dovecot.conf", strings.NewReplacer(words...).Replace(dovecotConf))
 	if err := os.Mkdir(s.path("mail"), 0o777); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -120,5 +121,30 @@ func TestRealNagiosPlugin(t *testing.T) {
 		{name: "ok", kind: script, target: listen(t, hang), params: run, class: healthcheck.ClassOK, reason: "exit status 0: TCP OK - …"},
 		{name: "critical", kind: script, target: closedPort(t), params: run, class: healthcheck.ClassStatus, reason: "exit status 2: …"},
 		{name: "unknown", kind: script, target: netip.MustParseAddrPort("192.0.2.1:80"), params: strange, class: healthcheck.ClassInternal, reason: "exit status 3: …"},
+	})
+}
+
+// TestRealNews: the server of package sn talks to whom inetd hands it.
+func TestRealNews(t *testing.T) {
+	s := newRealServer(t, "snntpd")
+	s.file(".me", "news.example.com\n") // makes the directory a spool
+	serve := func(spool string) netip.AddrPort {
+		return listen(t, func(c net.Conn) {
+			socket, err := c.(*net.TCPConn).File()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer socket.Close()
+			cmd := s.command("snntpd")
+			cmd.Env = []string{"SNROOT=" + spool, "TCPREMOTEIP=127.0.0.1", "PATH=/usr/sbin:/usr/bin:/sbin:/bin"}
+			cmd.Stdin, cmd.Stdout = socket, socket
+			_ = cmd.Run() // a refusal is a failure to it
+		})
+	}
+	const nntp = healthcheck.KindNNTP
+	probeAll(t, New(Options{}), []row{
+		{name: "greeting", kind: nntp, target: serve(s.dir), class: healthcheck.ClassOK, reason: "20…"},
+		{name: "no STARTTLS", kind: nntp, target: serve(s.dir), tls: upgraded, class: healthcheck.ClassStatus, reason: `unexpected answer to STARTTLS: "5…`},
 	})
 }

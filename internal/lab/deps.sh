@@ -34,6 +34,7 @@ if [ "${1:-}" != demo ]; then
 	need etcd etcd-server
 	need tinyproxy tinyproxy-bin
 	need sipp sip-tester
+	need snntpd sn
 	[ -x /usr/lib/nagios/plugins/check_tcp ] || missing="$missing monitoring-plugins-basic"
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 fi
