@@ -133,7 +133,11 @@ func (w *web) follow(ctx context.Context, a *attempt, r request) (string, error)
 		if hops == w.params.Redirects {
 			return "", &failure{healthcheck.ClassStatus, fmt.Sprintf("more than %d redirects, the last to %q", hops, shorten(location))}
 		}
-		if r, err = r.redirected(location); err != nil {
+		next := request.redirected
+		if w.kind == healthcheck.KindHTTPProxy {
+			next = request.through
+		}
+		if r, err = next(r, location); err != nil {
 			return "", err
 		}
 	}

@@ -25,9 +25,9 @@ func isRedirect(resp *http.Response) bool {
 // virtual address, and the check would judge another server. Another scheme
 // or port in the location is followed.
 func (r request) redirected(location string) (request, error) {
-	u, err := url.Parse(location)
-	if err != nil || strings.ContainsFunc(location, func(c rune) bool { return c <= ' ' || c > '~' }) {
-		return r, &failure{healthcheck.ClassProtocol, fmt.Sprintf("redirect to %q, which is no URL", shorten(location))}
+	u, err := located(location)
+	if err != nil {
+		return r, err
 	}
 	if !u.IsAbs() && u.Host == "" {
 		base, err := url.Parse(r.target)
@@ -50,6 +50,35 @@ func (r request) redirected(location string) (request, error) {
 		r.port = uint16(p)
 	}
 	return r, nil
+}
+
+// through returns the request to a proxy that a Location field asks for: it is the
+// proxy that goes there.
+func (r request) through(location string) (request, error) {
+	u, err := located(location)
+	if err != nil {
+		return r, err
+	}
+	base, err := url.Parse(r.target)
+	if err != nil {
+		return r, err
+	}
+	if u = base.ResolveReference(u); u.Scheme != "http" {
+		return r, &failure{healthcheck.ClassStatus, fmt.Sprintf("redirect to %q, which a proxy is not asked for in plain text", shorten(location))}
+	}
+	u.User, u.Fragment = nil, ""
+	r.host, r.target = u.Host, u.String()
+	return r, nil
+}
+
+// located reads a Location field. What it names is written into the next request,
+// so nothing in it may end a line or a word.
+func located(location string) (*url.URL, error) {
+	u, err := url.Parse(location)
+	if err != nil || strings.ContainsFunc(location, func(c rune) bool { return c <= ' ' || c > '~' }) || strings.ContainsAny(u.Host, " %") {
+		return nil, &failure{healthcheck.ClassProtocol, fmt.Sprintf("redirect to %q, which is no URL", shorten(location))}
+	}
+	return u, nil
 }
 
 func usualPort(secure bool) uint16 {
