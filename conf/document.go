@@ -100,7 +100,7 @@ func (d *Document) Bytes() []byte {
 }
 
 // Count returns how many blocks of each kind the document has, at any depth,
-// settings of the daemon itself aside.
+// settings of the daemon itself and what checks have in common aside.
 func (d *Document) Count() map[string]int {
 	count := map[string]int{}
 	countBlocks(d.Blocks, count)
@@ -110,7 +110,7 @@ func (d *Document) Count() map[string]int {
 func countBlocks(blocks []*Block, count map[string]int) {
 	for _, b := range blocks {
 		switch b.Type {
-		case "global", "ipvs":
+		case "global", "ipvs", checkDefaultsBlock.name:
 			continue
 		case "dynamic":
 			count[b.Labels[0]]++

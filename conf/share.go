@@ -2,6 +2,7 @@ package conf
 
 import (
 	"cmp"
+	"math"
 	"path"
 	"regexp"
 	"slices"
@@ -20,7 +21,6 @@ func (d *Document) ShareChecks() {
 
 func (d *Document) shareChecks() {
 	s := &sharing{all: map[string]*sharedCheck{}}
-	var places []*Block
 	at := len(d.Blocks)
 	for i, b := range d.Blocks {
 		if b.Type == namedCheckBlock.name {
@@ -30,69 +30,62 @@ func (d *Document) shareChecks() {
 			continue
 		}
 		at = min(at, i)
-		for _, place := range append([]*Block{b}, realServersOf(b)...) {
-			places = append(places, place)
-			s.count(place, b)
+		s.add(b, b)
+		for _, k := range b.Blocks {
+			if k.Type == realServerBlock.name {
+				s.add(k, b)
+			}
 		}
 	}
-	var uses []use
-	for _, place := range places {
-		uses = append(uses, use{place, s.take(place)})
+	for !s.settled() {
+	}
+	for _, p := range s.places {
+		s.take(p)
 	}
 	d.Blocks = slices.Insert(d.Blocks, at, s.named()...)
-	for _, u := range uses {
-		u.write()
+	for _, p := range s.places {
+		p.write()
 	}
-}
-
-func realServersOf(b *Block) (all []*Block) {
-	for _, k := range b.Blocks {
-		if k.Type == realServerBlock.name {
-			all = append(all, k)
-		}
-	}
-	return all
 }
 
 // sharing finds checks that several virtual servers have.
 type sharing struct {
-	all   map[string]*sharedCheck // by what they say
-	taken []*sharedCheck          // out of virtual servers
+	places []*checkPlace
+	all    map[string]*sharedCheck // by what they say
+	taken  []*sharedCheck          // out of their places
+}
+
+// checkPlace is a virtual server, or a real server of one, and its checks.
+type checkPlace struct {
+	block, service *Block
+	checks         []*sharedCheck
 }
 
 // sharedCheck is what checks say in several places.
 type sharedCheck struct {
-	services map[*Block]bool // that have it
-	block    *Block          // the first one that was taken out of its place
+	services int    // that can have it from the top level
+	block    *Block // the first one that was taken out of its place
 }
 
-// use is a virtual or real server and the checks that were taken out of it.
-type use struct {
-	place  *Block
-	checks []*sharedCheck
-}
-
-func (u use) write() {
-	var names []string
-	for _, c := range u.checks {
-		names = append(names, c.block.Labels[1])
-	}
-	if len(names) > 0 {
-		u.place.Set("checks", names)
-	}
-}
-
-// count notes the checks of a virtual server or of one of its real servers.
-func (s *sharing) count(place, service *Block) {
-	for _, c := range place.Blocks {
+// add notes the checks of a virtual server, or of one of its real servers. Those
+// that say hardly anything stay where they are.
+func (s *sharing) add(block, service *Block) {
+	p := &checkPlace{block: block, service: service}
+	for _, c := range block.Blocks {
 		if c.Type != inlineCheckBlock.name {
 			continue
 		}
 		text := saying(c)
 		if s.all[text] == nil {
-			s.all[text] = &sharedCheck{services: map[*Block]bool{}}
+			s.all[text] = &sharedCheck{}
+			if len(c.Attrs) >= least {
+				s.all[text].services = math.MaxInt // nobody has counted
+			}
 		}
-		s.all[text].services[service] = true
+		p.checks = append(p.checks, s.all[text])
+	}
+	if block.attr("checks") == nil && len(p.checks) > 0 {
+		s.places = append(s.places, p)
 	}
 }
 
@@ -105,26 +98,63 @@ func saying(b *Block) string {
 	return text
 }
 
-// take takes the checks that stand first in a place out of it, as far as several
-// virtual servers have them: the order of checks stays.
-func (s *sharing) take(place *Block) (all []*sharedCheck) {
-	for place.attr("checks") == nil {
-		i := slices.IndexFunc(place.Blocks, func(c *Block) bool { return c.Type == inlineCheckBlock.name })
-		if i < 0 {
-			break
-		}
-		b := place.Blocks[i]
-		c := s.all[saying(b)]
-		if len(c.services) < 2 || len(b.Attrs) < least || slices.Contains(all, c) {
-			break
-		}
-		place.Blocks = slices.Delete(place.Blocks, i, i+1)
-		all = append(all, c)
-		if c.block == nil {
-			c.block, s.taken = b, append(s.taken, c)
+// shared are the checks that can be taken out of a place: those that stand first,
+// so that the order of all stays.
+func (p *checkPlace) shared() []*sharedCheck {
+	for i, c := range p.checks {
+		if c.services < 2 || slices.Contains(p.checks[:i], c) {
+			return p.checks[:i]
 		}
 	}
-	return all
+	return p.checks
+}
+
+// settled counts the virtual servers that can have each check from the top level,
+// and reports whether they are as many as before: where one check stays, those
+// behind it stay as well.
+func (s *sharing) settled() bool {
+	services := map[*sharedCheck]map[*Block]bool{}
+	for _, p := range s.places {
+		for _, c := range p.shared() {
+			if services[c] == nil {
+				services[c] = map[*Block]bool{}
+			}
+			services[c][p.service] = true
+		}
+	}
+	same := true
+	for _, c := range s.all {
+		same = same && c.services == len(services[c])
+		c.services = len(services[c])
+	}
+	return same
+}
+
+// take takes the shared checks out of a place.
+func (s *sharing) take(p *checkPlace) {
+	p.checks = p.shared()
+	next := 0
+	p.block.Blocks = slices.DeleteFunc(p.block.Blocks, func(b *Block) bool {
+		if b.Type != inlineCheckBlock.name || next == len(p.checks) {
+			return false
+		}
+		if c := p.checks[next]; c.block == nil {
+			c.block, s.taken = b, append(s.taken, c)
+		}
+		next++
+		return true
+	})
+}
+
+// write names the checks that were taken.
+func (p *checkPlace) write() {
+	var names []string
+	for _, c := range p.checks {
+		names = append(names, c.block.Labels[1])
+	}
+	if len(names) > 0 {
+		p.block.Set("checks", names)
+	}
 }
 
 // telling are the keys that tell checks of one kind apart, the best one first.
