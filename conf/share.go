@@ -140,6 +140,7 @@ func (s *sharing) take(p *checkPlace) {
 		}
 		if c := p.checks[next]; c.block == nil {
 			c.block, s.taken = b, append(s.taken, c)
+			b.Origin = cmp.Or(b.Origin, p.block.Origin)
 		}
 		next++
 		return true
