@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/miekg/dns"
 	"golang.org/x/net/http2"
 
 	"github.com/vipd/vipd/healthcheck"
@@ -235,4 +236,27 @@ func TestNetworkSource(t *testing.T) {
 	if r := New(Options{}).Run(t.Context(), k); r.Class != healthcheck.ClassInternal || !strings.HasPrefix(r.Reason, "use interface nonexistent0: ") {
 		t.Errorf("result %s %q", r.Class, r.Reason)
 	}
+}
+
+// TestTruncatedDNS: what was looked for may be in the part that did not fit.
+func TestTruncatedDNS(t *testing.T) {
+	target := datagrams(t, func(request string) []string {
+		m := new(dns.Msg)
+		if m.Unpack([]byte(request)) != nil {
+			return nil
+		}
+		m.Response, m.Truncated = true, true
+		answer, err := m.Pack()
+		if err != nil {
+			t.Error(err)
+		}
+		return []string{string(answer)}
+	})
+	ask := func(expect string) healthcheck.Key {
+		return keyOf(healthcheck.KindDNS, target, func(s *healthcheck.Settings) {
+			s.Params = healthcheck.DNS{Name: "a.", Type: "TXT", Code: "NOERROR", Transport: "udp", Expect: expect}
+		})
+	}
+	expect(t, New(Options{}), ask(""), healthcheck.ClassOK, "DNS answer NOERROR with 0 records")
+	expect(t, New(Options{}), ask("alive"), healthcheck.ClassBody, `"alive" not found in what fits into a datagram: ask over tcp`)
 }

@@ -48,13 +48,13 @@ func (t *stream) want(prefix, said, command string) (line string, err error) {
 // prepareSMTP prepares a check that reads the greeting, says EHLO (with TLS
 // mode starttls: before and after STARTTLS, RFC 3207) and QUIT.
 func prepareSMTP(s healthcheck.Settings, o Options) (check, error) {
-	hello := "EHLO " + s.Params.(healthcheck.SMTP).Hello
+	name := s.Params.(healthcheck.SMTP).Hello
 	return streamed(s, o, func(ctx context.Context, t *stream) (string, error) {
 		greeting, err := t.want("220", "connecting", "")
 		if err != nil {
 			return "", err
 		}
-		if _, err := t.want("250", "EHLO", hello); err != nil {
+		if err := t.smtpHello(name); err != nil {
 			return "", err
 		}
 		if t.starts() {
@@ -64,13 +64,23 @@ func prepareSMTP(s healthcheck.Settings, o Options) (check, error) {
 			if err := t.startTLS(ctx); err != nil {
 				return "", err
 			}
-			if _, err := t.want("250", "EHLO", hello); err != nil {
+			if err := t.smtpHello(name); err != nil {
 				return "", err
 			}
 		}
 		_, err = t.want("221", "QUIT", "QUIT")
 		return shorten(greeting), err
 	}), nil
+}
+
+// smtpHello says EHLO and, to a server or a firewall before it that does not know
+// the word, HELO (RFC 5321 section 3.2).
+func (t *stream) smtpHello(name string) error {
+	line, err := t.want("250", "EHLO", "EHLO "+name)
+	if strings.HasPrefix(line, "500") || strings.HasPrefix(line, "502") {
+		_, err = t.want("250", "HELO", "HELO "+name)
+	}
+	return err
 }
 
 // preparePOP3 prepares a check that reads the greeting, logs in if there is a

@@ -99,5 +99,8 @@ func judgeDNS(m *dns.Msg, p healthcheck.DNS, expect *regexp.Regexp) (string, err
 		}
 		records = append(records, record)
 	}
+	if m.Truncated {
+		return "", &failure{healthcheck.ClassBody, fmt.Sprintf("%q not found in what fits into a datagram: ask over tcp", shorten(p.Expect))}
+	}
 	return "", &failure{healthcheck.ClassBody, mismatch(p.Expect, "records", []byte(strings.Join(records, "; ")))}
 }

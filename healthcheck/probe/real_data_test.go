@@ -11,9 +11,15 @@ import (
 func TestRealRedis(t *testing.T) {
 	s := newRealServer(t, "redis-server")
 	target := closedPort(t)
-	s.start(listening(target), "redis-server", "--port", portText(target), "--bind", "127.0.0.1", "--save", "", "--requirepass", "secret")
+	secure := closedPort(t)
+	cert, key, p := s.certificate()
+	s.start(listening(target), "redis-server", "--port", portText(target), "--bind", "127.0.0.1", "--save", "", "--requirepass", "secret",
+		"--tls-port", portText(secure), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no", "--tls-ca-cert-file", cert)
 	const ok, status = healthcheck.ClassOK, healthcheck.ClassStatus
-	probeAll(t, New(Options{}), []row{
+	probeAll(t, p, []row{
+		{name: "with TLS", kind: healthcheck.KindRedis, target: secure, tls: verified, params: healthcheck.Redis{Password: "secret"}, class: ok, reason: "PONG"},
+		{name: "send and expect with TLS", kind: healthcheck.KindTCP, target: secure, tls: verified, params: healthcheck.TCP{Send: "PING\r\n", Expect: "^-NOAUTH"},
+			class: ok, reason: `"^-NOAUTH" found in…`},
 		{name: "ping", kind: healthcheck.KindRedis, target: target, params: healthcheck.Redis{Password: "secret"}, class: ok, reason: "PONG"},
 		{name: "user", kind: healthcheck.KindRedis, target: target, params: healthcheck.Redis{User: "default", Password: "secret"}, class: ok, reason: "PONG"},
 		{name: "role", kind: healthcheck.KindRedis, target: target, params: healthcheck.Redis{Password: "secret", Role: "master"}, class: ok, reason: "role master"},
