@@ -20,7 +20,9 @@ type maintenance struct {
 	changed func()
 	lookup  func(ctx context.Context, host string) ([]netip.Addr, error)
 
-	polling sync.Mutex // one look at a time: an older one must not end last
+	polling sync.Mutex                  // one look at a time: an older one must not end last
+	known   map[string][]netip.AddrPort // what the files mean, of those that could be resolved
+	again   time.Time                   // for the others; zero = there is none
 
 	mu      sync.Mutex
 	dir     string
@@ -29,10 +31,12 @@ type maintenance struct {
 	failing string                  // why the directory cannot be read
 }
 
-// How often the directory is read, and how long a name may take to resolve.
+// How often the directory is read, how long a name may take to resolve, and when
+// that is tried again.
 const (
 	maintenancePoll = time.Second
 	lookupBound     = 2 * time.Second
+	lookupAgain     = 30 * time.Second
 )
 
 func newMaintenance(send func(level, kind, message string, attrs map[string]any), changed func()) *maintenance {
@@ -93,20 +97,42 @@ func (m *maintenance) poll(ctx context.Context) {
 		}
 	}
 	m.fail("")
-	if maps.Equal(names, before) {
+	if maps.Equal(names, before) && (m.again.IsZero() || time.Now().Before(m.again)) {
 		return
 	}
-	out := map[netip.AddrPort]bool{}
-	for name := range names {
-		for _, a := range m.resolve(ctx, name) {
-			out[a] = true
-		}
-	}
+	out := m.means(ctx, names, before)
 	m.mu.Lock()
 	m.names, m.out = names, out
 	m.mu.Unlock()
 	m.tell(before, names)
 	m.changed()
+}
+
+// means returns what is out of service. What a name once meant it means as long as
+// its file is there: a name server that fails must not put a broken real server
+// into service. Call with the polling mutex held.
+func (m *maintenance) means(ctx context.Context, names, before map[string]bool) map[netip.AddrPort]bool {
+	known, out := map[string][]netip.AddrPort{}, map[netip.AddrPort]bool{}
+	m.again = time.Time{}
+	for name := range names {
+		all, ok := m.known[name]
+		if !ok {
+			var err error
+			if all, err = m.resolve(ctx, name); err != nil {
+				m.again = time.Now().Add(lookupAgain)
+				if !before[name] {
+					m.send("warn", "maintenance", "file "+name+" names no real server: "+err.Error(), map[string]any{"file": name})
+				}
+				continue
+			}
+		}
+		known[name] = all
+		for _, a := range all {
+			out[a] = true
+		}
+	}
+	m.known = known
+	return out
 }
 
 // fail reports a directory that cannot be read, once.
@@ -135,28 +161,27 @@ func (m *maintenance) tell(before, after map[string]bool) {
 }
 
 // resolve returns what a file's name means, port 0 for every port.
-func (m *maintenance) resolve(ctx context.Context, name string) []netip.AddrPort {
+func (m *maintenance) resolve(ctx context.Context, name string) ([]netip.AddrPort, error) {
 	if a, err := netip.ParseAddr(strings.Trim(name, "[]")); err == nil {
-		return []netip.AddrPort{netip.AddrPortFrom(a.Unmap(), 0)}
+		return []netip.AddrPort{netip.AddrPortFrom(a.Unmap(), 0)}, nil
 	}
 	if a, err := netip.ParseAddrPort(name); err == nil {
-		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}
+		return []netip.AddrPort{netip.AddrPortFrom(a.Addr().Unmap(), a.Port())}, nil
 	}
 	host, digits, _ := strings.Cut(name, ":")
 	port, err := strconv.ParseUint(digits, 10, 16)
 	if digits != "" && err != nil || strings.HasPrefix(name, ".") {
-		return nil
+		return nil, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupBound)
 	defer cancel()
 	addrs, err := m.lookup(ctx, host)
 	if err != nil {
-		m.send("warn", "maintenance", "file "+name+" names no real server: "+err.Error(), map[string]any{"file": name})
-		return nil
+		return nil, err
 	}
 	var all []netip.AddrPort
 	for _, a := range addrs {
 		all = append(all, netip.AddrPortFrom(a.Unmap(), uint16(port)))
 	}
-	return all
+	return all, nil
 }

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -92,6 +93,40 @@ func TestMaintenanceComesAndGoes(t *testing.T) {
 	want := []string{"warn: 10.0.0.1 is taken out of service by a file", "info: 10.0.0.1 is back in service"}
 	if diff := cmp.Diff(want, w.said); diff != "" || w.covers(real) || w.changes != 2 {
 		t.Errorf("covers %v after %d changes; said (-want +got):\n%s", w.covers(real), w.changes, diff)
+	}
+}
+
+// TestMaintenanceWithoutANameServer: what is out by its name stays out when names
+// cannot be resolved any more, and what could not be resolved is tried again.
+func TestMaintenanceWithoutANameServer(t *testing.T) {
+	w := watch(t)
+	serving := w.lookup
+	broken := func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("no name server") }
+	w.touch("web1.example.com")
+	w.lookup = broken
+	w.touch("10.0.0.9")
+	first, second := netip.MustParseAddrPort("10.0.0.7:80"), netip.MustParseAddrPort("10.0.0.9:80")
+	if !w.covers(first) || !w.covers(second) {
+		t.Errorf("out of service: %v and %v", w.covers(first), w.covers(second))
+	}
+	if err := os.Remove(filepath.Join(w.dir, "web1.example.com")); err != nil {
+		t.Fatal(err)
+	}
+	w.poll(t.Context())
+	w.touch("web1.example.com:80")
+	w.poll(t.Context())
+	if w.covers(first) {
+		t.Error("a name that was never resolved takes something out of service")
+	}
+	w.lookup = serving
+	w.again = time.Now()
+	w.poll(t.Context())
+	if !w.covers(first) || !w.again.IsZero() {
+		t.Errorf("the name was not tried again: %v, next at %v", w.covers(first), w.again)
+	}
+	refused := slices.DeleteFunc(slices.Clone(w.said), func(s string) bool { return !strings.Contains(s, "names no real server") })
+	if len(refused) != 1 {
+		t.Errorf("said %q, want it once", refused)
 	}
 }
 
