@@ -76,6 +76,11 @@ func (a *Alerter) Configure(policies map[string]AlertPolicy) {
 			delete(a.troubles, id)
 		}
 	}
+	for service := range a.budgets {
+		if _, ok := policies[service]; !ok {
+			delete(a.budgets, service)
+		}
+	}
 }
 
 // Change takes in that something went down or came up.

@@ -93,4 +93,9 @@ func TestAlertsOfServicesWithoutAPolicy(t *testing.T) {
 	if got := a.Due(epoch.Add(time.Hour)); got != nil {
 		t.Errorf("alerts %+v of a service that left", got)
 	}
+	a.Configure(map[string]AlertPolicy{"web": {}})
+	a.Change(epoch, id, true, "")
+	if a.Configure(nil); len(a.budgets) > 0 {
+		t.Errorf("%d services that left are remembered", len(a.budgets))
+	}
 }
