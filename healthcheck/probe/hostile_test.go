@@ -148,7 +148,7 @@ func meet(t *testing.T, target netip.AddrPort, mode healthcheck.TLSMode) {
 	for check, change := range streams() {
 		k := keyOf("", target, func(s *healthcheck.Settings) {
 			change(s)
-			s.Timeout = 100 * time.Millisecond
+			s.Timeout = 50 * time.Millisecond
 		})
 		if mode == healthcheck.TLSOn {
 			k.Settings.TLS.Mode = mode
