@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,29 @@ func TestRFC9568_5_1_1_AdvertOnTheWire(t *testing.T) {
 		t.Errorf("message %s, want %s", got, golden)
 	}
 	silence(t, w) // our own advert does not come back
+}
+
+// However many virtual routers and groups an interface has, it has one receive and
+// one transmit socket of a family.
+func TestWireHasOneReceiveSocket(t *testing.T) {
+	if !namespaced(t) {
+		return
+	}
+	cable(t, "eth0", "peer", "192.0.2.1/24")
+	w := newWire()
+	defer w.close()
+	must(t, w.Listen([]runner.Port{
+		port0, {Interface: "eth0", Family: vrrp.IPv4, Group: netip.MustParseAddr("239.1.1.1")},
+		{Interface: "eth0", Family: vrrp.IPv6, Group: vrrp.GroupIPv6}, {Interface: "eth0", Family: vrrp.IPv6, Group: netip.MustParseAddr("ff05::112")},
+	}))
+	for _, file := range []string{"raw", "raw6"} {
+		b, err := os.ReadFile("/proc/thread-self/net/" + file)
+		must(t, err)
+		const protocol112 = ":0070 " // behind the local address (proc(5))
+		if n := strings.Count(string(b), protocol112); n != 2 {
+			t.Errorf("%s has %d sockets of protocol 112, want one that receives and one that sends:\n%s", file, n, b)
+		}
+	}
 }
 
 func TestWireReceives(t *testing.T) {
