@@ -1,14 +1,12 @@
 package system
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vipd/vipd/internal/lab"
 )
@@ -49,16 +47,16 @@ func TestSafety_2_10_StopOfAFrozenRouter(t *testing.T) {
 	})
 	t.Run("held up", func(t *testing.T) {
 		p, v := begin(t)
-		lock, err := os.Open(filepath.Join(v.Runtime, "router.lock"))
-		if err != nil {
+		guard := p.guard(v)
+		if err := syscall.Kill(guard, syscall.SIGSTOP); err != nil {
 			t.Fatal(err)
 		}
-		defer lock.Close()
+		// Without it nobody knows in which network the addresses are.
+		known := filepath.Join(v.Runtime, "routers.json")
+		if err := os.Rename(known, known+".away"); err != nil {
+			t.Fatal(err)
+		}
 		v.Signal(syscall.SIGTERM)
-		// Ours as soon as the role is gone: whoever waits is served first.
-		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err != nil {
-			t.Fatal(err)
-		}
 		if status, err := v.Wait(unitPatience); status != 1 || err != nil {
 			t.Errorf("exit status %d, %v", status, err)
 		}
@@ -66,12 +64,15 @@ func TestSafety_2_10_StopOfAFrozenRouter(t *testing.T) {
 			t.Error("the VIP is gone: nothing held the stop up")
 		}
 		says(t, v, vip+"/24 on eth0 may be left")
-		if err := lock.Close(); err != nil {
+		if err := os.Rename(known+".away", known); err != nil {
+			t.Fatal(err)
+		}
+		if err := syscall.Kill(guard, syscall.SIGCONT); err != nil {
 			t.Fatal(err)
 		}
 		lab.WaitFor(t, "the guard has removed the VIP", settle, func() error {
 			if p.lb1.Holds(addr(vip)) {
-				return fmt.Errorf("it is there")
+				return errors.New("it is there")
 			}
 			return nil
 		})
