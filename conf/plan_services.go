@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 
 	"github.com/vipd/vipd/healthcheck"
 	"github.com/vipd/vipd/ipvs"
@@ -83,6 +84,7 @@ func (p *planner) service(have, want *Service) {
 	}
 	c.Fields = append(diffFields(have.Config, want.Config, "RealServers"),
 		diffFields(*have, *want, "Config", "Checks", "HostNames")...)
+	c.Fields = append(c.Fields, renamedChecks(have, want)...)
 	if len(c.Fields) > 0 {
 		c.Action = ActionRetune
 		c.Impact = []string{"changed in place: connections and check results stay"}
@@ -161,10 +163,22 @@ func (p *planner) checks(c *Change, have, want []healthcheck.Check) {
 	c.Impact = append(c.Impact, "the last verdicts stand")
 	for i := range have {
 		c.Fields = appendFields(c.Fields, "check."+string(have[i].Settings.Kind)+".", reflect.ValueOf(have[i].Timing), reflect.ValueOf(want[i].Timing), nil)
-		if have[i].Name != want[i].Name {
-			c.Fields = append(c.Fields, Field{Name: "check", From: have[i].Name, To: want[i].Name})
+	}
+}
+
+// renamedChecks tells which checks have another name than before: once, not for
+// each of their real servers.
+func renamedChecks(have, want *Service) (out []Field) {
+	for _, rs := range want.RealServers {
+		old, now := have.Checks[rs.Address], want.Checks[rs.Address]
+		for i := 0; i < len(old) && len(old) == len(now); i++ {
+			f := Field{Name: "check." + string(now[i].Settings.Kind) + ".name", From: old[i].Name, To: now[i].Name}
+			if f.From != f.To && reflect.DeepEqual(old[i].Settings, now[i].Settings) && !slices.Contains(out, f) {
+				out = append(out, f)
+			}
 		}
 	}
+	return out
 }
 
 // removeReal: its connections end, unless there are none or they drain.

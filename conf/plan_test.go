@@ -160,6 +160,10 @@ var planCases = []struct {
 		},
 	},
 	{
+		name: "the name of a check", edit: []string{"virtual_server \"web\" {", "check \"tcp\" \"port\" {}\nvirtual_server \"web\" {\n checks = [\"port\"]", `check "tcp" {}` + "\n  real", "real"},
+		want: []string{"retune virtual_server web: check.tcp.name port; changed in place: connections and check results stay"},
+	},
+	{
 		name: "another check", edit: []string{`check "tcp" {}`, `check "http" {}`},
 		want: []string{
 			"retune real_server 192.0.2.11:80 of web: checks changed; what is asked differently starts anew; the last verdict stands until there is another",
