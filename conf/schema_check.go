@@ -68,7 +68,7 @@ var timingAttrs = []*attr{
 		help: "Time to the next probe after a failure, until the server is down."},
 	{name: "down_interval", kind: kindDuration, defNote: "`interval`", min: int64(healthcheck.MinInterval), max: int64(24 * time.Hour),
 		help: "Time from probe to probe while the server is down."},
-	{name: "warmup", kind: kindDuration, defNote: "`interval`, at most 1s", min: int64(time.Millisecond), max: int64(24 * time.Hour),
+	{name: "warmup", kind: kindDuration, defNote: "`interval`, at most 1s; 1 ms for each where there are more than 1000", min: int64(time.Millisecond), max: int64(24 * time.Hour),
 		help: "The first probes after a start are spread over this time."},
 	{name: "cheap", kind: kindInt, min: 0, max: 1000, def: "0",
 		help: "After a success, this many probes are a TCP connection only; then comes a whole one again, at once after a failure."},

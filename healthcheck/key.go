@@ -72,10 +72,10 @@ func (k Key) sum() [sha256.Size]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%s %s %#v", k.Target, k.Settings.canonical(), k.Timing))
 }
 
-// seeds returns two independent hashes of a key.
-func (k Key) seeds() (first, phase uint64) {
+// seed returns a hash of a key.
+func (k Key) seed() uint64 {
 	sum := k.sum()
-	return binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])
+	return binary.BigEndian.Uint64(sum[:])
 }
 
 // ID returns a short text that no other key has.

@@ -20,9 +20,19 @@ type End struct {
 	Result Result
 }
 
-// learnWithin bounds the delay of a new key's first probe: a start learns
-// quickly what is up, however long the intervals are.
-const learnWithin = time.Second
+// A start learns quickly what is up, however long the intervals are, but asks
+// no more than learnRate servers a second: more at once would keep a machine
+// busy that has no trouble with one round per interval, and what then comes
+// too late is taken for down and asked again even sooner.
+const (
+	learnWithin = time.Second
+	learnRate   = 1000
+)
+
+// LearnWithin returns how long the first probes of so many new keys may take.
+func LearnWithin(keys int) time.Duration {
+	return max(learnWithin, time.Duration(keys)*time.Second/learnRate)
+}
 
 // Schedule says which keys are due. It knows no clock: callers pass in the
 // time, in any order of magnitude and with jumps. Callers name keys by an ID of
@@ -31,10 +41,11 @@ const learnWithin = time.Second
 // A key is either waiting (it has a slot) or running (Due returned it, Done
 // was not called yet), so the probes of one key never overlap. Slots lie one
 // interval apart; a slot missed by a slow probe or by a late caller is
-// skipped, not made up for, which keeps the spread. The first slot is a
-// fraction of a second away, the two after it are drawn in a little, and by
-// then the keys are spread evenly over their interval. All fractions come
-// from hashes of the key.
+// skipped, not made up for, which keeps the spread. The first slots of new keys
+// may lie closer together than the interval; the gap after them is shorter for
+// the first than for the last, so that from the second slot on the keys are
+// spread evenly over their interval and never due more often than that. The
+// fraction of a key comes from its hash.
 //
 // When the time steps back, every slot moves along: nothing waits for the
 // time to catch up. When it steps forward, each key is due once.
@@ -50,8 +61,7 @@ type slot[ID comparable] struct {
 	interval time.Duration
 	at       time.Time
 	index    int           // in the queue, -1 while running
-	early    time.Duration // taken off the gaps that are left in settle
-	gaps     int           // gaps left to shorten
+	early    time.Duration // to be taken off the next gap of one interval
 }
 
 // NewSchedule returns an empty schedule.
@@ -63,24 +73,22 @@ func NewSchedule[ID comparable]() *Schedule[ID] {
 func (s *Schedule[ID]) Len() int { return len(s.items) }
 
 // Add makes key k, named id, wait for its first slot, within its warm-up time
-// or, if it has none, min(interval, 1 s). One that is known already is left as
-// it is.
-func (s *Schedule[ID]) Add(id ID, k Key, now time.Time) {
+// or, if it has none, the shorter of its interval and learn. One that is known
+// already is left as it is.
+func (s *Schedule[ID]) Add(id ID, k Key, now time.Time, learn time.Duration) {
 	s.follow(now)
 	if s.items[id] != nil {
 		return
 	}
-	first, phase := k.seeds()
-	interval := max(k.Timing.Interval, 1)
-	warmup := k.Timing.Warmup
-	if warmup <= 0 {
-		warmup = min(interval, learnWithin)
+	interval, first := max(k.Timing.Interval, 1), k.Timing.Warmup
+	if first <= 0 {
+		first = min(interval, learn)
 	}
-	e := &slot[ID]{id: id, interval: interval, at: now.Add(fraction(first, warmup))}
-	if interval > warmup {
-		// Two gaps of a half to a whole interval each: together they move
-		// the phase by anything up to one interval.
-		e.early, e.gaps = fraction(phase, interval/2), 2
+	seed, stretch := k.seed(), max(interval-first, 0)
+	e := &slot[ID]{
+		id: id, interval: interval,
+		at:    now.Add(fraction(seed, first)),
+		early: stretch - fraction(seed, stretch),
 	}
 	s.items[id] = e
 	heap.Push(&s.queue, e)
@@ -122,8 +130,8 @@ func (s *Schedule[ID]) Done(id ID, now time.Time, pause time.Duration) {
 	}
 	interval := max(pause, 1)
 	gap := interval
-	if e.gaps > 0 && interval == e.interval {
-		gap, e.gaps = gap-e.early, e.gaps-1
+	if interval == e.interval {
+		gap, e.early = gap-e.early, 0
 	}
 	e.at = e.at.Add(gap)
 	if e.at.Before(now) {

@@ -14,7 +14,7 @@ type keySchedule struct{ *Schedule[Key] }
 
 func newKeySchedule() keySchedule { return keySchedule{NewSchedule[Key]()} }
 
-func (s keySchedule) Add(k Key, now time.Time)  { s.Schedule.Add(k, k, now) }
+func (s keySchedule) Add(k Key, now time.Time)  { s.Schedule.Add(k, k, now, learnWithin) }
 func (s keySchedule) Done(k Key, now time.Time) { s.Schedule.Done(k, now, k.Timing.Interval) }
 
 func at(d time.Duration) time.Time { return epoch.Add(d) }
@@ -88,8 +88,8 @@ func TestSlotsAreTheSameEverywhere(t *testing.T) {
 	}
 }
 
-// TestSpread counts starts in tenths of the interval, early and late: first
-// within the first second, later over the whole interval.
+// TestSpread counts starts in tenths, early and late: first within the time
+// for learning, later over the whole interval.
 func TestSpread(t *testing.T) {
 	const keys, interval = 10_000, time.Minute
 	s := newKeySchedule()
@@ -97,31 +97,62 @@ func TestSpread(t *testing.T) {
 		s.Add(numbered(n, interval), epoch)
 	}
 	starts := run(s, epoch, at(5*interval), 10*time.Millisecond)
-	var first, settled [10]int
+	var first, second, settled [10]int
 	for _, all := range starts {
 		first[all[0].Sub(epoch)/(learnWithin/10)]++
+		second[all[1].Sub(at(learnWithin))/(interval/10)]++
 		settled[all[3].Sub(epoch)%interval/(interval/10)]++
 	}
 	for i := range 10 {
-		if first[i] < keys/10*8/10 || first[i] > keys/10*12/10 {
-			t.Errorf("%d first probes in tenth %d of the first second, want about %d", first[i], i, keys/10)
+		for round, n := range map[string]int{"first": first[i], "second": second[i], "settled": settled[i]} {
+			if n < keys/10*8/10 || n > keys/10*12/10 {
+				t.Errorf("%d probes of the %s round in its tenth %d, want about %d", n, round, i, keys/10)
+			}
 		}
-		if settled[i] < keys/10*8/10 || settled[i] > keys/10*12/10 {
-			t.Errorf("%d probes in tenth %d of the interval, want about %d", settled[i], i, keys/10)
-		}
+	}
+}
+
+// TestStartsOfManyKeys counts the starts of every second from the beginning on:
+// a daemon that has just begun never asks for more than it will always ask for,
+// or than it may to learn.
+func TestStartsOfManyKeys(t *testing.T) {
+	const interval = 10 * time.Second
+	for _, keys := range []int{500, 5000, 10_000, 30_000} {
+		t.Run(fmt.Sprint(keys), func(t *testing.T) {
+			s := newKeySchedule()
+			for n := range keys {
+				k := numbered(n, interval)
+				s.Schedule.Add(k, k, epoch, LearnWithin(keys))
+			}
+			var seconds [50]int
+			for _, all := range run(s, epoch, at(50*time.Second), 10*time.Millisecond) {
+				if late := all[0].Sub(epoch); late >= LearnWithin(keys) || late >= interval {
+					t.Fatalf("a first probe after %v", late)
+				}
+				for _, start := range all {
+					seconds[start.Sub(epoch)/time.Second]++
+				}
+			}
+			bound := max(min(keys, learnRate), keys/10) * 12 / 10
+			for i, n := range seconds {
+				if n > bound {
+					t.Errorf("%d probes in second %d, want at most %d", n, i, bound)
+				}
+			}
+		})
 	}
 }
 
 func TestGaps(t *testing.T) {
 	tests := []struct {
 		interval, takes time.Duration
-		gaps            []time.Duration // from the fourth probe on
+		gap             time.Duration // from the third probe on
 	}{
-		{time.Second, 0, []time.Duration{time.Second}},
-		{time.Minute, 3 * time.Second, []time.Duration{time.Minute}},
-		{time.Second, time.Second, []time.Duration{time.Second}},
-		{time.Second, time.Second + 1, []time.Duration{2 * time.Second}},
-		{time.Second, 2500 * time.Millisecond, []time.Duration{3 * time.Second}},
+		{time.Second, 0, time.Second},
+		{time.Minute, 3 * time.Second, time.Minute},
+		{time.Second, time.Second, time.Second},
+		{time.Second, time.Second + 1, 2 * time.Second},
+		{time.Second, 2500 * time.Millisecond, 3 * time.Second},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprintf("%v/%v", tt.interval, tt.takes), func(t *testing.T) {
@@ -132,11 +163,8 @@ func TestGaps(t *testing.T) {
 			for _, starts := range run(s, epoch, at(10*tt.interval), tt.takes) {
 				for i := 1; i < len(starts); i++ {
 					gap := starts[i].Sub(starts[i-1])
-					if i > 2 && gap != tt.gaps[0] {
-						t.Fatalf("gap %d is %v, want %v", i, gap, tt.gaps[0])
-					}
-					if i <= 2 && (gap < tt.interval/2 || gap > tt.gaps[0]) {
-						t.Fatalf("gap %d is %v", i, gap)
+					if i > 1 && gap != tt.gap || i == 1 && (gap < learnWithin || gap > tt.gap) {
+						t.Fatalf("gap %d is %v, want %v", i, gap, tt.gap)
 					}
 				}
 			}

@@ -66,7 +66,7 @@ type Timing struct {
 
 	Retry        time.Duration `json:",omitzero"` // pause after a failure until the verdict is down; 0 = Interval
 	DownInterval time.Duration `json:",omitzero"` // pause while the verdict is down; 0 = Interval
-	Warmup       time.Duration `json:",omitzero"` // the first probes are spread over this; 0 = at most 1 s
+	Warmup       time.Duration `json:",omitzero"` // the first probes are spread over this; 0 = at most 1 s, or as LearnWithin says of many
 
 	// Cheap is how many times in a row a TCP connection stands in for a probe
 	// that has succeeded; 0 = never.

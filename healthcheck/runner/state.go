@@ -67,12 +67,13 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 	maps.Copy(left, s.recalled)
 	s.recalled = nil
 	var updates []Update
+	learn := healthcheck.LearnWithin(s.unknown(keys))
 	s.sorted, s.unseen = make([]*entry, 0, len(keys)), 0
 	for _, k := range keys {
 		e := s.entries.find(k)
 		if e == nil {
 			e = s.enter(k, left[untimed(k)])
-			s.schedule.Add(e, k, now)
+			s.schedule.Add(e, k, now, learn)
 			if v := e.health.Verdict(); v != healthcheck.Unknown {
 				updates = append(updates, Update{Key: k, New: v, Last: e.health.Status(k).Last})
 			}
@@ -86,6 +87,16 @@ func (s *state) apply(keys []healthcheck.Key, now time.Time) []Update {
 	s.forgetLanes()
 	s.turnRound()
 	return updates
+}
+
+// unknown returns how many of the keys have no entry.
+func (s *state) unknown(keys []healthcheck.Key) (n int) {
+	for _, k := range keys {
+		if s.entries.find(k) == nil {
+			n++
+		}
+	}
+	return n
 }
 
 // Probes that start together cost less: one wake-up, one look at what came
