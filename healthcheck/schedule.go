@@ -131,7 +131,10 @@ func (s *Schedule[ID]) Done(id ID, now time.Time, pause time.Duration) {
 	interval := max(pause, 1)
 	gap := interval
 	if interval == e.interval {
-		gap, e.early = gap-e.early, 0
+		if drawn := gap - e.early; !e.at.Add(drawn).Before(now) {
+			gap = drawn
+		}
+		e.early = 0
 	}
 	e.at = e.at.Add(gap)
 	if e.at.Before(now) {

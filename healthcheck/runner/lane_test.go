@@ -25,8 +25,9 @@ func services(n int) []healthcheck.Key {
 func TestProbesOfOneAddressQueueUp(t *testing.T) {
 	inBubble(t, runner.Options{PerTarget: 3, Patience: time.Hour}, func(w *world) {
 		all := services(10)
-		for _, k := range all {
-			w.servers.set(k, healthcheck.ClassOK, 10*time.Millisecond)
+		for i := range all {
+			all[i].Timing.Interval = time.Hour
+			w.servers.set(all[i], healthcheck.ClassOK, 10*time.Millisecond)
 		}
 		w.Apply(all)
 		w.after(500 * time.Millisecond)
