@@ -48,7 +48,10 @@ func LearnWithin(keys int) time.Duration {
 // fraction of a key comes from its hash.
 //
 // When the time steps back, every slot moves along: nothing waits for the
-// time to catch up. When it steps forward, each key is due once.
+// time to catch up. When it steps forward, or the caller comes late because the
+// machine stood still or has too much to do, they move along as well: thousands
+// of probes that are started together to catch up come too late themselves, and
+// what is asked of real servers must not depend on how this machine fares.
 type Schedule[ID comparable] struct {
 	items map[ID]*slot[ID]
 	queue slotQueue[ID]
@@ -106,10 +109,16 @@ func (s *Schedule[ID]) Remove(id ID) {
 	}
 }
 
+// lateMost is how late slots may be before all of them move.
+const lateMost = 500 * time.Millisecond
+
 // Due returns at most limit keys whose slot has come, the longest waiting
 // first, and counts them as running.
 func (s *Schedule[ID]) Due(now time.Time, limit int) []ID {
 	s.follow(now)
+	if next, ok := s.Next(); ok && now.Sub(next) > lateMost {
+		s.move(now.Sub(next))
+	}
 	var due []ID
 	for len(due) < limit && len(s.queue) > 0 && !s.queue[0].at.After(now) {
 		e := heap.Pop(&s.queue).(*slot[ID])
@@ -180,11 +189,16 @@ func (s *Schedule[ID]) NextOf(id ID) (time.Time, bool) {
 // follow notices a clock that stepped back and moves all slots with it.
 func (s *Schedule[ID]) follow(now time.Time) {
 	if back := now.Sub(s.seen); back < 0 && !s.seen.IsZero() {
-		for _, e := range s.items {
-			e.at = e.at.Add(back)
-		}
+		s.move(back)
 	}
 	s.seen = now
+}
+
+// move moves all slots by d.
+func (s *Schedule[ID]) move(d time.Duration) {
+	for _, e := range s.items {
+		e.at = e.at.Add(d)
+	}
 }
 
 // latestSlot returns the last of at, at+interval, at+2·interval… that is not

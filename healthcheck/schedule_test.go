@@ -68,9 +68,10 @@ func TestFirstProbeComesSoon(t *testing.T) {
 			for n := range 1000 {
 				s.Add(numbered(n, tt.interval), epoch)
 			}
-			due := s.Due(at(tt.within-1), 1<<30)
-			if len(due) != 1000 {
-				t.Errorf("%d of 1000 keys are due within %v", len(due), tt.within)
+			for n := range 1000 {
+				if slot, ok := s.NextOf(numbered(n, tt.interval)); !ok || !slot.Before(at(tt.within)) {
+					t.Errorf("key %d is due after %v, want within %v", n, slot.Sub(epoch), tt.within)
+				}
 			}
 		})
 	}
@@ -175,18 +176,18 @@ func TestGaps(t *testing.T) {
 func TestDueIsOldestFirstAndLimited(t *testing.T) {
 	s := newKeySchedule()
 	for n := range 50 {
-		s.Add(numbered(n, time.Second), epoch)
+		s.Add(numbered(n, lateMost), epoch)
 	}
 	var last time.Time
 	slots := map[Key]time.Time{}
 	for n := range 50 {
-		slots[numbered(n, time.Second)], _ = s.NextOf(numbered(n, time.Second))
+		slots[numbered(n, lateMost)], _ = s.NextOf(numbered(n, lateMost))
 	}
-	if due := s.Due(at(time.Second-time.Nanosecond), 0); due != nil {
+	if due := s.Due(at(lateMost-time.Nanosecond), 0); due != nil {
 		t.Errorf("%d keys due with limit 0", len(due))
 	}
 	for range 50 {
-		due := s.Due(at(time.Second-time.Nanosecond), 1)
+		due := s.Due(at(lateMost-time.Nanosecond), 1)
 		if len(due) != 1 {
 			t.Fatalf("%d keys due with limit 1", len(due))
 		}
@@ -265,26 +266,33 @@ func TestClockStepsBack(t *testing.T) {
 	}
 }
 
-func TestClockStepsForward(t *testing.T) {
-	s := newKeySchedule()
-	for n := range 100 {
-		s.Add(numbered(n, time.Second), epoch)
-	}
-	run(s, epoch, at(10*time.Second), 0)
-	phases := map[Key]time.Duration{}
-	for n := range 100 {
-		slot, _ := s.NextOf(numbered(n, time.Second))
-		phases[numbered(n, time.Second)] = slot.Sub(epoch) % time.Second
-	}
-	// 100 keys are due once; what follows is as spread as before.
-	starts := run(s, at(time.Hour), at(time.Hour+10*time.Second), 0)
-	for k, all := range starts {
-		if len(all) != 11 && len(all) != 10 {
-			t.Errorf("%d probes in 10 s after the step", len(all))
-		}
-		if phase := all[1].Sub(epoch) % time.Second; phase != phases[k] {
-			t.Errorf("phase %v became %v", phases[k], phase)
-		}
+// TestLateCaller: after an hour in which nobody asked, the keys go on in their
+// order and at their distances, as if it had not been.
+func TestLateCaller(t *testing.T) {
+	for _, late := range []time.Duration{lateMost + 100*time.Millisecond, time.Hour} {
+		t.Run(late.String(), func(t *testing.T) {
+			const keys, interval = 1000, 10 * time.Second
+			s, twin := newKeySchedule(), newKeySchedule()
+			for n := range keys {
+				s.Add(numbered(n, interval), epoch)
+				twin.Add(numbered(n, interval), epoch)
+			}
+			run(s, epoch, at(3*interval), 0)
+			run(twin, epoch, at(3*interval), 0)
+			next, _ := s.Next()
+			next = next.Add(late)
+			punctual := run(twin, next.Add(-late), at(6*interval), 0)
+			for k, all := range run(s, next, at(6*interval).Add(late), 0) {
+				if len(all) != len(punctual[k]) {
+					t.Fatalf("%d probes, %d without the pause", len(all), len(punctual[k]))
+				}
+				for i := range all {
+					if got, want := all[i].Sub(next), punctual[k][i].Sub(next.Add(-late)); got != want {
+						t.Fatalf("probe %d comes %v after the pause, want %v", i, got, want)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -55,7 +55,7 @@ func (keepalived) checker(pid int) (int, error) {
 
 func (keepalived) start(dir string, l load) (*exec.Cmd, error) {
 	check := "TCP_CHECK {\n connect_timeout 3\n }"
-	if l.kind == "http" {
+	if l.kind == httpChecks {
 		check = "HTTP_GET {\n url {\n path /\n status_code 200\n }\n connect_timeout 3\n }"
 	}
 	var b strings.Builder

@@ -21,8 +21,12 @@ type load struct {
 // window is how long a daemon is measured.
 func (l load) window() time.Duration { return max(window, 2*l.interval) }
 
-// noChecks is the kind of a load without checks: how late adverts are then.
-const noChecks = "none"
+// Kinds of loads besides tcp. Without checks it is measured how late adverts are
+// then.
+const (
+	httpChecks = "http"
+	noChecks   = "none"
+)
 
 // String writes what parseLoads reads.
 func (l load) String() string { return fmt.Sprintf("%s:%d:%s", l.kind, l.servers, l.interval) }

@@ -4,14 +4,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
-	"net/netip"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -82,122 +78,4 @@ func (t *targets) special(alive bool) {
 func (t *targets) stop() {
 	t.in.Close()
 	_ = t.cmd.Wait() // it ends with its input
-}
-
-// server is the inside of the targets' process.
-type server struct {
-	kind    string
-	count   atomic.Int64
-	mu      sync.Mutex
-	special net.Listener
-	last    map[netip.Addr]time.Time // when a target was checked
-	longest time.Duration
-}
-
-// checked notes that a target was checked.
-func (s *server) checked(c net.Conn) {
-	s.count.Add(1)
-	address, now := c.LocalAddr().(*net.TCPAddr).AddrPort().Addr(), time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if before, ok := s.last[address]; ok {
-		s.longest = max(s.longest, now.Sub(before))
-	}
-	s.last[address] = now
-}
-
-// pause is the longest pause so far, those that have not ended included.
-func (s *server) pause() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, before := range s.last {
-		s.longest = max(s.longest, time.Since(before))
-	}
-	return s.longest
-}
-
-// reset forgets the pauses so far; every target was checked now.
-func (s *server) reset() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.longest = 0
-}
-
-// serve listens on port 8001 of every address and on port 8000 of the special
-// one, which can go away, and carries out commands from standard input.
-func serve(kind string) error {
-	s := &server{kind: kind, last: map[netip.Addr]time.Time{}}
-	l, err := net.Listen("tcp4", "0.0.0.0:8001")
-	if err != nil {
-		return err
-	}
-	defer l.Close()
-	go s.accept(l)
-	in := bufio.NewScanner(os.Stdin)
-	for in.Scan() {
-		switch in.Text() {
-		case "count":
-			fmt.Println(s.count.Load())
-		case "reset":
-			s.reset()
-			fmt.Println(s.count.Load())
-		case "pause":
-			fmt.Println(s.pause())
-		case "up":
-			if err := s.up(); err != nil {
-				return err
-			}
-			fmt.Println("ok")
-		case "down":
-			s.down()
-			fmt.Println("ok")
-		}
-	}
-	return nil
-}
-
-func (s *server) up() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.special != nil {
-		return nil
-	}
-	var err error
-	if s.special, err = net.Listen("tcp4", "10.9.255.1:8000"); err == nil {
-		go s.accept(s.special)
-	}
-	return err
-}
-
-func (s *server) down() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.special != nil {
-		s.special.Close()
-		s.special = nil
-	}
-}
-
-func (s *server) accept(l net.Listener) {
-	for {
-		c, err := l.Accept()
-		if err != nil {
-			return
-		}
-		s.checked(c)
-		if s.kind == "tcp" {
-			c.Close()
-			continue
-		}
-		go answer(c)
-	}
-}
-
-// answer reads one request and answers it.
-func answer(c net.Conn) {
-	defer c.Close()
-	buf := make([]byte, 2048)
-	if _, err := c.Read(buf); err == nil {
-		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n")
-	}
 }
