@@ -40,9 +40,12 @@ func connectUDP(ctx context.Context, a *attempt) (net.Conn, error) {
 	return conn, nil
 }
 
-// localAddress is what a socket is bound to.
+// localAddress is what a socket is bound to. A link-local source is on the link of
+// the target, unless it says otherwise.
 func localAddress(n healthcheck.Network, target netip.AddrPort) netip.AddrPort {
 	switch {
+	case n.Source.IsLinkLocalUnicast() && n.Source.Zone() == "":
+		return netip.AddrPortFrom(n.Source.WithZone(target.Addr().Zone()), n.Port) // IPv4 has no zones
 	case n.Source.IsValid():
 		return netip.AddrPortFrom(n.Source.Unmap(), n.Port)
 	case n.Port == 0:

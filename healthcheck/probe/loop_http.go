@@ -10,7 +10,7 @@ import (
 // exchanges on one connection, redirects, and addresses with a zone are left
 // to Run.
 func (p *Prober) plan(k *healthcheck.Key) *plan {
-	if unreachable(k) != nil || k.Target.Addr().Zone() != "" {
+	if unreachable(k) != nil || k.Target.Addr().Zone() != "" || k.Settings.Network.Source.Zone() != "" {
 		return nil
 	}
 	c, err := p.prepare(k.Settings)

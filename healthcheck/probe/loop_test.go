@@ -106,13 +106,16 @@ func TestLoopTakesSimpleProbesOnly(t *testing.T) {
 	target := netip.MustParseAddrPort("127.0.0.1:80")
 	zoned := netip.MustParseAddrPort("[fe80::1%lo]:80")
 	for name, k := range map[string]healthcheck.Key{
-		"https":       keyOf(healthcheck.KindHTTPS, target, nil),
-		"http/2":      keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.Version = healthcheck.HTTP2 })),
-		"redirects":   keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.Redirects = 1 })),
-		"kept":        keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.KeepAlive = true })),
-		"dialogue":    keyOf(healthcheck.KindTCP, target, func(s *healthcheck.Settings) { s.Params = healthcheck.TCP{Expect: "a"} }),
-		"TLS":         keyOf(healthcheck.KindTCP, target, func(s *healthcheck.Settings) { s.TLS.Mode = healthcheck.TLSOn }),
-		"zone":        keyOf(healthcheck.KindTCP, zoned, nil),
+		"https":     keyOf(healthcheck.KindHTTPS, target, nil),
+		"http/2":    keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.Version = healthcheck.HTTP2 })),
+		"redirects": keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.Redirects = 1 })),
+		"kept":      keyOf(healthcheck.KindHTTP, target, asking(func(h *healthcheck.HTTP) { h.KeepAlive = true })),
+		"dialogue":  keyOf(healthcheck.KindTCP, target, func(s *healthcheck.Settings) { s.Params = healthcheck.TCP{Expect: "a"} }),
+		"TLS":       keyOf(healthcheck.KindTCP, target, func(s *healthcheck.Settings) { s.TLS.Mode = healthcheck.TLSOn }),
+		"zone":      keyOf(healthcheck.KindTCP, zoned, nil),
+		"zone of ours": keyOf(healthcheck.KindTCP, netip.MustParseAddrPort("[2001:db8::1]:80"), func(s *healthcheck.Settings) {
+			s.Network.Source = netip.MustParseAddr("fe80::1%lo")
+		}),
 		"other kind":  keyOf(healthcheck.KindSMTP, target, nil),
 		"no address":  keyOf(healthcheck.KindTCP, netip.AddrPort{}, nil),
 		"not settled": keyOf("telepathy", target, nil),

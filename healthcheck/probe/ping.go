@@ -106,10 +106,11 @@ func await(s echoSocket, f echoFamily, target netip.Addr, sent *icmp.Echo, keeps
 // interface or a mark takes a raw one in any case: setting them needs the same
 // privilege, and the library does not give access to the other.
 func openEcho(ctx context.Context, f echoFamily, target netip.Addr, n healthcheck.Network) (s echoSocket, keepsID bool, err error) {
+	source := localAddress(n, netip.AddrPortFrom(target, 0)).Addr()
 	if control(n) == nil {
 		local := f.any
 		if n.Source.IsValid() {
-			local = n.Source.Unmap().String()
+			local = source.String()
 		}
 		if datagram, err := icmp.ListenPacket(f.datagram, local); err == nil {
 			return datagramEcho{datagram, &net.UDPAddr{IP: target.AsSlice(), Zone: target.Zone()}}, false, nil
@@ -118,7 +119,7 @@ func openEcho(ctx context.Context, f echoFamily, target netip.Addr, n healthchec
 	// Connected, so that the kernel hands over packets of this target only:
 	// else every probe under way would read the replies to all others.
 	d := net.Dialer{Control: control(n)}
-	raw, err := d.DialIP(ctx, f.raw, n.Source.Unmap(), target)
+	raw, err := d.DialIP(ctx, f.raw, source, target)
 	var call *os.SyscallError
 	if errors.As(err, &call) && call.Syscall == "socket" && (errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES)) {
 		return nil, false, &failure{healthcheck.ClassInternal,

@@ -63,6 +63,11 @@ func TestZonesStayHere(t *testing.T) {
 		zoned := netip.MustParseAddr("fe80::7%lo") // the kernel tells a listener's address without
 		awaitRoute(t, netip.AddrPortFrom(zoned, portOf(server.Listener.Addr())), healthcheck.Network{})
 		secure := func(s *healthcheck.Settings) { s.TLS = healthcheck.TLS{Mode: healthcheck.TLSOn, Verify: true} }
+		for _, mark := range []uint32{0, 7} { // by either kind of socket
+			expect(t, New(Options{}), keyOf(healthcheck.KindPing, netip.AddrPortFrom(zoned, 0), func(s *healthcheck.Settings) {
+				s.Network.Source, s.Network.Mark = netip.MustParseAddr("fe80::7"), mark
+			}), healthcheck.ClassOK, "echo reply")
+		}
 		for _, tt := range []struct {
 			kind   healthcheck.Kind
 			target net.Addr
@@ -72,6 +77,10 @@ func TestZonesStayHere(t *testing.T) {
 		}{
 			{healthcheck.KindHTTPS, server.Listener.Addr(), secure, healthcheck.ClassOK, "HTTP status 200"},
 			{healthcheck.KindGRPC, server.Listener.Addr(), secure, healthcheck.ClassStatus, "gRPC status 12: the server has no health service"},
+			{healthcheck.KindHTTPS, server.Listener.Addr(), func(s *healthcheck.Settings) {
+				secure(s)
+				s.Network.Source = netip.MustParseAddr("fe80::7")
+			}, healthcheck.ClassOK, "HTTP status 200"},
 			{healthcheck.KindSIP, packets.LocalAddr(), nil, healthcheck.ClassOK, "SIP status 200"},
 		} {
 			expect(t, ca.prober(), keyOf(tt.kind, netip.AddrPortFrom(zoned, portOf(tt.target)), tt.change), tt.class, tt.reason)
