@@ -121,6 +121,17 @@ match for local action "drop"
 	})
 }
 
+const vsftpdConf = `
+background=NO
+anonymous_enable=YES
+local_enable=NO
+anon_root=DIR/root
+secure_chroot_dir=DIR/empty
+nopriv_user=nobody
+ftp_username=ftp
+seccomp_sandbox=NO
+`
+
 func TestRealVsftpd(t *testing.T) {
 	for address, listen := range map[netip.Addr]string{
 		netip.MustParseAddr("127.0.0.1"): "listen=YES\nlisten_address=127.0.0.1\n",
@@ -138,16 +149,7 @@ func testVsftpd(t *testing.T, address netip.Addr, listen string) {
 	s.file("root/health.txt", "Still alive\n")
 	s.file("empty/.keep", "")
 	conf := s.file("vsftpd.conf", `
-`+listen+`listen_port=`+portText(target)+`
-background=NO
-anonymous_enable=YES
-local_enable=NO
-anon_root=DIR/root
-secure_chroot_dir=DIR/empty
-nopriv_user=nobody
-ftp_username=ftp
-seccomp_sandbox=NO
-`)
+`+listen+`listen_port=`+portText(target)+vsftpdConf)
 	s.start(listening(target), "vsftpd", conf)
 	login := healthcheck.FTP{User: "anonymous", Password: "vipd@"}
 	with := func(change func(*healthcheck.FTP)) healthcheck.FTP {
@@ -185,15 +187,7 @@ func TestRealVsftpdTLS(t *testing.T) {
 			conf := s.file("vsftpd.conf", `
 listen=YES
 listen_address=127.0.0.1
-listen_port=`+portText(target)+`
-background=NO
-anonymous_enable=YES
-local_enable=NO
-anon_root=DIR/root
-secure_chroot_dir=DIR/empty
-nopriv_user=nobody
-ftp_username=ftp
-seccomp_sandbox=NO
+listen_port=`+portText(target)+vsftpdConf+`
 ssl_enable=YES
 allow_anon_ssl=YES
 force_anon_logins_ssl=YES
