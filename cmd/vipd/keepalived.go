@@ -27,6 +27,9 @@ const (
 	testInsecure = 6
 )
 
+// usualUmask is that of keepalived's programs where none is written.
+const usualUmask = 0o177
+
 // keepalivedSignals are the signals by the names of --signum. Real-time signals
 // are counted from those that the C library leaves to programs.
 var keepalivedSignals = map[string]int{
@@ -129,6 +132,8 @@ func (c *common) keepalived(cmd *cobra.Command, k *keepalivedFlags) error {
 	opt.Files, opt.Format, opt.Director = []string{k.file}, conf.FormatKeepalived, k.id
 	opt.Keepalived, opt.Adjust, opt.AllFiles, opt.KeepAddresses = true, k.adjust, k.allFiles, k.keepVIPs
 	opt.WatchAddresses, opt.NoRespawn, opt.LogConfig = k.addresses, k.mortal, k.dump
+	umask := uint32(usualUmask)
+	opt.ProgramUmask = &umask
 	onlyTest := cmd.Flags().Changed("config-test")
 	if opt.Interfaces = k.interfaces(c); onlyTest { // a daemon is not to wait for DNS
 		opt.MailHost = c.mailHost

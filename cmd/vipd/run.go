@@ -73,5 +73,6 @@ func roleCommand(c *common) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&start.Successor, "successor", false, "go on where another process stands")
 	cmd.Flags().IntVar(&start.RealTime, "realtime", 0, "real-time priority to begin with")
+	cmd.Flags().IntVar(&start.ProgramUmask, "program-umask", -1, "umask of programs")
 	return cmd
 }

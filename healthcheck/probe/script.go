@@ -65,7 +65,7 @@ func runGroup(ctx context.Context, words []string, attributes *syscall.SysProcAt
 	var group spawn.Group
 	cmd.Cancel = func() error { return group.End(cmd.Process.Pid, termination) }
 	cmd.WaitDelay = termination // then an end to reading its output
-	if err := cmd.Start(); err != nil {
+	if err := spawn.Start(cmd); err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -55,6 +55,9 @@ type Options struct {
 	Account    func(name string) bool
 	Interfaces func(namespace string) []string
 	MailHost   func(host string) error
+	// ProgramUmask is that of programs where the configuration has no umask; nil =
+	// that of the daemon.
+	ProgramUmask *uint32
 	// Adjust changes every configuration that was loaded; nil does not.
 	Adjust func(*conf.Config)
 

@@ -94,15 +94,29 @@ func startRole(opt Options, binary, name string, flags []string, extra ...*os.Fi
 		return nil, err
 	}
 	defer theirs.Close()
+	if opt.ProgramUmask != nil {
+		flags = append(flags, "--program-umask", strconv.Itoa(int(*opt.ProgramUmask)))
+	}
 	cmd := exec.Command(binary, append([]string{"role", name, "--runtime-dir", opt.RuntimeDir}, flags...)...)
 	cmd.Args[0] = os.Args[0] // what ps shows
 	cmd.ExtraFiles = append([]*os.File{theirs}, extra...)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	output, err := roleOutput(opt.Log)
+	if err != nil {
+		ours.Close()
+		return nil, err
+	}
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		ours.Close()
+		tellOutput(opt.Log, output)
 		return nil, fmt.Errorf("start role %s: %w", name, err)
 	}
-	return follow(ours, cmd.Process), nil
+	p := follow(ours, cmd.Process)
+	go func() {
+		<-p.done
+		tellOutput(opt.Log, output)
+	}()
+	return p, nil
 }
 
 // follow is a role that runs as a child of this process.

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vipd/vipd/internal/spawn"
 )
 
 // RoleStart says how a role process begins.
@@ -21,6 +23,8 @@ type RoleStart struct {
 	// RealTime is the priority that the role has until it is configured, 0 for
 	// none: on a busy machine it would else begin with waiting.
 	RealTime int
+	// ProgramUmask is that of programs, negative for that of the role.
+	ProgramUmask int
 }
 
 // RunRole is the main of a role process, started by the supervisor as
@@ -30,6 +34,9 @@ func RunRole(ctx context.Context, name string, start RoleStart, opt Options) err
 	link, err := inheritedLink()
 	if err != nil {
 		return err
+	}
+	if start.ProgramUmask >= 0 {
+		spawn.SetUmask(uint32(start.ProgramUmask))
 	}
 	if name == roleRouter {
 		opt.unprotected = protectRouter()

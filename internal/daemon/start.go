@@ -10,6 +10,7 @@ import (
 
 	"github.com/vipd/vipd/conf"
 	"github.com/vipd/vipd/internal/program"
+	"github.com/vipd/vipd/internal/spawn"
 	"github.com/vipd/vipd/internal/track"
 	"github.com/vipd/vipd/vrrp/kernel"
 )
@@ -64,9 +65,7 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 	if err := enterNamespace(cfg.Global.Namespace); err != nil {
 		return nil, err
 	}
-	if cfg.Global.Umask != nil {
-		syscall.Umask(int(*cfg.Global.Umask))
-	}
+	opt.setUmask(cfg.Global.Umask)
 	stateErr, err := opt.prepareDirs()
 	if err != nil {
 		return nil, err
@@ -97,6 +96,18 @@ func prepare(opt Options, h *handover, signals *signalSet) (*supervisor, error) 
 		return nil, err
 	}
 	return s, nil
+}
+
+// setUmask sets that of the daemon and of its programs, if the configuration has
+// one, else that of programs.
+func (o *Options) setUmask(written *uint32) {
+	switch {
+	case written != nil:
+		syscall.Umask(int(*written))
+		o.ProgramUmask = nil
+	case o.ProgramUmask != nil:
+		spawn.SetUmask(*o.ProgramUmask)
+	}
 }
 
 // tellTroubles warns of what is wrong with the state and the rights.

@@ -74,7 +74,7 @@ func run(ctx context.Context, c Command) Result {
 	cmd.WaitDelay = termGrace + pipeGrace
 	var g spawn.Group
 	cmd.Cancel = func() error { return g.End(cmd.Process.Pid, termGrace) }
-	if err := cmd.Start(); err != nil {
+	if err := spawn.Start(cmd); err != nil {
 		return Result{Err: fmt.Errorf("start program: %w", err)}
 	}
 	err = g.Wait(cmd)

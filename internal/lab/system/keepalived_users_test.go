@@ -41,9 +41,9 @@ vrrp_instance users {
 }
 `
 
-// told is a program that notes what it is told, as whom it runs and where.
+// told is a program that notes what it is told, as whom it runs and how.
 const told = `#!/bin/sh
-echo "$* as $(id -un):$(id -gn) in $(pwd)" >>/run/notes
+echo "$* as $(id -un):$(id -gn) in $(pwd) umask $(umask)" >>/run/notes
 `
 
 // TestKeepalived_Users: programs of one instance are run by those that the

@@ -68,8 +68,8 @@ var differences = []difference{
 		"internal/notify TestStormIsOneMail",
 	},
 	{
-		"script-umask", "programs run with umask 0177, so that nobody can enter directories that they make", "they have the umask of the service, or the one that `umask` names",
-		"it is the administrator's choice, as for any other service", "cmd/vipd TestKeepalived_Umask",
+		"script-umask", "programs run with umask 0177, so that nobody can enter directories that they make", "the same under `vipd keepalived`; under `vipd run` they have the umask of the service, or the one that `umask` names",
+		"it is the administrator's choice, as for any other service", "internal/lab/system TestKeepalived_Users",
 	},
 	{
 		"idle-process", "what the file does not configure has no process and no pid file", "both processes run, and have their pid files; with --vrrp or --check one has none",
