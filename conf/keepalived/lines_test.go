@@ -117,9 +117,19 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		o := outside()
 		o.Read = func(string) ([]byte, error) { return []byte(text), nil }
+		o.Interfaces = func(string) []string { return []string{"lo", "eth0"} }
+		o.MailHost = func(string) error { return os.ErrNotExist }
 		c, diags := Load([]string{"keepalived.conf"}, o)
 		if (c == nil) != diags.HasErrors() {
 			t.Errorf("configuration is nil: %v, errors: %v", c == nil, diags.HasErrors())
+		}
+		for _, d := range diags {
+			if d.Severity == conf.Error && (d.File == "" || d.Line == 0) {
+				t.Errorf("no place: %+v", d)
+			}
+		}
+		if c != nil {
+			writtenAndRead(t, "fuzz", c)
 		}
 	})
 }

@@ -213,7 +213,7 @@ func (h *handover) role(name string) (*process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("take over role %s: %w", name, err)
 	}
-	return follow(conn, child), nil
+	return follow(conn, child, func() {}), nil
 }
 
 // hand makes the link of a role one that can be handed over.

@@ -111,16 +111,12 @@ func startRole(opt Options, binary, name string, flags []string, extra ...*os.Fi
 		tellOutput(opt.Log, output)
 		return nil, fmt.Errorf("start role %s: %w", name, err)
 	}
-	p := follow(ours, cmd.Process)
-	go func() {
-		<-p.done
-		tellOutput(opt.Log, output)
-	}()
-	return p, nil
+	return follow(ours, cmd.Process, func() { tellOutput(opt.Log, output) }), nil
 }
 
-// follow is a role that runs as a child of this process.
-func follow(conn io.ReadWriteCloser, child *os.Process) *process {
+// follow is a role that runs as a child of this process; ended is called first of
+// all when it does so no more.
+func follow(conn io.ReadWriteCloser, child *os.Process, ended func()) *process {
 	p := &process{conn: conn, pid: child.Pid, done: make(chan struct{})}
 	p.kill = func() { _ = child.Kill() } // it may have ended
 	go func() {
@@ -129,6 +125,7 @@ func follow(conn io.ReadWriteCloser, child *os.Process) *process {
 			err = errors.New(state.String())
 		}
 		p.err = err
+		ended()
 		close(p.done)
 	}()
 	return p
