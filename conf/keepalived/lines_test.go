@@ -2,6 +2,7 @@ package keepalived
 
 import (
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 
