@@ -111,6 +111,7 @@ func FuzzLoad(f *testing.F) {
 		"vrrp_instance a {\ninterface eth0\nvirtual_router_id 5\nvirtual_ipaddress { 192.0.2.1 }\n}",
 		"$A= \\\n x ${A} \\\n}\n$A", "~SEQ(N,1,9) ~LST({A,B},{1,2}) ${A}", "@a \"b\\x", "include x", "virtual_server group a { }",
 		"virtual_server_group a { 192.0.2.0/8 80\n::1-ffff }", "static_routes { default nexthop via 192.0.2.1 }",
+		"static_routes { default nexthop }",
 		"include *", // all files of a directory include all of them
 	} {
 		f.Add(seed)

@@ -109,6 +109,11 @@ func (r *routeReader) read(known []*keyword) {
 	if r.out.Type == vrrp.RouteUnicast && !r.out.Via.IsValid() && r.out.Interface == "" && len(r.out.Hops) == 0 {
 		r.errorf(r.k.where(0), "no_gateway", "via ADDRESS or dev INTERFACE", "the route has neither a gateway nor an interface")
 	}
+	for _, h := range r.out.Hops {
+		if !h.Via.IsValid() && h.Interface == "" {
+			r.errorf(r.k.where(0), "no_gateway", "via ADDRESS or dev INTERFACE", "a nexthop has neither a gateway nor an interface")
+		}
+	}
 	if r.out.Type == vrrp.RouteUnicast && !r.out.Via.IsValid() && len(r.out.Hops) == 0 && r.out.Scope == nil && r.out.Destination.Addr().Is4() {
 		r.out.Scope = new(uint8) // ip(8) would say link; keepalived says global
 	}
