@@ -20,7 +20,7 @@ SOAKTIME ?= 10m
 SOAKSEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test interop twin storm matrix soak scripts worlds lint fuzz bench deps demodeps clean
+.PHONY: help build demo test interop twin storm matrix soak scripts worlds lint fuzz bench deps demodeps twindeps clean
 
 help: ## list the commands
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -45,6 +45,9 @@ deps: ## install what tests and demo need and this Debian machine lacks (root)
 demodeps:
 	@internal/lab/deps.sh demo
 
+twindeps:
+	@internal/lab/deps.sh twin
+
 demo: demodeps bin/vipd .cache/demo ## two directors, three real servers, a client, real IPVS: measured
 	@.cache/demo -vipd $(CURDIR)/bin/vipd
 
@@ -62,8 +65,9 @@ interop: deps bin/vipd ## every way to talk to keepalived and FRR, into docs/int
 	$(GO) test -count=1 -parallel 8 -timeout 15m -run FRR_Matrix ./internal/lab/interop
 
 # VIPD_CORPUS names a directory of other people's configurations of keepalived;
-# without it those are skipped, and the last lines say so.
-twin: deps bin/vipd .cache/tally ## every configuration under keepalived or ldirectord and under vipd, and those in VIPD_CORPUS (root)
+# without it those are skipped, and the last lines say so. They also tell how many
+# configurations were compared, and why others were not.
+twin: twindeps bin/vipd .cache/tally ## every configuration under keepalived or ldirectord and under vipd, and those in VIPD_CORPUS (root)
 	@export VIPD_LAB_BINARY=$(CURDIR)/bin/vipd VIPD_LAB_TWINS=all; { \
 	$(GO) test -json -count=1 -timeout 40m ./internal/lab/twin $(call aborted,twins); \
 	$(GO) test -json -count=1 -run 'TestKeepalived_' ./cmd/vipd $(call aborted,mistakes); \

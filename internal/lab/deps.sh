@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what this Debian machine lacks: for the demo what the lab needs,
-# otherwise also what the tests need.
-# usage: deps.sh [demo]
+# otherwise also what the tests need, and for make twin what they need there.
+# usage: deps.sh [demo|twin]
 set -eu
 
 missing=""
@@ -37,6 +37,9 @@ if [ "${1:-}" != demo ]; then
 	need snntpd sn
 	[ -x /usr/lib/nagios/plugins/check_tcp ] || missing="$missing monitoring-plugins-basic"
 	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+fi
+if [ "${1:-}" = twin ]; then
+	perl -MDBD::Pg -e 1 2>/dev/null || missing="$missing libdbd-pg-perl" # ldirectord's client
 fi
 # Installed, it would take this machine's interfaces for its own.
 unpacked=/var/cache/vipd-lab/network-manager

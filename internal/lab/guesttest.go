@@ -121,6 +121,8 @@ type event struct {
 	Action string
 	Test   string
 	Output string
+	Key    string // of an attribute
+	Value  string
 }
 
 // collect hands on each subtest as it ends and returns how many tests it heard
@@ -145,6 +147,8 @@ func collect(events io.Reader, conclude func(name string, r *reported)) (ran int
 		switch e.Action {
 		case "output":
 			all[name].output.WriteString(e.Output)
+		case "attr":
+			all[name].attrs = append(all[name].attrs, attr{e.Key, e.Value})
 		case "pass", "fail", "skip":
 			if top == "" { // of the binary as a whole: its exit status says it too
 				continue
@@ -169,7 +173,11 @@ func collect(events io.Reader, conclude func(name string, r *reported)) (ran int
 type reported struct {
 	output strings.Builder
 	action string
+	attrs  []attr // in their order
 }
+
+// attr is an attribute that a test has said of itself.
+type attr struct{ key, value string }
 
 // add takes the result of the subtest or of one below it; the worst counts.
 func (r *reported) add(action string) {
@@ -183,8 +191,14 @@ func (r *reported) add(action string) {
 func conclude(t *testing.T, name string, r *reported) {
 	t.Helper()
 	action, output := r.action, r.output.String()
+	describe := func(t *testing.T) {
+		for _, a := range r.attrs {
+			t.Attr(a.key, a.value)
+		}
+	}
 	verdict := func(t *testing.T) {
 		t.Helper()
+		describe(t)
 		t.Logf("in the guest:\n%s", output)
 		switch action {
 		case "fail":
@@ -193,13 +207,14 @@ func conclude(t *testing.T, name string, r *reported) {
 			t.Skip(skipReason(output))
 		}
 	}
-	if name == "" {
-		if action == "fail" {
-			verdict(t)
-		}
-		return
+	switch {
+	case name != "":
+		t.Run(name, verdict)
+	case action == "fail":
+		verdict(t)
+	default:
+		describe(t)
 	}
-	t.Run(name, verdict)
 }
 
 // skipReason finds the reason in the output of a skipped test.

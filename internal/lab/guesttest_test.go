@@ -17,6 +17,7 @@ func TestCollect(t *testing.T) {
 {"Action":"pass","Test":"TestGuest/tunnel/IPv4"}
 {"Action":"skip","Test":"TestGuest/nat/IPv6"}
 {"Action":"pass","Test":"TestGuest/nat"}
+{"Action":"attr","Test":"TestGuest","Key":"count","Value":"4 ways"}
 {"Action":"fail","Test":"TestGuest"}
 {"Action":"output","Output":"FAIL\n"}
 {"Action":"fail"}
@@ -24,8 +25,11 @@ func TestCollect(t *testing.T) {
 	got := map[string]string{}
 	ran, err := collect(strings.NewReader(events), func(name string, r *reported) {
 		got[name] = r.action + " " + r.output.String()
+		for _, a := range r.attrs {
+			got[name] += a.key + " " + a.value
+		}
 	})
-	want := map[string]string{"direct": "pass ", "tunnel": "fail lost\n", "nat": "skip ", "": "fail "}
+	want := map[string]string{"direct": "pass ", "tunnel": "fail lost\n", "nat": "skip ", "": "fail count 4 ways"}
 	if diff := cmp.Diff(want, got); err != nil || ran != 6 || diff != "" {
 		t.Errorf("%d tests, %v\n%s", ran, err, diff)
 	}

@@ -3,7 +3,7 @@
 // when anything failed or no test ran, and with -strict also when a test was
 // skipped that -allow does not match. With -again N, up to N failed tests are
 // run a second time, alone; one that passes then is named as unsteady and
-// does not fail the run.
+// does not fail the run. Attributes "count" of tests are printed before the totals.
 package main
 
 import (

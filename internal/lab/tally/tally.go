@@ -19,7 +19,12 @@ type event struct {
 	Test       string
 	Elapsed    float64 // seconds
 	Output     string
+	Key        string // of an attribute
+	Value      string
 }
+
+// countKey is the attribute of tests whose values are printed at the end.
+const countKey = "count"
 
 // key names a test, or a package when test is empty.
 type key struct{ pkg, test string }
@@ -45,7 +50,7 @@ type tally struct {
 	broken   map[string]bool // packages whose failure is not a matter of timing
 	unsteady []key           // failed, then passed when run alone
 
-	skips, aborted []string
+	skips, aborted, counts []string
 }
 
 // read consumes the events. A line that is none is passed on.
@@ -77,6 +82,10 @@ func (t *tally) add(e event) {
 			t.broken[e.Package] = true
 		}
 		t.output[k] = append(t.output[k], e.Output)
+	case "attr":
+		if e.Key == countKey {
+			t.counts = append(t.counts, e.Test+": "+e.Value)
+		}
 	case "aborted": // not an event of go test's: it exited with an error
 		t.aborted = append(t.aborted, e.Package)
 	case "run":
@@ -163,6 +172,9 @@ func (t *tally) summary(strict bool) {
 			t.failed++
 			fmt.Fprintln(t.out, "failed: ", a+": go test ended with an error")
 		}
+	}
+	for _, c := range t.counts {
+		fmt.Fprintln(t.out, "counted:", c)
 	}
 	for _, s := range t.skips {
 		fmt.Fprintln(t.out, "skipped:", s)

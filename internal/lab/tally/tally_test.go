@@ -66,6 +66,10 @@ func TestRun(t *testing.T) {
 			in: lines("run A", "pass A", "run B", "skip B"), strict: true, allow: "^p B$",
 			want: []string{"1 passed, 0 failed, 1 skipped\n"},
 		},
+		"count": {
+			in:   lines("run A") + `{"Action":"attr","Package":"p","Test":"A","Key":"count","Value":"3 alike"}` + "\n" + lines("pass A"),
+			want: []string{"counted: A: 3 alike\n", "1 passed, 0 failed, 0 skipped\n"},
+		},
 		"bad pattern": {in: "", allow: "(", status: 2, want: []string{"read -allow", "\n"}},
 	} {
 		var out strings.Builder

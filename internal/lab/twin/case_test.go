@@ -25,13 +25,12 @@ type testCase struct {
 	steps   []step
 	differs []string
 	// daemons are those that run the case: the original, vipd and vipd with what
-	// `vipd migrate` makes of the file. The last one runs where the prose says
-	// "Converted too."; with make twin everywhere but where it says "Not converted:"
-	// and why.
+	// `vipd migrate` makes of the file. With make twin all of them do, but where
+	// the prose says "Not converted:" and why. Else the guest has no time for all:
+	// vipd leaves the state that its original has left when it was recorded. Where
+	// the prose says "Beside its original." that one runs, too, and the converted
+	// file where it says "Converted too.".
 	daemons []string
-	// rarely is set where the prose says "Runs with make twin." and with nothing
-	// else: the guest has no time for all.
-	rarely bool
 	// only is the option that starts one part of keepalived alone.
 	only string
 	// processes is set where the prose says "Compares processes.": by pid files,
@@ -58,7 +57,7 @@ const (
 const (
 	convertedLine = "Converted too."
 	originalLine  = "Not converted: "
-	rarelyLine    = "Runs with make twin."
+	besideLine    = "Beside its original."
 	processesLine = "Compares processes."
 )
 
@@ -120,7 +119,7 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		c.differs = strings.Split(string(m[1]), ", ")
 	}
 	said := func(line string) bool { return bytes.Contains(c.archive.Comment, []byte(line)) }
-	c.rarely, c.processes = said(rarelyLine), said(processesLine)
+	c.processes = said(processesLine)
 	for _, f := range c.archive.Files {
 		words := strings.Fields(f.Name)
 		if len(words) == 1 && strings.Contains(f.Name, ".") {
@@ -137,10 +136,13 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		}
 		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
 	}
+	c.daemons = []string{vipd}
 	if !c.needsIPVS() {
 		c.only = onlyRouters
 	}
-	c.daemons = []string{c.original(), vipd}
+	if everything || update || !c.needsIPVS() || said(besideLine) {
+		c.daemons = append(c.daemons, c.original())
+	}
 	if said(convertedLine) || everything && !said(originalLine) && !c.processes {
 		c.daemons = append(c.daemons, converted)
 	}

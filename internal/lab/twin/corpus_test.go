@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,30 +84,46 @@ func compareCorpus(t *testing.T, atOnce int, services bool) {
 	}
 	tokens := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	var found, compared atomic.Int32
+	counted := &count{of: "files"}
 	for _, file := range files {
-		name := strings.ReplaceAll(filepath.Base(file), "/", "-")
-		f, err := readForeign(file, services)
-		if err != nil || !chosen(name) {
+		name := filepath.Base(file)
+		if !chosen(name) {
 			continue
 		}
-		found.Add(1)
+		f, err := readForeign(file, services)
+		if err != nil {
+			t.Logf("%s: %v", name, err)
+			counted.add("left out: " + errors.Unwrap(err).Error())
+			continue
+		}
 		tokens <- struct{}{}
 		all.Go(func() {
 			t.Run(name, func(t *testing.T) {
-				if f.compare(t) {
-					compared.Add(1)
-				}
+				became := failed
+				defer func() { counted.add(became) }()
+				became = f.compare(t)
 			})
 			<-tokens
 		})
 	}
 	all.Wait()
-	t.Logf("%d of %d files, %d of them can be run here, were compared", compared.Load(), len(files), found.Load())
-	if os.Getenv("VIPD_LAB_CASES") == "" && !services && int(compared.Load())*100 < len(files)*leastOfCorpus {
-		t.Errorf("%d of %d files were compared", compared.Load(), len(files))
+	counted.report(t)
+	if compared := counted.number[sameState]; os.Getenv("VIPD_LAB_CASES") == "" && !services && compared*100 < len(files)*leastOfCorpus {
+		t.Errorf("%d of %d files were compared", compared, len(files))
 	}
 }
+
+// Why files of the corpus are left out.
+var (
+	errBeyond  = errors.New("it reaches beyond a lab, or wants what a lab has not")
+	errRefused = errors.New("it is refused for what it says (conf/keepalived TestCorpusAtLeastAsLenient)")
+	errShared  = errors.New("the kernel makes one service of several virtual servers (difference shared-mark)")
+	errProgram = errors.New("it runs programs that are not here")
+	errOther   = errors.New("it has nothing to compare in this test")
+	errName    = errors.New("it names an interface that no machine can have")
+)
+
+const notRunThere = "left out: keepalived ends with it"
 
 // foreignFile is a configuration of the corpus with harmless programs.
 type foreignFile struct {
@@ -146,7 +161,7 @@ func readForeign(file string, services bool) (*foreignFile, error) {
 	}
 	text := elsewhere.ReplaceAllString(users.ReplaceAllString(programs.ReplaceAllString(string(b), "${1}"+harmless), "${1}root"), "")
 	if beyond.MatchString(text) {
-		return nil, errors.New("it reaches beyond a lab")
+		return nil, fmt.Errorf("%w: %s", errBeyond, strings.TrimSpace(beyond.FindString(text)))
 	}
 	dangerous := ""
 	cfg, diags := foreign.Load([]string{keepalivedConf}, conf.Options{
@@ -166,13 +181,15 @@ func readForeign(file string, services bool) (*foreignFile, error) {
 	})
 	switch {
 	case cfg == nil:
-		return nil, fmt.Errorf("vipd refuses it: %v", diags)
+		return nil, fmt.Errorf("%w: %v", errRefused, diags)
 	case shared(diags):
-		return nil, errors.New("virtual servers of one firewall mark are one to the kernel")
+		return nil, fmt.Errorf("%w", errShared)
 	case dangerous != "":
-		return nil, fmt.Errorf("it runs %s", dangerous)
-	case services && len(cfg.Services) == 0, !services && len(cfg.Routers) == 0:
-		return nil, errors.New("it has nothing to compare")
+		return nil, fmt.Errorf("%w: %s", errProgram, dangerous)
+	case services && len(cfg.Services) == 0:
+		return nil, fmt.Errorf("%w: no virtual server", errOther)
+	case !services && len(cfg.Routers) == 0:
+		return nil, fmt.Errorf("%w: no virtual router", errOther)
 	}
 	f := &foreignFile{cfg: cfg, testCase: &testCase{path: file, files: map[string]string{keepalivedConf: text}, only: onlyRouters}}
 	if services {
@@ -207,15 +224,15 @@ func interfacesOf(cfg *conf.Config) ([]string, error) {
 	out = slices.DeleteFunc(slices.Compact(out), func(name string) bool { return name == "" || name == "lo" })
 	for _, name := range out {
 		if len(name) > longestName || strings.ContainsAny(name, "/ <") {
-			return nil, fmt.Errorf("%q is no interface", name)
+			return nil, fmt.Errorf("%w: %q", errName, name)
 		}
 	}
 	return out, nil
 }
 
-// compare runs the file under all daemons and reports whether they could be
-// compared: keepalived may refuse it.
-func (f *foreignFile) compare(t *testing.T) bool {
+// compare runs the file under all daemons and returns what became of it:
+// keepalived may refuse it.
+func (f *foreignFile) compare(t *testing.T) string {
 	var stages []*stage
 	for _, daemon := range f.testCase.daemons {
 		stages = append(stages, f.stage(t, daemon))
@@ -230,7 +247,7 @@ func (f *foreignFile) compare(t *testing.T) bool {
 	diff := f.differ(t, stages, longest+settle)
 	if !stages[0].proc.Running() {
 		t.Logf("keepalived ends: %s", stages[0].proc.Log())
-		return false
+		return notRunThere
 	}
 	if diff != "" {
 		t.Errorf("%s: while they run, %s", f.testCase.path, diff)
@@ -241,7 +258,10 @@ func (f *foreignFile) compare(t *testing.T) bool {
 	if diff := f.differ(t, stages, stopped); diff != "" {
 		t.Errorf("%s: after the end, %s", f.testCase.path, diff)
 	}
-	return true
+	if t.Failed() {
+		return failed
+	}
+	return sameState
 }
 
 // differ waits until all states are the same and stay so for a moment, and

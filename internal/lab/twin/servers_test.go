@@ -22,8 +22,8 @@ import (
 
 // servers are the real servers of the world: HTTP on port 80, on port 443 with
 // TLS and for clients with a certificate only, a mail server on port 25, a
-// mailbox on port 110, a name server on UDP port 53, echo on UDP port 7, RADIUS on
-// UDP port 1812. An address without them refuses connections.
+// mailbox on port 110, a database on port 5432, a name server on UDP port 53, echo on
+// UDP port 7, RADIUS on UDP port 1812. An address without them refuses connections.
 type servers struct {
 	t     *testing.T
 	world *lab.Host
@@ -58,7 +58,7 @@ func (s *servers) start(addr string) {
 		"80":  func(ln net.Listener) { http.Serve(ln, http.HandlerFunc(answer)) }, // ends with the listener
 		"443": func(ln net.Listener) { httpsServer(ln).StartTLS() },
 		"25":  func(ln net.Listener) { acceptMail(ln, func(string) {}) },
-		"110": acceptPOP,
+		"110": acceptPOP, "5432": acceptPostgreSQL,
 	}
 	for port, run := range serve {
 		var ln net.Listener

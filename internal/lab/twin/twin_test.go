@@ -24,10 +24,10 @@ var recording sync.Mutex
 // casesDir is the folder of the cases.
 var casesDir = filepath.Join("..", "..", "..", "testdata", "twin")
 
-// How many cases run at once: they mostly wait.
+// How many daemons run at once: they mostly wait.
 const (
-	atOnceHost  = 8
-	atOnceGuest = 4
+	atOnceHost  = 16
+	atOnceGuest = 10
 )
 
 // TestRouters: the same virtual routers under keepalived and vipd.
@@ -46,10 +46,7 @@ func TestGuest(t *testing.T) {
 		return
 	}
 	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"), lab.Tool("ldirectord"))
-	all := everything || update || os.Getenv("VIPD_LAB_CASES") != ""
-	runCases(t, atOnceGuest, func(c *testCase) bool {
-		return c.needsIPVS() && (all || !c.rarely)
-	})
+	runCases(t, atOnceGuest, (*testCase).needsIPVS)
 }
 
 // chosen reports whether VIPD_LAB_CASES, words with commas between them, is empty
@@ -58,32 +55,37 @@ func chosen(name string) bool {
 	return slices.ContainsFunc(strings.Split(os.Getenv("VIPD_LAB_CASES"), ","), func(word string) bool { return strings.Contains(name, word) })
 }
 
-// runCases runs the cases that are wanted and chosen, several at once.
+// runCases runs the cases that are wanted and chosen, several at once; those with
+// the most steps come first.
 func runCases(t *testing.T, atOnce int, wanted func(*testCase) bool) {
 	t.Helper()
+	cases := slices.DeleteFunc(readCases(t, casesDir), func(c *testCase) bool { return !wanted(c) || !chosen(c.name()) })
+	slices.SortStableFunc(cases, func(a, b *testCase) int { return len(b.steps) - len(a.steps) })
 	tokens := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
-	for _, c := range readCases(t, casesDir) {
-		if !wanted(c) || !chosen(c.name()) {
-			continue
+	counted := &count{of: "cases"}
+	for _, c := range cases {
+		for range c.daemons {
+			tokens <- struct{}{}
 		}
-		tokens <- struct{}{}
 		all.Go(func() {
-			t.Run(c.name(), func(t *testing.T) { runTwins(t, c) })
-			<-tokens
+			t.Run(c.name(), func(t *testing.T) { counted.add(runTwins(t, c, tokens)) })
 		})
 	}
 	all.Wait()
+	counted.report(t)
 }
 
-// runTwins runs a case under all its daemons at once.
-func runTwins(t *testing.T, c *testCase) {
+// runTwins runs a case under all its daemons at once, each of which takes a token
+// when it has ended, and returns what became of it.
+func runTwins(t *testing.T, c *testCase, tokens <-chan struct{}) string {
 	var both sync.WaitGroup
 	for _, daemon := range c.daemons {
-		if update && daemon == converted {
-			continue // its states are those of vipd
-		}
 		both.Go(func() {
+			defer func() { <-tokens }()
+			if update && daemon == converted {
+				return // its states are those of vipd
+			}
 			t.Run(daemon, func(t *testing.T) { newStage(t, c, daemon).run() })
 		})
 	}
@@ -93,4 +95,11 @@ func runTwins(t *testing.T, c *testCase) {
 			t.Error(err)
 		}
 	}
+	switch {
+	case t.Failed():
+		return failed
+	case len(c.differs) > 0:
+		return otherState
+	}
+	return sameState
 }
