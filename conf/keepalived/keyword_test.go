@@ -85,12 +85,12 @@ func TestKeywordsSupported(t *testing.T) {
 
 // TestKeywordsPage keeps the page in step with the table.
 func TestKeywordsPage(t *testing.T) {
-	names := listed(t)
+	names, shown := listed(t), shownBy(t)
 	count := map[[2]string]int{}
 	var rows strings.Builder
 	for _, k := range sortedKeywords() {
 		count[[2]string{names[k.Path], string(k.Status)}]++
-		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s |\n", k.Path, names[k.Path], k.Status, k.Why)
+		fmt.Fprintf(&rows, "| `%s` | %s | %s | %s | %s |\n", k.Path, names[k.Path], k.Status, k.Why, compared(k, shown))
 	}
 	var page strings.Builder
 	page.WriteString("# keepalived's keywords\n\n" +
@@ -98,12 +98,29 @@ func TestKeywordsPage(t *testing.T) {
 		"- *supported*: the same effect as in keepalived;\n" +
 		"- *accepted*: no effect here, for the reason that is given; `vipd check` notes it;\n" +
 		"- *rejected*: the file means something that vipd does not do; `vipd check` says where, and the daemon does not start with it.\n\n" +
+		"The last column names cases of testdata/twin, up to three, that run under keepalived and under vipd with it, or says why none does.\n\n" +
 		"| use | supported | accepted | rejected |\n|---|---|---|---|\n")
 	for _, use := range []string{"core", "common", "rare", "obsolete"} {
 		fmt.Fprintf(&page, "| %s | %d | %d | %d |\n", use, count[[2]string{use, "supported"}], count[[2]string{use, "accepted"}], count[[2]string{use, "rejected"}])
 	}
-	page.WriteString("\n| keyword | use | vipd | remark |\n|---|---|---|---|\n" + rows.String())
+	page.WriteString("\n| keyword | use | vipd | remark | compared |\n|---|---|---|---|---|\n" + rows.String())
 	golden.Compare(t, filepath.Join("..", "..", "docs", "keepalived-keywords.md"), page.String())
+}
+
+// mostNamed is how many twins a row of the page names.
+const mostNamed = 3
+
+// compared says which twins show a supported keyword, or why none does.
+func compared(k Keyword, shown map[string][]string) string {
+	by := shown[k.Path]
+	if k.Status != Supported {
+		return ""
+	}
+	if len(by) == 0 {
+		_, why := whyUnshown(k.Path)
+		return "no: " + why
+	}
+	return "`" + strings.Join(by[:min(len(by), mostNamed)], "`, `") + "`"
 }
 
 func sortedKeywords() []Keyword {

@@ -20,8 +20,6 @@ import (
 var unshown = []struct{ pattern, why string }{
 	{"global_defs/vrrp_iptables", "Debian's keepalived is built without iptables and ends with it"},
 	{"vrrp_instance/virtual_ipaddress*/autojoin", "the kernel takes it for addresses of groups only, which nobody can hold"},
-	{"virtual_server/real_server/SMTP_CHECK/host/*", "the old form of the settings of the check, which are shown; they are read by the same code"},
-	{"virtual_server/real_server/[THS]*/bind_port", "the second connection from a port waits for the end of the first one to be over, a minute: such checks fail"},
 	{"global_defs/lvs_id", unknownThere},
 	{"global_defs/set_supplementary_groups", unknownThere},
 	{"global_defs/json_version", unknownThere},
@@ -35,16 +33,10 @@ var unshown = []struct{ pattern, why string }{
 	{"virtual_server/real_server/*/sni_name", unknownThere},
 	{"global_defs/iproute_*_dir", unknownThere},
 	{"net_namespace", besideOnly},
-	{"net_namespace_ipvs", notCompared},
+	{"net_namespace_ipvs", "no host of a case has a second namespace to put the table into"},
 	{"instance", besideOnly},
 	{"use_pid_dir", besideOnly},
 	{"global_defs/data_use_instance", besideOnly},
-	{"global_defs/reload_file", notCompared},
-	{"global_defs/reload_time_file", notCompared},
-	{"global_defs/reload_repeat", notCompared},
-	{"global_defs/rs_init_notifies", notCompared},
-	{"global_defs/nftables", notCompared},
-	{"global_defs/nftables_priority", notCompared},
 	{"virtual_server/real_server/*/tls_compliant", unknownThere},
 	{"virtual_server/real_server/*/url/tls_compliant", unknownThere},
 	{"global_defs/vrrp_delay_after_boot", unknownThere},
@@ -58,11 +50,6 @@ var unshown = []struct{ pattern, why string }{
 // unknownThere is the reason of words that the keepalived of the twins, 2.2.7,
 // does not have.
 const unknownThere = "keepalived 2.2.7 does not know it there"
-
-// notCompared is the reason of words whose effect, on processes, sockets and
-// files, or long after the start, is none of what twins compare; effects.txt
-// says what shows it.
-const notCompared = "what it changes is not compared"
 
 // besideOnly is the reason of words about a machine as a whole, which more than
 // one director of a case would use.
@@ -136,38 +123,60 @@ func (s *statement) has(word string) bool {
 	return strings.HasPrefix(word, "<") || slices.Contains(append(s.args(), s.name()), first)
 }
 
-// TestTwinsCoverKeywords: every supported keyword occurs in a configuration that
-// runs under keepalived and vipd, or stands in the table of those that cannot.
-func TestTwinsCoverKeywords(t *testing.T) {
-	used := map[string]bool{}
-	for _, archive := range twins(t) {
+// shownBy are the names of the twins that start with each keyword or reload it,
+// by the keyword's path. What stands in other files of a case, or in a comment,
+// is not used.
+func shownBy(t *testing.T) map[string][]string {
+	t.Helper()
+	out := map[string][]string{}
+	for name, archive := range twins(t) {
+		used := map[string]bool{}
 		o, files := twinOptions(archive)
 		for _, f := range archive.Files {
-			name, reloaded := strings.CutPrefix(f.Name, "reload ")
-			name, _, _ = strings.Cut(name, ",")
-			if f.Name != "keepalived.conf" && (!reloaded || files[name] == nil) {
+			file, reloaded := strings.CutPrefix(f.Name, "reload ")
+			file, _, _ = strings.Cut(file, ",")
+			if f.Name != "keepalived.conf" && (!reloaded || files[file] == nil) {
 				continue
 			}
 			r := newReport()
 			p := &preprocessor{report: r, opts: setDefaults(o), defs: map[string]definition{}, intn: rand.IntN}
-			p.file(name, place{})
+			p.file(file, place{})
 			mark(parse(r, p.out), root, "", used)
 		}
+		for keyword := range used {
+			out[keyword] = append(out[keyword], strings.TrimSuffix(filepath.Base(name), ".txtar"))
+		}
 	}
-	needed := map[string]bool{}
+	for _, names := range out {
+		slices.Sort(names)
+	}
+	return out
+}
+
+// whyUnshown is the pattern and the reason of a keyword that no twin shows; both
+// are empty where none is known.
+func whyUnshown(keyword string) (pattern, why string) {
+	for _, row := range unshown {
+		if is, _ := path.Match(row.pattern, keyword); is {
+			return row.pattern, row.why
+		}
+	}
+	return "", ""
+}
+
+// TestTwinsCoverKeywords: every supported keyword occurs in a configuration that
+// runs under keepalived and vipd, or stands in the table of those that cannot.
+func TestTwinsCoverKeywords(t *testing.T) {
+	shown, needed := shownBy(t), map[string]bool{}
 	for _, k := range Keywords() {
-		if k.Status != Supported || used[k.Path] {
+		if k.Status != Supported || len(shown[k.Path]) > 0 {
 			continue
 		}
-		known := false
-		for _, row := range unshown {
-			if is, _ := path.Match(row.pattern, k.Path); is {
-				known, needed[row.pattern] = true, true
-			}
-		}
-		if !known {
+		pattern, why := whyUnshown(k.Path)
+		if why == "" {
 			t.Errorf("%s is in no configuration of testdata/twin, and nothing says why", k.Path)
 		}
+		needed[pattern] = true
 	}
 	for _, row := range unshown {
 		if !needed[row.pattern] {

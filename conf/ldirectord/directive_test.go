@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/tools/txtar"
-
 	"github.com/vipd/vipd/internal/golden"
 )
 
@@ -120,30 +118,18 @@ func valueOf(name string) string {
 	return "as it is"
 }
 
-// shownBy are the twins that have each directive, or why none does.
+// shownBy are the twins that have each directive, globally or in a virtual server.
 func shownBy(t *testing.T) map[string]string {
 	t.Helper()
+	names := map[string][]string{}
+	for key, by := range twins(t) {
+		key = strings.TrimPrefix(key, "virtual/")
+		names[key] = append(names[key], by...)
+	}
 	out := map[string]string{}
-	for key, why := range unshown {
-		out[strings.TrimPrefix(key, "virtual/")] = "no: " + why
-	}
-	names, err := filepath.Glob(filepath.Join("..", "..", "testdata", "twin", "ld-*.txtar"))
-	if err != nil || len(names) == 0 {
-		t.Fatalf("%d twins, %v", len(names), err)
-	}
-	for _, file := range names {
-		archive, err := txtar.ParseFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		in := map[string]bool{}
-		for key := range directivesOf(archive) {
-			in[strings.TrimPrefix(key, "virtual/")] = true
-		}
-		for key := range in {
-			name := "`" + strings.TrimSuffix(filepath.Base(file), ".txtar") + "`"
-			out[key] = strings.TrimPrefix(out[key]+", "+name, ", ")
-		}
+	for key, by := range names {
+		slices.Sort(by)
+		out[key] = "`" + strings.Join(slices.Compact(by), "`, `") + "`"
 	}
 	return out
 }

@@ -1,19 +1,15 @@
 package ldirectord
 
 import (
-	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/tools/txtar"
-)
 
-// unshown are the directives that no twin shows, each with the reason.
-var unshown = map[string]string{
-	"virtual/database": "the drivers of databases are no part of the lab, and without them ldirectord ends at the first check",
-}
+	"github.com/vipd/vipd/conf"
+)
 
 // everyDirective lists all directives, those of a virtual server with "virtual/".
 func everyDirective() []string {
@@ -29,47 +25,77 @@ func everyDirective() []string {
 	return slices.Sorted(slices.Values(out))
 }
 
-// TestTwinsCoverDirectives: every directive occurs in a configuration that runs
-// under ldirectord and vipd, or stands in the table of those that cannot.
-func TestTwinsCoverDirectives(t *testing.T) {
+// twins are the names of the cases that run under ldirectord and vipd with each
+// directive.
+func twins(t *testing.T) map[string][]string {
+	t.Helper()
 	names, err := filepath.Glob(filepath.Join("..", "..", "testdata", "twin", "ld-*.txtar"))
 	if err != nil || len(names) == 0 {
 		t.Fatalf("%d twins, %v", len(names), err)
 	}
-	used := map[string]bool{}
+	out := map[string][]string{}
 	for _, name := range names {
 		archive, err := txtar.ParseFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		maps.Copy(used, directivesOf(archive))
+		for key := range directivesOf(t, archive) {
+			out[key] = append(out[key], strings.TrimSuffix(filepath.Base(name), ".txtar"))
+		}
 	}
+	return out
+}
+
+// TestTwinsCoverDirectives: every directive occurs in a configuration that runs
+// under ldirectord and vipd, wherever it may stand.
+func TestTwinsCoverDirectives(t *testing.T) {
+	shown := twins(t)
 	for _, key := range everyDirective() {
-		switch why := unshown[key]; {
-		case used[key] && why != "":
-			t.Errorf("%s is said to be in no twin, but it is", key)
-		case !used[key] && why == "":
-			t.Errorf("%s is in no configuration of testdata/twin, and nothing says why", key)
+		if len(shown[key]) == 0 {
+			t.Errorf("%s is in no configuration of testdata/twin", key)
 		}
 	}
 }
 
-// directivesOf are the directives in the files that a twin starts with, reloads
-// or executes.
-func directivesOf(archive *txtar.Archive) map[string]bool {
+// directivesOf are the directives that the reader finds in the files that a twin
+// starts with, changes to or executes.
+func directivesOf(t *testing.T, archive *txtar.Archive) map[string]bool {
+	t.Helper()
+	read := map[string]bool{"ldirectord.cf": true, "ldirectord.cf.vipd": true}
+	for _, f := range archive.Files {
+		if verb, name, _ := strings.Cut(f.Name, " "); verb == "reload" || verb == "rewrite" {
+			read[name] = true
+		}
+	}
 	used := map[string]bool{}
 	for _, f := range archive.Files {
-		if !strings.HasSuffix(strings.TrimSuffix(f.Name, ".vipd"), ".cf") {
+		if !read[f.Name] {
 			continue
 		}
-		for line := range strings.Lines(string(f.Data)) {
-			key, _, is := strings.Cut(strings.TrimRight(line, "\n"), "=")
-			body := strings.TrimSpace(key)
-			if is && body != strings.TrimRight(key, " ") {
-				body = "virtual/" + body
-			}
-			used[body] = is || used[body]
+		r, all := &report{}, newBlock(conf.Origin{})
+		note(r.parse(f.Name, string(f.Data), all), used)
+		for key := range all.set {
+			used[key] = true
+		}
+		for _, other := range all.executes { // a file that comes later
+			used["execute"], read[filepath.Base(other.text)] = true, true
+		}
+		if r.diags.HasErrors() {
+			t.Errorf("%s: %v", f.Name, r.diags)
 		}
 	}
 	return used
+}
+
+// note notes the directives of virtual servers.
+func note(blocks []*block, used map[string]bool) {
+	for _, b := range blocks {
+		used["virtual"], used["virtual6"] = used["virtual"] || !b.six, used["virtual6"] || b.six
+		for key := range b.set {
+			used["virtual/"+key] = true
+		}
+		for _, six := range b.real6 {
+			used["virtual/"+map[bool]string{false: "real", true: "real6"}[six]] = true
+		}
+	}
 }

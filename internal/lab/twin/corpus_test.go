@@ -274,8 +274,11 @@ func (f *foreignFile) differ(t *testing.T, stages []*stage, least time.Duration)
 		running := time.Since(start)
 		switch {
 		case diff == "" && running >= least:
-			if good++; good == 3 {
+			if good++; good == looks {
 				return ""
+			}
+			for _, s := range stages {
+				s.doubt(good)
 			}
 		case running > least+corpusPatience, !stages[0].proc.Running() && least != stopped:
 			return diff
