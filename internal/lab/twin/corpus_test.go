@@ -43,7 +43,7 @@ func TestCorpus(t *testing.T) {
 	lab.Need(t, lab.Root, lab.Tool("keepalived"))
 	t.Parallel()
 	lab.Binary(t)
-	compareCorpus(t, atOnceHost, false)
+	compareCorpus(t, atOnceHost/2, false)
 }
 
 // TestGuestCorpus: other people's virtual servers under keepalived and vipd.
@@ -55,7 +55,7 @@ func TestGuestCorpus(t *testing.T) {
 		return
 	}
 	lab.Need(t, lab.Tool("keepalived"), lab.Tool("ipvsadm"))
-	compareCorpus(t, atOnceGuest, true)
+	compareCorpus(t, atOnceGuest/2, true)
 }
 
 // needCorpus skips where there is no corpus or no time for it.

@@ -33,21 +33,39 @@ var (
 // accepts in the end was asked for anew.
 const stale = 3 * time.Second
 
+// seen is what a program said about the director, and when it was asked.
+type seen struct {
+	facts []string
+	at    time.Time
+}
+
+// again asks anew when there is a reason to, or the answer is old.
+func (s *seen) again(reason bool, ask func() ([]string, error)) (err error) {
+	if reason || time.Since(s.at) > stale {
+		s.at = time.Now()
+		s.facts, err = ask()
+	}
+	return err
+}
+
 // state returns what the daemon has made of its machine and what it has said
 // since the last step, one line per fact, sorted. What was there before the
 // daemon came is left out.
 func (s *stage) state() ([]string, error) {
-	table, err := s.ipvsText()
+	text, err := s.ipvsText()
 	if err != nil {
 		return nil, err
 	}
-	if s.changed.Swap(false) || table != s.table || time.Since(s.asked) > stale {
-		s.asked, s.table = time.Now(), table
-		if s.machine, err = s.kernelFacts(); err != nil {
-			return nil, err
-		}
+	doubted := s.doubted
+	s.doubted = false
+	if err := s.links.again(doubted || s.changed.Swap(false), s.linkFacts); err != nil {
+		return nil, err
 	}
-	out := slices.DeleteFunc(slices.Clone(s.machine), func(l string) bool { return slices.Contains(s.before, l) })
+	if err := s.table.again(doubted || text != s.text, s.tableFacts); err != nil {
+		return nil, err
+	}
+	s.text = text
+	out := slices.DeleteFunc(slices.Concat(s.links.facts, s.table.facts), func(l string) bool { return slices.Contains(s.before, l) })
 	out = slices.Concat(out, s.wire.lines(), s.said(), s.mails(), s.processFacts())
 	for i := range out {
 		out[i] = strings.ReplaceAll(out[i], s.lb.Dir(), dirWord)
@@ -91,8 +109,8 @@ func (s *stage) ipvsText() (text string, err error) {
 	return text, err
 }
 
-// kernelFacts asks ip and ipvsadm.
-func (s *stage) kernelFacts() ([]string, error) {
+// linkFacts asks ip.
+func (s *stage) linkFacts() ([]string, error) {
 	var out []string
 	for family, ask := range map[string]string{"-4": askIPv4, "-6": askIPv6} {
 		lines, err := s.askIP(family, ask)
@@ -101,10 +119,16 @@ func (s *stage) kernelFacts() ([]string, error) {
 		}
 		out = append(out, lines...)
 	}
+	return out, nil
+}
+
+// tableFacts asks ipvsadm.
+func (s *stage) tableFacts() ([]string, error) {
 	if !s.hasIPVS {
-		return out, nil
+		return nil, nil
 	}
 	text, err := s.ask("ipvsadm", "-Sn")
+	var out []string
 	for _, l := range splitLines(text) {
 		out = append(out, "ipvs "+l)
 	}

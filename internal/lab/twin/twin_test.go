@@ -27,7 +27,7 @@ var casesDir = filepath.Join("..", "..", "..", "testdata", "twin")
 // How many daemons run at once: they mostly wait.
 const (
 	atOnceHost  = 16
-	atOnceGuest = 10
+	atOnceGuest = 8
 )
 
 // TestRouters: the same virtual routers under keepalived and vipd.
