@@ -99,15 +99,19 @@ func (t *stream) ftpRetrieve(ctx context.Context, p healthcheck.FTP, expect *reg
 	if err != nil {
 		return "", err
 	}
+	if len(file) < maxBody { // first what the server says of it: why it sends nothing, for example
+		conn.Close()
+		if _, err := t.want("2", "the end of RETR", ""); err != nil {
+			return "", err
+		}
+	}
 	if expect != nil && !expect.Match(file) {
 		return "", &failure{healthcheck.ClassBody, mismatch(p.Expect, "file", file)}
 	}
 	if len(file) == maxBody {
 		return fmt.Sprintf("more than %d bytes", maxBody), nil
 	}
-	conn.Close()
-	_, err = t.want("2", "the end of RETR", "")
-	return fmt.Sprintf("file of %d bytes", len(file)), err
+	return fmt.Sprintf("file of %d bytes", len(file)), nil
 }
 
 // ftpPassive asks for a port to fetch from: EPSV, or PASV where the server

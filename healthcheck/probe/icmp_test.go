@@ -45,6 +45,9 @@ func TestUDPHearsThatNobodyIsThere(t *testing.T) {
 			for _, target := range []string{"192.0.2.1:53", "[2001:db8::1]:53"} {
 				k := keyOf(kind, netip.MustParseAddrPort(target), func(s *healthcheck.Settings) { s.Params = params })
 				expect(t, New(Options{}), k, healthcheck.ClassNetwork, "no route to host while waiting for the answer")
+				if t.Failed() { // it waited for long
+					return
+				}
 			}
 		}
 	})

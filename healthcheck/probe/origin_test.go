@@ -95,7 +95,7 @@ func probeAsTold(t *testing.T, name string, target netip.AddrPort, seen chan net
 				t.Errorf("%s came from %s", name, got)
 			}
 		case <-time.After(patience):
-			t.Errorf("%s did not come: %s %q", name, r.Class, r.Reason)
+			t.Fatalf("%s did not come: %s %q", name, r.Class, r.Reason)
 		}
 	}
 	without, elsewhere := k, k
