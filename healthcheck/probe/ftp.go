@@ -99,11 +99,15 @@ func (t *stream) ftpRetrieve(ctx context.Context, p healthcheck.FTP, expect *reg
 	if err != nil {
 		return "", err
 	}
-	if len(file) < maxBody { // first what the server says of it: why it sends nothing, for example
-		conn.Close()
-		if _, err := t.want("2", "the end of RETR", ""); err != nil {
-			return "", err
-		}
+	// First what the server says of it: why it sends nothing, for example. Of a
+	// file that we do not read to its end it says that.
+	conn.Close()
+	code, line, err := t.reply()
+	if err != nil {
+		return "", err
+	}
+	if len(file) < maxBody && code[0] != '2' {
+		return "", unexpected(healthcheck.ClassStatus, "the end of RETR", line)
 	}
 	if expect != nil && !expect.Match(file) {
 		return "", &failure{healthcheck.ClassBody, mismatch(p.Expect, "file", file)}

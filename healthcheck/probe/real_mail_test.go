@@ -147,6 +147,7 @@ func testVsftpd(t *testing.T, address netip.Addr, listen string) {
 	s := newRealServer(t, "vsftpd")
 	target := netip.AddrPortFrom(address, closedPort(t).Port())
 	s.file("root/health.txt", "Still alive\n")
+	s.file("root/large", strings.Repeat("x", 3*maxBody))
 	s.file("empty/.keep", "")
 	conf := s.file("vsftpd.conf", `
 `+listen+`listen_port=`+portText(target)+vsftpdConf)
@@ -169,6 +170,8 @@ func testVsftpd(t *testing.T, address netip.Addr, listen string) {
 		{name: "no such file", kind: healthcheck.KindFTP, target: target, class: status,
 			reason: `unexpected answer to RETR: "550 Failed to open file."`,
 			params: with(func(p *healthcheck.FTP) { p.Path = "other.txt" })},
+		{name: "large file", kind: healthcheck.KindFTP, target: target, class: ok, reason: "more than 1048576 bytes",
+			params: with(func(p *healthcheck.FTP) { p.Path = "large" })},
 		{name: "nobody", kind: healthcheck.KindFTP, target: target, class: status, reason: `unexpected answer to USER: "530 …`,
 			params: with(func(p *healthcheck.FTP) { p.User = "nobody" })},
 	})
