@@ -29,7 +29,8 @@ type testCase struct {
 	// the prose says "Not converted:" and why. Else the guest has no time for all:
 	// vipd leaves the state that its original has left when it was recorded. Where
 	// the prose says "Beside its original." that one runs, too, and the converted
-	// file where it says "Converted too.".
+	// file where it says "Converted too."; where it says "Only beside its original:"
+	// and why, nothing runs then.
 	daemons []string
 	// only is the option that starts one part of keepalived alone.
 	only string
@@ -58,6 +59,7 @@ const (
 	convertedLine = "Converted too."
 	originalLine  = "Not converted: "
 	besideLine    = "Beside its original."
+	onlyThereLine = "Only beside its original: "
 	processesLine = "Compares processes."
 )
 
@@ -136,7 +138,9 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		}
 		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
 	}
-	c.daemons = []string{vipd}
+	if everything || update || !said(onlyThereLine) {
+		c.daemons = []string{vipd}
+	}
 	if !c.needsIPVS() {
 		c.only = onlyRouters
 	}

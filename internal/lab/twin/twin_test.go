@@ -59,7 +59,7 @@ func chosen(name string) bool {
 // the most steps come first.
 func runCases(t *testing.T, atOnce int, wanted func(*testCase) bool) {
 	t.Helper()
-	cases := slices.DeleteFunc(readCases(t, casesDir), func(c *testCase) bool { return !wanted(c) || !chosen(c.name()) })
+	cases := slices.DeleteFunc(readCases(t, casesDir), func(c *testCase) bool { return !wanted(c) || !chosen(c.name()) || len(c.daemons) == 0 })
 	slices.SortStableFunc(cases, func(a, b *testCase) int { return len(b.steps) - len(a.steps) })
 	tokens := make(chan struct{}, atOnce)
 	var all sync.WaitGroup
