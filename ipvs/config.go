@@ -133,6 +133,10 @@ func (c *Config) AlphaServer(rs RealServer) bool {
 // anyAlpha reports whether there is a real server that does.
 func (c *Config) anyAlpha() bool { return slices.ContainsFunc(c.RealServers, c.AlphaServer) }
 
+// ServesUnproven reports whether the fallback serves until real servers are
+// proven.
+func (c *Config) ServesUnproven() bool { return c.Fallback != nil && c.anyAlpha() }
+
 // QuorumNeeded is the quorum with its default.
 func (c *Config) QuorumNeeded() int { return max(c.Quorum, 1) }
 

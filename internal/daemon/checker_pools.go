@@ -22,6 +22,7 @@ type pools struct {
 	overrides overrideIndex
 	last      overrideSet // that overrides was made of
 	away      map[netip.Addr]bool
+	tellFirst bool      // who of a fresh pool is taken for alive
 	expire    bool      // persistence templates must not outlive weight 0
 	next      time.Time // when time alone changes something
 }
@@ -31,7 +32,7 @@ type poolState struct {
 	pool     *ipvs.Pool
 	decision ipvs.Decision
 	touched  bool // a probe has news for it since the last decision
-	tell     bool // who is alive at the first decision
+	fresh    bool // nobody was told anything about it
 }
 
 // due reports whether the last decision may be another now.
@@ -41,9 +42,9 @@ func (st *poolState) due(now time.Time) bool {
 }
 
 // configure replaces the services; those that stay keep their memory. A group
-// stays as long as it keeps one of its addresses and its name. Of those that are
-// new tell reports who is taken for alive.
-func (p *pools) configure(services []conf.Service, tell bool) {
+// stays as long as it keeps one of its addresses and its name. Those that are new
+// are fresh, unless a checker before this one has told of them.
+func (p *pools) configure(services []conf.Service, fresh bool) {
 	p.users = users{} // until the probes are known
 	before, named := p.byKey, make(map[string]*poolState, len(p.services))
 	for _, s := range p.services {
@@ -65,7 +66,7 @@ func (p *pools) configure(services []conf.Service, tell bool) {
 			}
 		}
 		if st == nil {
-			st = &poolState{pool: ipvs.NewPool(s.Config), tell: tell}
+			st = &poolState{pool: ipvs.NewPool(s.Config), fresh: fresh}
 		} else {
 			st.pool.Configure(s.Config)
 		}
@@ -227,23 +228,33 @@ func (p *pools) leaving(now time.Time, all bool) (keys []ipvs.ServiceKey) {
 	return keys
 }
 
-// decideOne decides about one service and returns the news.
+// decideOne decides about one service and returns the news. With the first
+// decision a fallback serves that waits for the first verdicts, whether some of
+// them are there already or not: otherwise it would be chance who is told of it.
 func (p *pools) decideOne(i int, now time.Time, have func(ipvs.ServiceKey) *ipvs.Entry, checks judge) (news []poolChange) {
 	s, st := p.services[i], p.states[i]
+	verdict := func(a netip.AddrPort) ipvs.Verdict { return checks.poolVerdict(s, a) }
+	unproven := st.fresh && s.ServesUnproven()
+	if unproven {
+		verdict = func(netip.AddrPort) ipvs.Verdict { return ipvs.Unknown }
+	}
 	st.touched = false
 	st.decision = st.pool.Decide(ipvs.Inputs{
 		Now:       now,
-		Verdict:   func(a netip.AddrPort) ipvs.Verdict { return checks.poolVerdict(s, a) },
+		Verdict:   verdict,
 		Weight:    func(rs ipvs.RealServer) int { return checks.poolWeight(s, rs) },
 		Override:  func(a netip.AddrPort) (int, bool) { return p.overrides.weight(s.Name, a) },
 		Have:      have,
 		Idle:      checks.poolIdle,
 		Suspended: p.suspended(s),
 	})
-	if st.tell {
-		st.tell = false
+	if st.fresh && p.tellFirst {
 		news = append(news, presumed(&s, checks)...)
 	}
+	if unproven {
+		st.decision.Next = now // and now with what the checks say
+	}
+	st.fresh = false
 	for _, c := range st.decision.Changes {
 		change := poolChange{Service: s.Name, Change: c}
 		if c.Server.IsValid() {

@@ -62,7 +62,8 @@ func TestTellFirst(t *testing.T) {
 	}}}
 	for _, tell := range []bool{false, true} {
 		var p pools
-		p.configure([]conf.Service{service}, tell)
+		p.tellFirst = tell
+		p.configure([]conf.Service{service}, true)
 		var up []netip.AddrPort
 		for range 2 {
 			_, news := p.decide(time.Unix(1_000_000, 0), nowhere, true, unjudged{})
@@ -78,6 +79,47 @@ func TestTellFirst(t *testing.T) {
 		}
 	}
 }
+
+// Whoever cares about the fallback is told that it serves first, also when the
+// checks were faster than the table; not by a checker that goes on for another.
+func TestFallbackServesFirst(t *testing.T) {
+	at := netip.MustParseAddrPort
+	service := conf.Service{Config: ipvs.Config{
+		Name: "web", Key: ipvstest.MustKey("tcp 192.0.2.9:80"), Alpha: true,
+		RealServers: []ipvs.RealServer{{Address: at("192.0.2.1:80"), Weight: 1}}, Fallback: &ipvs.RealServer{Address: at("192.0.2.8:80"), Weight: 1},
+	}}
+	for _, tt := range []struct {
+		name   string
+		fresh  bool
+		change func(*conf.Service)
+		want   [][]ipvs.ChangeKind // of the first pass, and of the next one over what is due
+	}{
+		{"fresh", true, func(*conf.Service) {}, [][]ipvs.ChangeKind{{ipvs.QuorumLost}, {ipvs.ServerUp, ipvs.QuorumGained}}},
+		{"told before", false, func(*conf.Service) {}, [][]ipvs.ChangeKind{{ipvs.ServerUp, ipvs.QuorumGained}, nil}},
+		{"no fallback", true, func(s *conf.Service) { s.Fallback = nil }, [][]ipvs.ChangeKind{{ipvs.ServerUp, ipvs.QuorumGained}, nil}},
+		{"no alpha", true, func(s *conf.Service) { s.Alpha = false }, [][]ipvs.ChangeKind{{ipvs.QuorumGained}, nil}},
+	} {
+		var p pools
+		is := service
+		tt.change(&is)
+		p.configure([]conf.Service{is}, tt.fresh)
+		for i, want := range tt.want {
+			_, news := p.decide(time.Unix(1_000_000, 0), nowhere, i == 0, allUp{})
+			var got []ipvs.ChangeKind
+			for _, n := range news {
+				got = append(got, n.Kind)
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s: news %v in pass %d, want %v", tt.name, got, i+1, want)
+			}
+		}
+	}
+}
+
+// allUp is a judge of checks that found everything up.
+type allUp struct{ unjudged }
+
+func (allUp) poolVerdict(conf.Service, netip.AddrPort) ipvs.Verdict { return ipvs.Up }
 
 // unjudged is a judge of checks that have said nothing yet.
 type unjudged struct{}

@@ -167,7 +167,8 @@ func (c *checkerRole) configureWith(cfg checkerConfig, remember func()) {
 	c.mu.Lock()
 	c.config = cfg
 	// A role that was restarted has told already.
-	c.pools.configure(cfg.Services, cfg.IPVS.TellFirst && (cfg.Start || c.pools.byKey != nil))
+	c.pools.tellFirst = cfg.IPVS.TellFirst
+	c.pools.configure(cfg.Services, cfg.Start || c.pools.byKey != nil)
 	remember()
 	c.pools.override(cfg.Overrides)
 	masters, _ := c.elected(cfg.Instances)

@@ -29,8 +29,7 @@ type testCase struct {
 	// the prose says "Not converted:" and why. Else the guest has no time for all:
 	// vipd leaves the state that its original has left when it was recorded. Where
 	// the prose says "Beside its original." that one runs, too, and the converted
-	// file where it says "Converted too."; where it says "Only beside its original:"
-	// and why, nothing runs then.
+	// file where it says "Converted too.".
 	daemons []string
 	// only is the option that starts one part of keepalived alone.
 	only string
@@ -59,7 +58,6 @@ const (
 	convertedLine = "Converted too."
 	originalLine  = "Not converted: "
 	besideLine    = "Beside its original."
-	onlyThereLine = "Only beside its original: "
 	processesLine = "Compares processes."
 )
 
@@ -138,9 +136,7 @@ func parseCase(path string, text []byte) (*testCase, error) {
 		}
 		c.steps = append(c.steps, step{verb: words[0], args: words[1:], want: map[string][]string{c.original(): state, vipd: state}})
 	}
-	if everything || update || !said(onlyThereLine) {
-		c.daemons = []string{vipd}
-	}
+	c.daemons = []string{vipd}
 	if !c.needsIPVS() {
 		c.only = onlyRouters
 	}
