@@ -134,11 +134,14 @@ func (p *Proc) Tree() []int {
 // Kill ends the process and everything it started with SIGKILL until none is
 // left. All are frozen before the first one dies, parents first, and then
 // killed, children first: as in a crash of the whole, none gets to react.
-func (p *Proc) Kill() {
+func (p *Proc) Kill() { p.KillBut() }
+
+// KillBut is Kill that leaves some processes alone.
+func (p *Proc) KillBut(spared ...int) {
 	// A process in the middle of an exec has no environment for a moment, so
 	// one empty look proves nothing.
 	for empty := 0; empty < 3; {
-		tree := p.Tree()
+		tree := slices.DeleteFunc(p.Tree(), func(pid int) bool { return slices.Contains(spared, pid) })
 		for _, pid := range slices.Backward(tree) {
 			kill(pid, syscall.SIGSTOP)
 		}

@@ -84,7 +84,7 @@ func TestSafety_5_1_ReusedProcessID(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	pidFile(t, v1, fmt.Sprintln(os.Getpid()))
 	if out, err := p.release(v1); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -103,7 +103,7 @@ func TestSafety_5_1_ReleaseWhileARouterRoleLives(t *testing.T) {
 	v1, v2 := p.lb1.Vipd(slowly()), p.lb2.Vipd(slowly())
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
-	p.killAll(v1, 0)
+	v1.Kill()
 	killed := time.Now()
 	lock := filepath.Join(v1.Runtime, "router.lock")
 	role := p.lb1.Start("flock", lock, "sleep", "60")
@@ -139,7 +139,7 @@ func TestSafety_5_2_ReleasedOnce(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
 	guard, killed := p.guard(v1), time.Now()
-	p.killAll(v1, guard)
+	v1.KillBut(guard)
 	var all sync.WaitGroup
 	for range 3 {
 		all.Go(func() { _, _ = p.release(v1) }) // all but one may say that another one speaks
@@ -160,7 +160,7 @@ func TestSafety_5_2_ReleasedOnce(t *testing.T) {
 func TestSafety_5_2_ReleaseAfterACleanStop(t *testing.T) {
 	harmless(t, map[string]func(p *pair, v1 *lab.Vipd){
 		"success by the word of systemd": func(p *pair, v1 *lab.Vipd) {
-			p.killAll(v1, 0)
+			v1.Kill()
 			_, _ = p.release(v1, "SERVICE_RESULT=success")
 			p.lb1.Vipd(slowly())
 		},
@@ -196,7 +196,7 @@ func (p *pair) bequeathed(spoil func(v1, v2 *lab.Vipd)) int {
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	spoil(v1, v2)
 	out, err := p.release(v1)
 	p.t.Logf("release: %v %s", err, out)
@@ -244,7 +244,7 @@ func TestSafety_5_3_StaleWill(t *testing.T) {
 		p := newPair(t)
 		_, v2 := p.start()
 		killed := time.Now()
-		p.killAll(v2, 0)
+		v2.Kill()
 		if out, err := p.release(v2); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -285,7 +285,7 @@ func TestSafety_5_4_AnotherNamespace(t *testing.T) {
 	p.state(v1, vrrp.StateMaster)
 	before := p.state(v2, vrrp.StateMaster)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	if out, err := p.lb2.Run(lab.Binary(t), "release", "--runtime-dir", v1.Runtime); err == nil || !strings.Contains(out, "another network namespace") {
 		t.Errorf("release elsewhere: %v\n%s", err, out)
 	}
@@ -316,7 +316,7 @@ func TestSafety_5_4_EarlierConfiguration(t *testing.T) {
 	})
 	p.status(v2)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	if out, err := p.release(v1); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -348,7 +348,7 @@ func TestSafety_5_5_ReleaseOfALoneDirector(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 	p.instance(v1)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	if out, err := p.release(v1); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
@@ -366,7 +366,7 @@ func TestSafety_5_7_AnotherMaster(t *testing.T) {
 	v1, v2 := p.lb1.Vipd(slowly()), p.lb2.Vipd(slowly())
 	p.state(v1, vrrp.StateMaster)
 	before := p.state(v2, vrrp.StateMaster)
-	p.killAll(v1, 0)
+	v1.Kill()
 	p.net.Heal(p.lb1, p.lb2)
 	healed := time.Now()
 	if out, err := p.release(v1); err != nil {
@@ -384,7 +384,7 @@ func TestSafety_5_8_RestartDuringTheWill(t *testing.T) {
 	v1, v2 := p.start()
 	p.state(v2, vrrp.StateBackup)
 	guard, killed := p.guard(v1), time.Now()
-	p.killAll(v1, guard)
+	v1.KillBut(guard)
 	v1 = p.lb1.Vipd(config())
 	if in := p.instance(v1); in.LastReason == vrrp.ReasonResumed {
 		t.Error("a fresh start resumed as master")

@@ -36,25 +36,6 @@ func (p *pair) guard(v *lab.Vipd) (guard int) {
 	return guard
 }
 
-// killAll ends every process of a daemon at once; the guard too, unless spared.
-func (p *pair) killAll(v *lab.Vipd, spare int) {
-	p.t.Helper()
-	tree := v.Tree()
-	for _, sig := range []syscall.Signal{syscall.SIGSTOP, syscall.SIGKILL} {
-		for _, pid := range tree {
-			if pid != spare {
-				_ = syscall.Kill(pid, sig)
-			}
-		}
-	}
-	lab.WaitFor(p.t, "all processes have ended", slack, func() error {
-		if left := slices.DeleteFunc(v.Tree(), func(pid int) bool { return pid == spare }); len(left) > 0 {
-			return errProcesses(left)
-		}
-		return nil
-	})
-}
-
 // early is sooner than the master-down interval of lb2 (3 s + skew) after an
 // advert that may be a second old: without priority 0 it cannot have the VIP.
 const early = 1900 * time.Millisecond
@@ -75,7 +56,7 @@ func TestSafety_5_7_Release(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	if out, err := p.release(v1, "SERVICE_RESULT=signal"); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -108,7 +89,7 @@ func TestSafety_5_7_Guard(t *testing.T) {
 	p.state(v2, vrrp.StateBackup)
 	guard := p.guard(v1)
 	killed := time.Now()
-	p.killAll(v1, guard)
+	v1.KillBut(guard)
 	if took := p.gained(killed); took > early {
 		t.Errorf("lb2 had the VIP after %v", took)
 	}

@@ -26,7 +26,7 @@ func TestSafety_1_11_LeftoversOfAKilledDirector(t *testing.T) {
 	if want := []string{"203.0.113.0/24", "lookup 100", "macvlan", "table vipd", "table vipd_vmac"}; !slices.Equal(had, want) {
 		t.Fatalf("while it runs: %q, want %q", had, want)
 	}
-	p.killAll(v1, 0)
+	v1.Kill()
 	if left := p.leftovers(p.lb1); !slices.Equal(left, had) {
 		t.Errorf("after its death: %q", left)
 	}

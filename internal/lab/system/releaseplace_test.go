@@ -23,7 +23,7 @@ func TestReleaseElsewhere(t *testing.T) {
 	p.ownedBy(p.lb1, settle)
 	p.state(v2, vrrp.StateBackup)
 	killed := time.Now()
-	p.killAll(v1, 0)
+	v1.Kill()
 	const elsewhere = `mount -t tmpfs none /run; ln -s "$1" /run/vipd-blue; exec "$0" release`
 	if out, err := outside.Run("unshare", "-m", "sh", "-ec", elsewhere, lab.Binary(t), v1.Runtime); err != nil {
 		t.Fatalf("%v\n%s", err, out)
