@@ -2,7 +2,6 @@ package system
 
 import (
 	"errors"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
